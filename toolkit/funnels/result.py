@@ -1,0 +1,5 @@
+from toolkit.results import Result
+
+
+class Funnel(Result):
+    pass

@@ -1,0 +1,344 @@
+"""Funnels as SQL: the set-based form that any engine runs, the ASOF chain, and the sums that come out.
+
+Every path ends in one relation, `units`: one row per unit that has a row matching a step, with
+
+    u, h0.., b0..   user, held values, values of `by` (those of the reported chain's row)
+    level           length of the longest chain, 0 to k
+    start           latest start of a chain of that length, for "may still convert"
+    ended           when a chain of that length is first complete
+
+all times in microseconds. `reduce` sums it; nothing else leaves the engine.
+"""
+
+from __future__ import annotations
+
+from toolkit.funnels.steps import Question
+from toolkit.logs.engines import identifier
+
+#: Every other row of the unit before, or after, this one in total order.
+BEFORE = "ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"
+AFTER = "ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING"
+
+
+def held(question: Question) -> list[str]:
+    """Names of the held columns in a units relation."""
+    return [f"h{i}" for i in range(len(question.hold))]
+
+
+def grouped(question: Question) -> list[str]:
+    """Names of the `by` columns in a units relation."""
+    return [f"b{i}" for i in range(len(question.by))]
+
+
+def mask(question: Question) -> str:
+    """SQL of a row's step mask: bit j-1 is set where the row matches step j."""
+    return " + ".join(
+        f"CASE WHEN {predicate.sql} THEN {1 << j} ELSE 0 END"
+        for j, predicate in enumerate(question.predicates)
+    )
+
+
+def base(question: Question, *, arrival: bool) -> str:
+    """The rows that matter: user, time, mask, held and group values, flags of exclusions.
+
+    A row without user, time or held value is dropped; of a deduplicated key only the first row stays.
+    """
+    log = question.log
+    # Arrival decides only between rows of one time and one mask, which differ in nothing but their properties.
+    needs_arrival = arrival or question.dedupe is not None
+    columns = [f"{identifier(log.user)} AS u", f"{log.at} AS t", f"{mask(question)} AS m"]
+    columns += [f"{identifier(name)} AS h{i}" for i, name in enumerate(question.hold)]
+    columns += [f"{identifier(name)} AS b{i}" for i, name in enumerate(question.by)]
+    columns += [
+        f"CASE WHEN {rule.predicate.sql} THEN 1 ELSE 0 END AS x{i}" for i, rule in enumerate(question.exclude)
+    ]
+    columns.append("seq" if needs_arrival else "0 AS seq")
+    if question.mode == "strict":
+        known = " OR ".join(f"({predicate.sql})" for predicate in question.universe) or "TRUE"
+        columns.append(f"CASE WHEN {known} THEN 1 ELSE 0 END AS known")
+    if question.dedupe is not None:
+        columns.append(f"{identifier(question.dedupe)} AS dedupe")
+    source = log.engine.table
+    if needs_arrival:
+        source = f"(SELECT *, row_number() OVER () AS seq FROM {source})"
+    rows = f"SELECT {', '.join(columns)} FROM {source}"
+    if question.dedupe is not None:
+        rows = (
+            f"SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY dedupe ORDER BY t, seq) AS copy FROM ({rows}) "
+            "WHERE u IS NOT NULL AND t IS NOT NULL) WHERE dedupe IS NULL OR copy = 1"
+        )
+    keep = " OR ".join(["m <> 0", *(f"x{i} = 1" for i in range(len(question.exclude)))])
+    if question.mode == "strict":
+        keep = f"{keep} OR known = 1"
+    nulls = [f"{name} IS NOT NULL" for name in ("u", "t", *held(question))]
+    return f"SELECT * FROM ({rows}) WHERE {' AND '.join(nulls)} AND ({keep})"
+
+
+def windows(question: Question, *, chain: bool = False) -> str:
+    """Units by nested window functions: every mode and option.
+
+    Parameters
+    ----------
+    chain
+        Add the times of the reported chain, `t1` to `tk` (not for entries, nor for mode "any").
+    """
+    if question.mode == "any":
+        return _any_order(question)
+    if question.count == "entries":
+        return _entry_units(question)
+    return _chain_units(question, chain)
+
+
+def _unit(question: Question) -> str:
+    return ", ".join(["u", *held(question)])
+
+
+def _ordered_rows(question: Question, arrival: bool) -> list[str]:
+    """CTEs up to `r`: step rows in the unit's total order `rn`, with the nearest excluded times."""
+    unit = _unit(question)
+    ctes = [f"base AS ({base(question, arrival=arrival)})"]
+    backwards = question.count == "entries"
+    frame = "1 FOLLOWING AND UNBOUNDED FOLLOWING" if backwards else "UNBOUNDED PRECEDING AND 1 PRECEDING"
+    nearest, source = "min" if backwards else "max", "base"
+    if question.exclude:
+        # Times are integers, so "1 preceding" by range means strictly earlier: ties never exclude.
+        shadows = ", ".join(
+            f"{nearest}(CASE WHEN x{i} = 1 THEN t END) OVER (PARTITION BY {unit} ORDER BY t RANGE BETWEEN {frame}) AS e{i}"
+            for i in range(len(question.exclude))
+        )
+        ctes.append(f"shadowed AS (SELECT *, {shadows} FROM base)")
+        source = "shadowed"
+    rows = "m <> 0 OR known = 1" if question.mode == "strict" else "m <> 0"
+    # One precomputed rank: windows ordered by (t, m) may each sort equal rows in their own way.
+    ctes.append(
+        f"r AS (SELECT *, row_number() OVER (PARTITION BY {unit} ORDER BY t, m, seq) AS rn FROM {source} WHERE {rows})"
+    )
+    return ctes
+
+
+def _entered(question: Question) -> str:
+    low, high = question.entries
+    limits = [f"t >= {low}"] * (low is not None) + [f"t < {high}"] * (high is not None)
+    return " AND ".join(["(m & 1) <> 0", *limits])
+
+
+def _chain_units(question: Question, chain: bool) -> str:
+    """Latest start of a chain of each length that ends in each row; then the level and the reported chain."""
+    k, unit = question.size, _unit(question)
+    attributed = bool(question.by) and not question.held_by
+    walk = chain or (attributed and question.attribution != "last")
+    ctes = _ordered_rows(question, arrival=attributed)
+    frame = "ROWS BETWEEN 1 PRECEDING AND 1 PRECEDING" if question.mode == "strict" else BEFORE
+    over = f"OVER (PARTITION BY {unit} ORDER BY rn {frame})"
+    ctes.append(f"c1 AS (SELECT *, CASE WHEN {_entered(question)} THEN t END AS s1 FROM r)")
+    for j in range(2, k + 1):
+        # Of the rows that end a chain of length j-1 the last one also has the latest start: S_j in the spec.
+        valid = f"CASE WHEN s{j - 1} IS NOT NULL THEN"
+        ctes.append(
+            f"p{j} AS (SELECT *, max(s{j - 1}) {over} AS p{j}, max({valid} t END) {over} AS q{j}, "
+            f"max({valid} rn END) {over} AS n{j} FROM c{j - 1})"
+        )
+        limits = [f"(m & {1 << (j - 1)}) <> 0", f"p{j} IS NOT NULL"]
+        if question.within is not None:
+            limits.append(f"t - p{j} <= {question.within}")
+        if j in question.gaps:
+            limits.append(f"t - q{j} <= {question.gaps[j]}")
+        limits += [
+            f"(e{i} IS NULL OR e{i} <= q{j})"
+            for i, rule in enumerate(question.exclude)
+            if rule.first < j <= rule.last
+        ]
+        ctes.append(f"c{j} AS (SELECT *, CASE WHEN {' AND '.join(limits)} THEN p{j} END AS s{j} FROM p{j})")
+    sums = [f"max({_highest(k, 's{} IS NOT NULL')}) AS level"]
+    for j in range(1, k + 1):
+        done = f"CASE WHEN s{j} IS NOT NULL THEN"
+        sums.append(f"max(s{j}) AS a{j}, min({done} t END) AS z{j}, min({done} rn END) AS f{j}")
+    ctes.append(f"deep AS (SELECT {unit}, {', '.join(sums)} FROM c{k} WHERE m <> 0 GROUP BY {unit})")
+    ctes.append(
+        f"d AS (SELECT {unit}, level, {_at_level(k, 'a')} AS start, {_at_level(k, 'z')} AS ended, "
+        f"{_at_level(k, 'f')} AS lastrow FROM deep)"
+    )
+    joins, columns = "", [f"d.{name}" for name in ("u", *held(question), "level", "start", "ended")]
+    same = " AND ".join(f"d.{name} = {{0}}.{name}" for name in ("u", *held(question)))
+    if walk:
+        # Back along the chain: the row of step j is where step j+1's row found its latest predecessor.
+        for j in range(k, 0, -1):
+            onward = f" ELSE r{j + 1}.n{j + 1} END" if j < k else " END"
+            row = f"CASE WHEN d.level = {j} THEN d.lastrow{onward}"
+            joins += f" LEFT JOIN c{k} r{j} ON {same.format(f'r{j}')} AND r{j}.rn = {row}"
+    elif attributed:
+        joins = f" LEFT JOIN c{k} last ON {same.format('last')} AND last.rn = d.lastrow"
+    if chain:
+        columns += [f"r{j}.t AS t{j}" for j in range(1, k + 1)]
+    for i, name in enumerate(question.by):
+        if question.held_by:
+            columns.append(f"d.h{question.hold.index(name)} AS b{i}")
+        elif question.attribution == "last":
+            last = " ".join(f"WHEN {j} THEN r{j}.b{i}" for j in range(1, k + 1))
+            columns.append(f"CASE d.level {last} END AS b{i}" if walk else f"last.b{i}")
+        else:
+            columns.append(f"r{1 if question.attribution == 'entry' else question.attribution}.b{i}")
+    return f"WITH {', '.join(ctes)} SELECT {', '.join(columns)} FROM d{joins}"
+
+
+def _entry_units(question: Question) -> str:
+    """Every step-1 row with the longest chain from it: the earliest end of steps j to L, from the last row back."""
+    k, unit = question.size, _unit(question)
+    ctes = _ordered_rows(question, arrival=False)
+    frame = "ROWS BETWEEN 1 FOLLOWING AND 1 FOLLOWING" if question.mode == "strict" else AFTER
+    over = f"OVER (PARTITION BY {unit} ORDER BY rn {frame})"
+    # g{j}_{L}: earliest end of a chain of steps j to L that begins in this row.
+    ends = ", ".join(f"CASE WHEN (m & {1 << (j - 1)}) <> 0 THEN t END AS g{j}_{j}" for j in range(1, k + 1))
+    ctes.append(f"g0 AS (SELECT *, {ends} FROM r)")
+    for span in range(1, k):
+        pairs = [(j, j + span) for j in range(1, k - span + 1)]
+        nexts, here = [], []
+        for j, end in pairs:
+            later = f"g{j + 1}_{end}"
+            nexts.append(f"min({later}) {over} AS y{j}_{end}")
+            nexts.append(f"min(CASE WHEN {later} IS NOT NULL THEN t END) {over} AS w{j}_{end}")
+            limits = [f"(m & {1 << (j - 1)}) <> 0"]
+            if j + 1 in question.gaps:
+                limits.append(f"w{j}_{end} - t <= {question.gaps[j + 1]}")
+            limits += [
+                f"(e{i} IS NULL OR e{i} >= w{j}_{end})"
+                for i, rule in enumerate(question.exclude)
+                if rule.first <= j < rule.last
+            ]
+            here.append(f"CASE WHEN {' AND '.join(limits)} THEN y{j}_{end} END AS g{j}_{end}")
+        ctes.append(f"h{span}_ AS (SELECT *, {', '.join(nexts)} FROM g{span - 1})")
+        ctes.append(f"g{span} AS (SELECT *, {', '.join(here)} FROM h{span}_)")
+    reach = "g1_{0}"
+    reach += " IS NOT NULL" if question.within is None else f" - t <= {question.within}"
+    columns = [
+        "u",
+        *held(question),
+        *grouped(question),
+        f"{_highest(k, reach)} AS level",
+        "t AS start",
+        "t AS entered",
+    ]
+    columns += [f"g1_{j}" for j in range(1, k + 1)]
+    ctes.append(f"d AS (SELECT {', '.join(columns)} FROM g{k - 1} WHERE {_entered(question)})")
+    shown = ", ".join(["u", *held(question), *grouped(question), "level", "start", "entered"])
+    return f"WITH {', '.join(ctes)} SELECT {shown}, {_at_level(k, 'g1_')} AS ended FROM d"
+
+
+def _any_order(question: Question) -> str:
+    """The largest number of different steps inside one window, whatever their order."""
+    k, unit = question.size, _unit(question)
+    over = f"OVER (PARTITION BY {unit} ORDER BY t RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
+    lasts = ", ".join(f"max(CASE WHEN (m & {1 << j}) <> 0 THEN t END) {over} AS l{j}" for j in range(k))
+    near = "l{} IS NOT NULL" if question.within is None else f"t - l{{}} <= {question.within}"
+    level = " + ".join(f"CASE WHEN {near.format(j)} THEN 1 ELSE 0 END" for j in range(k))
+    values = "".join(f", any_value(b{i}) AS b{i}" for i in range(len(question.by)))
+    return (
+        f"WITH base AS ({base(question, arrival=False)}), l AS (SELECT *, {lasts} FROM base), "
+        f"d AS (SELECT *, {level} AS depth FROM l) "
+        f"SELECT {unit}{values}, max(depth) AS level, CAST(NULL AS BIGINT) AS start, "
+        f"min_by(t, (-depth, t)) AS ended FROM d GROUP BY {unit}"
+    )
+
+
+def asof(question: Question) -> str:
+    """Units of an ordered funnel of disjoint steps by one ASOF join per step; the rows shrink with every step."""
+    k, unit = question.size, _unit(question)
+    same = " AND ".join(f"a.{name} = b.{name}" for name in ("u", *held(question)))
+    ours = ", ".join(f"a.{name}" for name in ("u", *held(question)))
+    ctes = [f"base AS ({base(question, arrival=False)})"]
+    ctes.append(f"c1 AS (SELECT {unit}, t, t AS s FROM base WHERE {_entered(question)})")
+    for j in range(2, k + 1):
+        window = "" if question.within is None else f" WHERE a.t - b.s <= {question.within}"
+        ctes.append(
+            f"c{j} AS (SELECT {ours}, a.t, b.s FROM (SELECT * FROM base WHERE (m & {1 << (j - 1)}) <> 0) a "
+            f"ASOF JOIN c{j - 1} b ON {same} AND a.t >= b.t{window})"
+        )
+    levels = " UNION ALL ".join(
+        f"SELECT {unit}, {j} AS level, max(s) AS start, min(t) AS ended FROM c{j} GROUP BY {unit}"
+        for j in range(1, k + 1)
+    )
+    groups = "".join(f", h{question.hold.index(name)} AS b{i}" for i, name in enumerate(question.by))
+    return (
+        f"WITH {', '.join(ctes)}, levels AS ({levels}) SELECT {unit}{groups}, max(level) AS level, "
+        f"max_by(start, level) AS start, max_by(ended, level) AS ended FROM levels GROUP BY {unit}"
+    )
+
+
+def users(question: Question, units: str) -> str:
+    """Units as they are counted: with held columns and count="users", each user's best unit."""
+    if question.count != "users" or not question.hold:
+        return units
+    order = ", ".join(["level DESC", "ended", *(f"CAST({name} AS VARCHAR)" for name in held(question))])
+    return (
+        "SELECT * REPLACE (latest AS start) FROM (SELECT *, max(start) OVER (PARTITION BY u, level) AS latest, "
+        f"row_number() OVER (PARTITION BY u ORDER BY {order}) AS best FROM ({units})) WHERE best = 1"
+    )
+
+
+def reduce(question: Question, units: str) -> str:
+    """Counts per group from units, one row per group.
+
+    Columns: b0.., `n1..nk` units that reached each step, `o1..` open ones, `users`, and, where a user may count
+    more than once, sums over users of products of their counts: `qj` of n_j squared, `aj` of n_(j-1) n_j,
+    `fj` of n_1 n_j.
+    """
+    k, groups = question.size, grouped(question)
+    by = "".join(f"{name}, " for name in groups)
+    grouping = f" GROUP BY {', '.join(groups)}" if groups else ""
+    least = question.attribution if isinstance(question.attribution, int) and groups else 1
+    counted = f"SELECT * FROM ({users(question, units)}) WHERE level >= {least}"
+    reached = [f"CASE WHEN level >= {j} THEN 1 ELSE 0 END" for j in range(1, k + 1)]
+    opened = [_open(question, j) for j in range(1, k)]
+    if question.count == "users":
+        sums = [f"sum({one}) AS n{j}" for j, one in enumerate(reached, 1)]
+        sums += [f"sum({one}) AS o{j}" for j, one in enumerate(opened, 1)]
+        return f"SELECT {by}{', '.join(sums)}, count(*) AS users FROM ({counted}){grouping}"
+    own = [f"sum({one}) AS y{j}" for j, one in enumerate(reached, 1)]
+    own += [f"sum({one}) AS o{j}" for j, one in enumerate(opened, 1)]
+    per_user = f"SELECT {by}u, {', '.join(own)} FROM ({counted}) GROUP BY {by}u"
+    sums = [f"sum(y{j}) AS n{j}, sum(y{j} * y{j}) AS q{j}, sum(y1 * y{j}) AS f{j}" for j in range(1, k + 1)]
+    sums += [f"sum(y{j - 1} * y{j}) AS a{j}" for j in range(2, k + 1)]
+    sums += [f"sum(o{j}) AS o{j}" for j in range(1, k)]
+    return f"SELECT {by}{', '.join(sums)}, count(*) AS users FROM ({per_user}){grouping}"
+
+
+def shared(question: Question, units: str, reference: str) -> str:
+    """Sums over users who are in a group and in the reference group of products of their counts.
+
+    One row per group: b0.., and `x{i}_{j}` = sum of n_i here times n_j there.
+
+    Parameters
+    ----------
+    reference
+        SQL condition on b0.. that is true in the reference group alone.
+    """
+    k, groups = question.size, grouped(question)
+    by = ", ".join(groups)
+    own = ", ".join(f"sum(CASE WHEN level >= {j} THEN 1 ELSE 0 END) AS y{j}" for j in range(1, k + 1))
+    least = question.attribution if isinstance(question.attribution, int) else 1
+    counted = f"SELECT * FROM ({users(question, units)}) WHERE level >= {least}"
+    sums = ", ".join(f"sum(p.y{i} * q.y{j}) AS x{i}_{j}" for i in range(1, k + 1) for j in range(1, k + 1))
+    theirs = ", ".join(f"p.{name}" for name in groups)
+    return (
+        f"WITH mine AS (SELECT {by}, u, {own} FROM ({counted}) GROUP BY {by}, u), "
+        f"other AS (SELECT * FROM mine WHERE {reference}) "
+        f"SELECT {theirs}, {sums} FROM mine p JOIN other q ON p.u = q.u GROUP BY {theirs}"
+    )
+
+
+def _open(question: Question, j: int) -> str:
+    if question.mode != "ordered":
+        return "NULL"
+    if question.within is None:
+        return f"CASE WHEN level = {j} THEN 1 ELSE 0 END"
+    return (
+        f"CASE WHEN level = {j} AND start + {question.within} > {question.observed_until} THEN 1 ELSE 0 END"
+    )
+
+
+def _at_level(k: int, letter: str) -> str:
+    return "CASE level " + " ".join(f"WHEN {j} THEN {letter}{j}" for j in range(1, k + 1)) + " END"
+
+
+def _highest(k: int, condition: str) -> str:
+    return "CASE " + " ".join(f"WHEN {condition.format(j)} THEN {j}" for j in range(k, 0, -1)) + " ELSE 0 END"

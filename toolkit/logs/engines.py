@@ -1,0 +1,133 @@
+"""Where a log's queries run, and the one place where names and values become SQL.
+
+DuckDB in process is the engine. The SQL that the toolkit writes keeps to a small subset (CTEs, CASE, window
+maxima, integer microseconds), so that another engine needs a class with the methods of `DuckDB` and a dialect.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+_views = itertools.count(1)
+
+
+def identifier(name: str) -> str:
+    """A name as a quoted SQL identifier, whatever characters it holds."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: str | int | float | bool | None) -> str:
+    """A value as an SQL literal."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, int | float):
+        return repr(value)
+    return "'" + value.replace("'", "''") + "'"
+
+
+def literals(values: list[str] | tuple[str, ...]) -> str:
+    """Values as the list inside `IN (...)`."""
+    return ", ".join(literal(value) for value in values)
+
+
+def connect(timezone: str = "UTC") -> duckdb.DuckDBPyConnection:
+    """A private in-memory connection that never fetches an extension."""
+    connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
+    connection.execute(f"SET TimeZone = {literal(timezone)}")
+    return connection
+
+
+@contextlib.contextmanager
+def readable(source: str) -> Iterator[None]:
+    """Turn what an engine says of an unreadable source into an error that names the source and the fix."""
+    try:
+        yield
+    except duckdb.IOException as error:
+        if "No files found" in str(error):
+            raise FileNotFoundError(f"no file matches {source}") from error
+        raise ValueError(f"cannot read {source}: {_first_line(error)}") from error
+    except duckdb.Error as error:
+        text = str(error).lower()
+        if "unicode" in text or "utf-8" in text or "utf8" in text or "encod" in text:
+            raise ValueError(
+                f"{source} is not UTF-8 text; Chinese Windows writes GBK: pass encoding='gb18030'"
+            ) from error
+        if "parquet" in text or "magic bytes" in text or "snappy" in text or "thrift" in text:
+            raise ValueError(
+                f"{source} is not a readable Parquet file (truncated or corrupt?): {_first_line(error)}"
+            ) from error
+        if "csv" in text:
+            raise ValueError(f"cannot read {source}: {_first_line(error)}") from error
+        raise
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
+
+
+class DuckDB:
+    """A log's rows as a relation in DuckDB, and the queries over them.
+
+    Parameters
+    ----------
+    relation
+        The rows, unread.
+    connection
+        A connection of the toolkit's own, on which in-memory tables are asked; the relation may live on another.
+    source
+        What the rows are, for error messages.
+    """
+
+    dialect = "duckdb"
+
+    def __init__(
+        self,
+        relation: duckdb.DuckDBPyRelation,
+        connection: duckdb.DuckDBPyConnection,
+        source: str,
+    ) -> None:
+        self.base = relation
+        self.connection = connection
+        self.source = source
+        # One view name per log: two logs on one connection must not answer each other's lazy questions.
+        self.table = identifier(f"toolkit_log_{next(_views)}")
+
+    def relation(self, sql: str) -> duckdb.DuckDBPyRelation:
+        """A lazy relation of a query over `self.table`."""
+        with readable(self.source):
+            return self.base.query(self.table.strip('"'), sql)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """All rows of a query, for answers of a few rows."""
+        with readable(self.source):
+            return self.relation(sql).fetchall()
+
+    def frame(self, sql: str) -> pd.DataFrame:
+        """A query's answer as a frame, for small tidy tables."""
+        with readable(self.source):
+            return self.relation(sql).df()
+
+    def batches(self, sql: str, rows: int = 1 << 20) -> pa.RecordBatchReader:
+        """A query's answer as Arrow batches in the order in which the source holds its rows."""
+        with readable(self.source):
+            return self.relation(sql).to_arrow_reader(rows)
+
+    def types(self, sql: str) -> dict[str, str]:
+        """Column names and SQL types of a query, without running it."""
+        relation = self.relation(sql)
+        return dict(zip(relation.columns, map(str, relation.types), strict=True))
+
+    def over(self, table: pa.Table, sql: str) -> duckdb.DuckDBPyRelation:
+        """A lazy relation of a query over an in-memory table, called `memory` in the query."""
+        return self.connection.from_arrow(table).query("memory", sql)

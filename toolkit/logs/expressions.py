@@ -1,0 +1,69 @@
+"""A user's condition on a row: one scalar SQL expression, parsed, checked and written anew, never pasted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolkit.logs.events import missing_column
+
+if TYPE_CHECKING:
+    from toolkit.logs.events import EventLog
+
+
+def condition(log: EventLog, text: str, owner: str) -> tuple[str, set[str]]:
+    """The SQL of a condition and the columns that it reads.
+
+    Parameters
+    ----------
+    text
+        One boolean expression over the log's columns, such as ``amount > 100 AND city_tier = 'tier_1'``.
+    owner
+        Whose condition it is, for errors: "step 'pay'".
+
+    Raises
+    ------
+    ValueError
+        Not one expression, not boolean, a column that is not there, or more than a scalar over one row.
+    """
+    import sqlglot
+    from sqlglot import exp
+
+    try:
+        parsed = sqlglot.parse(text, read="duckdb")
+    except sqlglot.errors.SqlglotError as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"{owner}: where={text!r} cannot be read as an SQL expression: {reason}") from error
+    if len(parsed) != 1 or not isinstance(parsed[0], exp.Condition) or isinstance(parsed[0], exp.Query):
+        raise ValueError(f'{owner}: where={text!r} must be one condition on a row, such as "amount > 100"')
+    tree = parsed[0]
+    columns = set()
+    for node in tree.walk():
+        if isinstance(
+            node, exp.Query | exp.AggFunc | exp.Window | exp.Placeholder | exp.Parameter | exp.Star
+        ):
+            raise ValueError(f"{owner}: where={text!r} may only combine columns and values of one row")
+        if isinstance(node, exp.Anonymous | exp.UDTF):
+            # A function that the parser does not know may do more than compute, and would not travel.
+            raise ValueError(
+                f"{owner}: where={text!r} calls {node.name or 'a function'}, which is not a known one"
+            )
+        if isinstance(node, exp.Column):
+            if node.table:
+                raise ValueError(f"{owner}: where={text!r} names a table; write {node.name!r} alone")
+            name = _spelled(node.name, log)
+            columns.add(name)
+            node.set("this", exp.to_identifier(name, quoted=True))
+    sql = tree.sql(dialect=log.engine.dialect, comments=False)
+    kind = next(iter(log.engine.types(f"SELECT ({sql}) AS c FROM {log.engine.table} LIMIT 0").values()))
+    if kind != "BOOLEAN":
+        raise ValueError(f"{owner}: where={text!r} is {kind}, not true or false; compare it with something")
+    return f"({sql})", columns
+
+
+def _spelled(name: str, log: EventLog) -> str:
+    if name in log.columns:
+        return name
+    folded = [column for column in log.columns if column.lower() == name.lower()]
+    if len(folded) == 1:
+        return folded[0]
+    raise ValueError(missing_column(name, list(log.columns), log.source, "column"))
