@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import html
 import math
+import numbers
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
 
 ROWS_SHOWN = 60
@@ -64,13 +66,13 @@ def some(names: list[str], most: int = 12) -> str:
 
 def cell(value: Any, rate: bool = False) -> str:
     """One value of a table as text."""
-    if value is None or value != value or str(value) in ("<NA>", "NaT"):
+    if pd.isna(value):
         return "–"
-    if isinstance(value, bool) or not isinstance(value, int | float) and not hasattr(value, "dtype"):
+    if isinstance(value, bool) or not isinstance(value, numbers.Number):
         return str(value)
     if rate:
         return percent(float(value))
-    number = float(value)
+    number = float(value)  # type: ignore[arg-type]
     return count(number) if number.is_integer() else f"{number:.4g}"
 
 

@@ -249,7 +249,7 @@ def _counts(question: Question, units: Units) -> pd.DataFrame:
     """The reduced counts, `by` columns first under their own names."""
     frame = units.run(sql.reduce(question, units.sql)).df()
     groups = sql.grouped(question)
-    sums = [name for name in frame.columns if name not in groups]
+    sums = [name for name in frame.columns if name not in groups and name[0] not in "rs"]
     frame[sums] = frame[sums].astype("Int64")
     filled = [name for name in sums if not name.startswith("o") or question.mode == "ordered"]
     frame[filled] = frame[filled].fillna(0)

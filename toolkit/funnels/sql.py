@@ -102,9 +102,9 @@ def _ordered_rows(question: Question, arrival: bool) -> list[str]:
     nearest, source = "min" if backwards else "max", "base"
     if question.exclude:
         # Times are integers, so "1 preceding" by range means strictly earlier: ties never exclude.
+        over = f"OVER (PARTITION BY {unit} ORDER BY t RANGE BETWEEN {frame})"
         shadows = ", ".join(
-            f"{nearest}(CASE WHEN x{i} = 1 THEN t END) OVER (PARTITION BY {unit} ORDER BY t RANGE BETWEEN {frame}) AS e{i}"
-            for i in range(len(question.exclude))
+            f"{nearest}(CASE WHEN x{i} = 1 THEN t END) {over} AS e{i}" for i in range(len(question.exclude))
         )
         ctes.append(f"shadowed AS (SELECT *, {shadows} FROM base)")
         source = "shadowed"
@@ -116,10 +116,14 @@ def _ordered_rows(question: Question, arrival: bool) -> list[str]:
     return ctes
 
 
-def _entered(question: Question) -> str:
+def _in_range(question: Question) -> str:
     low, high = question.entries
     limits = [f"t >= {low}"] * (low is not None) + [f"t < {high}"] * (high is not None)
-    return " AND ".join(["(m & 1) <> 0", *limits])
+    return " AND ".join(limits) or "TRUE"
+
+
+def _entered(question: Question) -> str:
+    return f"(m & 1) <> 0 AND {_in_range(question)}"
 
 
 def _chain_units(question: Question, chain: bool) -> str:
@@ -245,12 +249,12 @@ def asof(question: Question) -> str:
     k, unit = question.size, _unit(question)
     same = " AND ".join(f"a.{name} = b.{name}" for name in ("u", *held(question)))
     ours = ", ".join(f"a.{name}" for name in ("u", *held(question)))
-    ctes = [f"base AS ({base(question, arrival=False)})"]
-    ctes.append(f"c1 AS (SELECT {unit}, t, t AS s FROM base WHERE {_entered(question)})")
+    # A scan for each step: its filter reaches the file, and no step's rows are kept longer than its join.
+    ctes = [f"c1 AS (SELECT *, t AS s FROM ({_rows_of_step(question, 1)}) WHERE {_in_range(question)})"]
     for j in range(2, k + 1):
         window = "" if question.within is None else f" WHERE a.t - b.s <= {question.within}"
         ctes.append(
-            f"c{j} AS (SELECT {ours}, a.t, b.s FROM (SELECT * FROM base WHERE (m & {1 << (j - 1)}) <> 0) a "
+            f"c{j} AS (SELECT {ours}, a.t, b.s FROM ({_rows_of_step(question, j)}) a "
             f"ASOF JOIN c{j - 1} b ON {same} AND a.t >= b.t{window})"
         )
     levels = " UNION ALL ".join(
@@ -261,6 +265,16 @@ def asof(question: Question) -> str:
     return (
         f"WITH {', '.join(ctes)}, levels AS ({levels}) SELECT {unit}{groups}, max(level) AS level, "
         f"max_by(start, level) AS start, max_by(ended, level) AS ended FROM levels GROUP BY {unit}"
+    )
+
+
+def _rows_of_step(question: Question, j: int) -> str:
+    log = question.log
+    holds = "".join(f", {identifier(name)} AS h{i}" for i, name in enumerate(question.hold))
+    known = " AND ".join(f"{identifier(name)} IS NOT NULL" for name in (log.user, log.time, *question.hold))
+    return (
+        f"SELECT {identifier(log.user)} AS u, {log.at} AS t{holds} FROM {log.engine.table} "
+        f"WHERE ({question.predicates[j - 1].sql}) AND {known}"
     )
 
 
@@ -278,9 +292,9 @@ def users(question: Question, units: str) -> str:
 def reduce(question: Question, units: str) -> str:
     """Counts per group from units, one row per group.
 
-    Columns: b0.., `n1..nk` units that reached each step, `o1..` open ones, `users`, and, where a user may count
-    more than once, sums over users of products of their counts: `qj` of n_j squared, `aj` of n_(j-1) n_j,
-    `fj` of n_1 n_j.
+    Columns: b0.., `n1..nk` units that reached each step, `o1..` open ones and, where a user may count more than
+    once, `u1..uk` users among them and sums over users of products of their counts: `qj` of n_j squared, `aj` of
+    n_(j-1) n_j, `fj` of n_1 n_j, `rj` of n_j squared over n_(j-1), `sj` of n_j squared over n_1.
     """
     k, groups = question.size, grouped(question)
     by = "".join(f"{name}, " for name in groups)
@@ -292,14 +306,18 @@ def reduce(question: Question, units: str) -> str:
     if question.count == "users":
         sums = [f"sum({one}) AS n{j}" for j, one in enumerate(reached, 1)]
         sums += [f"sum({one}) AS o{j}" for j, one in enumerate(opened, 1)]
-        return f"SELECT {by}{', '.join(sums)}, count(*) AS users FROM ({counted}){grouping}"
+        return f"SELECT {by}{', '.join(sums)} FROM ({counted}){grouping}"
     own = [f"sum({one}) AS y{j}" for j, one in enumerate(reached, 1)]
     own += [f"sum({one}) AS o{j}" for j, one in enumerate(opened, 1)]
     per_user = f"SELECT {by}u, {', '.join(own)} FROM ({counted}) GROUP BY {by}u"
     sums = [f"sum(y{j}) AS n{j}, sum(y{j} * y{j}) AS q{j}, sum(y1 * y{j}) AS f{j}" for j in range(1, k + 1)]
-    sums += [f"sum(y{j - 1} * y{j}) AS a{j}" for j in range(2, k + 1)]
+    sums += [f"sum(CASE WHEN y{j} > 0 THEN 1 ELSE 0 END) AS u{j}" for j in range(1, k + 1)]
+    for j in range(2, k + 1):
+        share = f"CASE WHEN y{j - 1} > 0 THEN CAST(y{j} * y{j} AS DOUBLE) / y{j - 1} END"
+        sums.append(f"sum(y{j - 1} * y{j}) AS a{j}, sum({share}) AS r{j}")
+        sums.append(f"sum(CAST(y{j} * y{j} AS DOUBLE) / y1) AS s{j}")
     sums += [f"sum(o{j}) AS o{j}" for j in range(1, k)]
-    return f"SELECT {by}{', '.join(sums)}, count(*) AS users FROM ({per_user}){grouping}"
+    return f"SELECT {by}{', '.join(sums)} FROM ({per_user}){grouping}"
 
 
 def shared(question: Question, units: str, reference: str) -> str:

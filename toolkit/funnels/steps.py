@@ -172,14 +172,12 @@ def ask(
     held, groups = _columns(log, hold, "hold"), _columns(log, by, "by")
     if dedupe is not None:
         log.column(dedupe, "dedupe column")
-    if log.facts.last is None and observed_until is None:
+    until = log.facts.last if observed_until is None else instant(observed_until, log.timezone, "observed_until")
+    if until is None:
         raise ValueError(
-            f"{log.source} is empty: it has no row with a user and a time. To count an empty log as observed and "
-            "found to have nobody, say until when: observed_until="
+            f"{log.source} is empty: it has no row with a user and a time. To count an empty log as observed, "
+            "and found to have nobody, say until when: observed_until="
         )
-    until = (
-        log.facts.last if observed_until is None else instant(observed_until, log.timezone, "observed_until")
-    )
     first, last = _entries(entries, log.timezone)
     if mature:
         if window is None:
@@ -200,7 +198,7 @@ def ask(
         exclude=tuple(_exclusion(log, rule, names) for rule in _listed(exclude)),
         gaps=_gaps(gaps, names),
         entries=(first, last),
-        observed_until=int(until),
+        observed_until=until,
         dedupe=dedupe,
         mature=mature,
         confidence=confidence,
@@ -216,7 +214,8 @@ def duration(value: Any, option: str) -> int:
     if not isinstance(value, str) and not hasattr(value, "total_seconds"):
         raise ValueError(f"{option}={value!r} has no unit; write '30min', '1d' or a pandas Timedelta")
     try:
-        length = pd.Timedelta(value)
+        # pandas wants a capital D for days; "1d" is what people write.
+        length = pd.Timedelta(re.sub(r"(?<=[\d\s])d(?![a-zA-Z])", "D", value) if isinstance(value, str) else value)
     except (ValueError, TypeError) as error:
         raise ValueError(
             f"{option}={value!r} is not a length of time; write '30min', '1d' or a pandas Timedelta"
@@ -274,7 +273,8 @@ def _step(step: str | Step) -> Step:
 
 
 def _predicate(log: EventLog, step: Step) -> Predicate:
-    parts, columns, where = [], set(), None
+    parts, where = [], None
+    columns: set[str] = set()
     if step.events:
         parts.append(f"{log.named} IN ({literals(step.events)})")
     if step.where is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import duckdb
 
@@ -59,17 +59,14 @@ def readable(source: str) -> Iterator[None]:
         raise ValueError(f"cannot read {source}: {_first_line(error)}") from error
     except duckdb.Error as error:
         text = str(error).lower()
-        if "unicode" in text or "utf-8" in text or "utf8" in text or "encod" in text:
+        if any(word in text for word in ("unicode", "utf-8", "utf8", "encod")):
             raise ValueError(
                 f"{source} is not UTF-8 text; Chinese Windows writes GBK: pass encoding='gb18030'"
             ) from error
-        if "parquet" in text or "magic bytes" in text or "snappy" in text or "thrift" in text:
-            raise ValueError(
-                f"{source} is not a readable Parquet file (truncated or corrupt?): {_first_line(error)}"
-            ) from error
-        if "csv" in text:
-            raise ValueError(f"cannot read {source}: {_first_line(error)}") from error
-        raise
+        of_the_file = any(word in text for word in ("parquet", "magic bytes", "csv"))
+        if isinstance(error, duckdb.ProgrammingError | duckdb.OperationalError) and not of_the_file:
+            raise
+        raise ValueError(f"cannot read {source} (truncated or corrupt?): {_first_line(error)}") from error
 
 
 def _first_line(error: Exception) -> str:
@@ -106,7 +103,7 @@ class DuckDB:
     def relation(self, sql: str) -> duckdb.DuckDBPyRelation:
         """A lazy relation of a query over `self.table`."""
         with readable(self.source):
-            return self.base.query(self.table.strip('"'), sql)
+            return cast("duckdb.DuckDBPyRelation", self.base.query(self.table.strip('"'), sql))
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """All rows of a query, for answers of a few rows."""
@@ -130,4 +127,4 @@ class DuckDB:
 
     def over(self, table: pa.Table, sql: str) -> duckdb.DuckDBPyRelation:
         """A lazy relation of a query over an in-memory table, called `memory` in the query."""
-        return self.connection.from_arrow(table).query("memory", sql)
+        return cast("duckdb.DuckDBPyRelation", self.connection.from_arrow(table).query("memory", sql))

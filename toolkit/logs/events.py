@@ -13,7 +13,7 @@ import duckdb
 import pandas as pd
 
 from toolkit.logs import times
-from toolkit.logs.engines import DuckDB, connect, identifier, literal, readable
+from toolkit.logs.engines import DuckDB, connect, identifier, readable
 from toolkit.results import some
 
 if TYPE_CHECKING:
@@ -84,17 +84,13 @@ class EventLog:
         """
         user, time = identifier(self.user), identifier(self.time)
         table = self.engine.table
-        rows, users, stamps, low, high = self.engine.rows(
-            f"SELECT count(*), count({user}), count({time}), min({time}), max({time}) FROM {table}"
-        )[0]
+        rows, users, stamps = self.engine.rows(f"SELECT count(*), count({user}), count({time}) FROM {table}")[0]
         if self.clock.kind in ("text", "unix"):
             self._refuse_unreadable_times()
-            low, high = self.engine.rows(f"SELECT min({self.at}), max({self.at}) FROM {table}")[0]
-        elif low is not None:
-            low, high = self.engine.rows(
-                f"SELECT min(t), max(t) FROM (SELECT {self.at} AS t FROM "
-                f"(SELECT min({time}) AS {time} FROM {table} UNION ALL SELECT max({time}) FROM {table}))"
-            )[0]
+            ends = f"SELECT {time} FROM {table}"
+        else:
+            ends = f"SELECT min({time}) AS {time} FROM {table} UNION ALL SELECT max({time}) FROM {table}"
+        low, high = self.engine.rows(f"SELECT min(t), max(t) FROM (SELECT {self.at} AS t FROM ({ends}))")[0]
         unusable = 0
         if users < rows or stamps < rows:
             unusable, low, high = self.engine.rows(
@@ -120,8 +116,8 @@ class EventLog:
         """Every event's name and its rows, most frequent first."""
         return dict(
             self.engine.rows(
-                f"SELECT {self.named}, count(*) AS n FROM {self.engine.table} WHERE {identifier(self.event)} IS NOT NULL "
-                f"GROUP BY 1 ORDER BY n DESC, 1"
+                f"SELECT {self.named}, count(*) AS n FROM {self.engine.table} "
+                f"WHERE {identifier(self.event)} IS NOT NULL GROUP BY 1 ORDER BY n DESC, 1"
             )
         )
 
@@ -308,10 +304,12 @@ def _open_files(
     if names is not None:
         options["names"] = list(names)
     with readable(source):
-        sniffed = own.read_csv(paths, **options)
+        sniffed = own.read_csv(paths, **options)  # type: ignore[arg-type]
         # Ids and times stay text: a sniffer would read user 00123 as 123, and would drop a time's zone.
         as_text = {name: "VARCHAR" for name in roles if name in sniffed.columns}
-        return DuckDB(own.read_csv(paths, dtype=as_text, **options) if as_text else sniffed, own, source)
+        if not as_text:
+            return DuckDB(sniffed, own, source)
+        return DuckDB(own.read_csv(paths, dtype=as_text, **options), own, source)  # type: ignore[arg-type]
 
 
 def _read_text(
