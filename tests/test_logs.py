@@ -124,7 +124,9 @@ def test_a_gbk_file_says_so_and_opens_with_its_encoding(tmp_path):
 
 
 def test_a_missing_column_names_the_nearest(tmp_path):
-    with pytest.raises(ValueError, match=r"no time column 'timestmp' in the frame \(did you mean 'timestamp'\?\)"):
+    with pytest.raises(
+        ValueError, match=r"no time column 'timestmp' in the frame \(did you mean 'timestamp'\?\)"
+    ):
         read_events(ROWS, time="timestmp")
 
 
@@ -150,7 +152,11 @@ def test_a_harmed_parquet_file_is_named(tmp_path, harm):
     path = tmp_path / "log.parquet"
     pq.write_table(pa.Table.from_pandas(ROWS), path)
     whole = path.read_bytes()
-    harmed = {"truncated": whole[:-30], "corrupt": whole[:4] + b"\xff" * 80 + whole[84:], "text": b"user_id,event\n"}
+    harmed = {
+        "truncated": whole[:-30],
+        "corrupt": whole[:4] + b"\xff" * 80 + whole[84:],
+        "text": b"user_id,event\n",
+    }
     path.write_bytes(harmed[harm])
     with pytest.raises(ValueError, match="log.parquet"):
         funnel(read_events(path), ["enter", "pay"], within="1d")
@@ -207,7 +213,9 @@ def test_two_units_in_one_column_are_found():
 
 def test_opening_a_log_reads_none_of_its_rows(tmp_path):
     path = tmp_path / "log.csv"
-    path.write_text("user_id,timestamp,event\n" + "1,2019-11-11 20:00,enter\n" * 30_000 + "1,bad time,enter\n")
+    path.write_text(
+        "user_id,timestamp,event\n" + "1,2019-11-11 20:00,enter\n" * 30_000 + "1,bad time,enter\n"
+    )
     log = read_events(path)
     with pytest.raises(ValueError, match="'bad time'"):
         log.summary()

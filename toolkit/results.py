@@ -58,6 +58,11 @@ def count(number: float) -> str:
     return f"{number:,.0f}"
 
 
+def counted(number: float, noun: str, plural: str | None = None) -> str:
+    """A count with its noun in the right number."""
+    return f"{count(number)} {noun if number == 1 else plural or noun + 's'}"
+
+
 def some(names: list[str], most: int = 12) -> str:
     """Names as a list in a sentence, cut where it grows long."""
     shown = ", ".join(names[:most])

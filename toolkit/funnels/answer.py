@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -170,6 +170,7 @@ def funnel(
         counts=counts,
         unit=count,
         confidence=confidence,
+        excluded=_lost(question, units, path) if question.exclude else None,
         question=question,
         units=units,
     )
@@ -255,6 +256,21 @@ def _counts(question: Question, units: Units) -> pd.DataFrame:
     frame[filled] = frame[filled].fillna(0)
     frame = frame.sort_values(groups, na_position="last", ignore_index=True) if groups else frame
     return frame.rename(columns=dict(zip(groups, question.by, strict=True)))
+
+
+def _lost(question: Question, units: Units, path: str) -> int:
+    """Units that would have got further without the exclusions."""
+    order = ["u", *([] if question.count == "users" else sql.held(question))]
+    order += ["start", "level"] if question.count == "entries" else []
+    levels = []
+    for asked, answered in (
+        (question, units),
+        (plain := replace(question, exclude=()), count_units(plain, path)),
+    ):
+        # The same units in the same order: exclusions void links, they remove nobody.
+        rows = f"SELECT CAST(level AS TINYINT) AS level FROM ({sql.users(asked, answered.sql)})"
+        levels.append(answered.run(f"{rows} ORDER BY {', '.join(order)}").fetchnumpy()["level"])
+    return int((levels[0] < levels[1]).sum())
 
 
 def _refuse_unknown_names(question: Question) -> None:

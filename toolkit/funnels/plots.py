@@ -18,20 +18,21 @@ if TYPE_CHECKING:
     from toolkit.funnels.comparison import Comparison
     from toolkit.funnels.result import Funnel
 
+#: Ticks are drawn late, so their names need the font by name.
+FAMILY = style.SETTINGS["font.family"]
 #: More lines than this cannot be told apart.
 MOST_GROUPS = 8
 
 
 def funnel(result: Funnel, ax: Axes | None = None) -> Axes:
     """Draw a funnel: bars of one group, or a line for each of several."""
-    ax = plt.gca() if ax is None else ax
-    if len(result.counts) == 1:
-        return _bars(result, ax)
     if len(result.counts) > MOST_GROUPS:
         raise ValueError(
             f"{len(result.counts)} groups are too many for one figure; keep {MOST_GROUPS} at most, or draw .table"
         )
-    return _lines(result, ax)
+    with style.context():
+        ax = plt.gca() if ax is None else ax
+        return _bars(result, ax) if len(result.counts) == 1 else _lines(result, ax)
 
 
 def _bars(result: Funnel, ax: Axes) -> Axes:
@@ -50,7 +51,7 @@ def _bars(result: Funnel, ax: Axes) -> Axes:
         if still:
             text += f"\n {count(still)} still open (hatched)"
         ax.annotate(text, (row.reached, place), va="center", fontsize=9)
-    ax.set_yticks(places, [style.drawn(step) for step in result.steps])
+    ax.set_yticks(places, [style.drawn(step) for step in result.steps], fontfamily=FAMILY)
     ax.set_xlim(0, max(1.0, float(reached.max())) * 1.45)
     ax.set_xlabel("users" if result.unit == "users" else result.unit)
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: count(value)))
@@ -81,7 +82,7 @@ def _lines(result: Funnel, ax: Axes) -> Axes:
     smallest = min((share for share, *_ in ends), default=0.01)
     ax.set_ylim(10 ** (np.floor(np.log10(smallest) * 2) / 2), 1.15)
     _label_ends(ax, ends)
-    ax.set_xticks(places, [style.drawn(step) for step in result.steps])
+    ax.set_xticks(places, [style.drawn(step) for step in result.steps], fontfamily=FAMILY)
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, 0 if value >= 0.01 else None)))
     ax.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
     ax.set_ylabel(f"share of those at {style.drawn(result.steps[0])} (log scale)")
@@ -110,7 +111,11 @@ def _label_ends(ax: Axes, ends: list[tuple[float, float, str, str]]) -> None:
 
 def comparison(result: Comparison, ax: Axes | None = None) -> Axes:
     """Draw differences from the reference, in points, by step."""
-    ax = plt.gca() if ax is None else ax
+    with style.context():
+        return _differences(result, plt.gca() if ax is None else ax)
+
+
+def _differences(result: Comparison, ax: Axes) -> Axes:
     lines = result.table[
         (result.table["measure"] == "difference") & (result.table["rate"] == "from_previous")
     ]
@@ -125,7 +130,7 @@ def comparison(result: Comparison, ax: Axes | None = None) -> Axes:
         ax.hlines(places, low, high, color=look.colour, linewidth=3.5, alpha=0.35)
         ax.plot(centre, places, look.marker, color=look.colour, markersize=6, label=style.drawn(name))
     ax.axvline(0, color=style.INK, linewidth=1)
-    ax.set_yticks(range(len(steps)), [style.drawn(step) for step in reversed(steps)])
+    ax.set_yticks(range(len(steps)), [style.drawn(step) for step in reversed(steps)], fontfamily=FAMILY)
     ax.set_xlabel(f"points above (+) or below (−) {style.drawn(result.reference)}, rate from the step before")
     ax.legend(loc="best", fontsize=9)
     ax.grid(axis="x")

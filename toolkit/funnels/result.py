@@ -13,7 +13,7 @@ import pandas as pd
 from toolkit.funnels import sql
 from toolkit.intervals import Rate, UserSums
 from toolkit.logs.engines import identifier
-from toolkit.results import Result, count, percent, percent_interval, some
+from toolkit.results import Result, count, counted, percent, percent_interval, some
 
 if TYPE_CHECKING:
     import duckdb
@@ -38,6 +38,8 @@ class Funnel(Result):
     unit : {"users", "pairs", "entries", "counts"}
         What was counted; "counts" where only a table of counts is known.
     confidence : float
+    excluded : int or None
+        Units that reached less because of `exclude`; None where nothing is excluded.
     """
 
     steps: tuple[str, ...]
@@ -45,6 +47,7 @@ class Funnel(Result):
     counts: pd.DataFrame = field(repr=False)
     unit: str
     confidence: float
+    excluded: int | None = None
     question: Question | None = field(default=None, repr=False)
     units: Units | None = field(default=None, repr=False)
 
@@ -92,8 +95,9 @@ entries.
         """What a reader must know of how the counts came about."""
         notes = () if self.units is None else self.units.notes
         if self.question is not None and self.question.log.facts.unusable:
-            unusable = self.question.log.facts.unusable
-            notes = (f"{count(unusable)} rows without a user or a time are left out", *notes)
+            rows = self.question.log.facts.unusable
+            left = f"{counted(rows, 'row')} without a user or a time {'is' if rows == 1 else 'are'} left out"
+            notes = (left, *notes)
         return notes
 
     def once(self, row: pd.Series) -> bool:
@@ -217,19 +221,27 @@ entries.
         """How many got through, where most are lost, how sure that is, and what was left out."""
         ways = [self._way(row) for _, row in self._named().iterrows()]
         first, last = self.steps[0], self.steps[-1]
-        what = {"pairs": " pairs of user and held value", "entries": " entries", "counts": " counted"}
-        unit = what.get(self.unit, " users")
         if not len(self.counts) or not self.counts["n1"].sum():
-            text = f"No {unit.strip()} at {first}"
+            text = f"None of the {self._units()} is at {first}"
         elif not self.by:
             row = self.counts.iloc[0]
-            text = f"Of {count(row['n1'])}{unit} at {first}, {ways[0]} reached {last}{self._within()}"
-            text += self._loss(row)
+            text = f"Of {count(row['n1'])} {self._units(row['n1'])} at {first}, {ways[0]} reached {last}"
+            text += self._within() + self._loss(row)
         else:
-            text = f"From {first} to {last}{self._within()}, of{unit}: {'; '.join(ways)}"
+            text = f"Of {self._units()} at {first} reached {last}{self._within()}: {'; '.join(ways)}"
             hidden = len(self.counts) - len(ways)
             text += f" (the highest and the lowest of {len(self.counts)} groups)" if hidden else ""
         return f"{text}{self._caveats()}."
+
+    def _units(self, number: float = 2) -> str:
+        held = " and ".join(self.question.hold) if self.question is not None else ""
+        one, many = {
+            "users": ("user", "users"),
+            "pairs": (f"pair of user and {held}", f"pairs of user and {held}"),
+            "entries": ("entry", "entries"),
+            "counts": ("counted", "those counted"),
+        }[self.unit]
+        return one if number == 1 or (self.unit == "counts" and not self.by) else many
 
     def _named(self) -> pd.DataFrame:
         if len(self.counts) <= NAMED_GROUPS:
@@ -242,7 +254,8 @@ entries.
         rate = self.rate(row, len(self.steps), 1)
         low, high = rate.interval(self.confidence)
         level = f"{self.confidence * 100:g} % interval "
-        interval = f"({'' if self.by else level}{percent_interval(low, high)}"
+        named = self.by and row.name != self._named().index[0]
+        interval = f"({'' if named else level}{percent_interval(low, high)}"
         if not self.by:
             return f"{percent(rate.estimate)} {interval})"
         group = " ".join("<null>" if pd.isna(row[name]) else str(row[name]) for name in self.by)
@@ -281,9 +294,11 @@ entries.
         opened = [f"o{j}" for j in range(1, len(self.steps)) if f"o{j}" in self.counts]
         still = int(self.counts[opened].fillna(0).sum().sum()) if opened else 0
         if still:
-            parts.append(f"{count(still)} are still open: their window is not over")
-        if self.by:
-            parts.append(f"{self.confidence * 100:g} % intervals")
+            parts.append(f"{count(still)} {'is' if still == 1 else 'are'} still open (window not over)")
+        if self.excluded is not None:
+            parts.append(
+                f"{count(self.excluded)} {self._units(self.excluded)} reached less because of exclude"
+            )
         if self.unit == "counts":
             parts.append("the interval assumes independent entries")
         elif self.clustered:

@@ -172,7 +172,9 @@ def ask(
     held, groups = _columns(log, hold, "hold"), _columns(log, by, "by")
     if dedupe is not None:
         log.column(dedupe, "dedupe column")
-    until = log.facts.last if observed_until is None else instant(observed_until, log.timezone, "observed_until")
+    until = (
+        log.facts.last if observed_until is None else instant(observed_until, log.timezone, "observed_until")
+    )
     if until is None:
         raise ValueError(
             f"{log.source} is empty: it has no row with a user and a time. To count an empty log as observed, "
@@ -215,7 +217,9 @@ def duration(value: Any, option: str) -> int:
         raise ValueError(f"{option}={value!r} has no unit; write '30min', '1d' or a pandas Timedelta")
     try:
         # pandas wants a capital D for days; "1d" is what people write.
-        length = pd.Timedelta(re.sub(r"(?<=[\d\s])d(?![a-zA-Z])", "D", value) if isinstance(value, str) else value)
+        length = pd.Timedelta(
+            re.sub(r"(?<=[\d\s])d(?![a-zA-Z])", "D", value) if isinstance(value, str) else value
+        )
     except (ValueError, TypeError) as error:
         raise ValueError(
             f"{option}={value!r} is not a length of time; write '30min', '1d' or a pandas Timedelta"

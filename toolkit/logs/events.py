@@ -84,7 +84,9 @@ class EventLog:
         """
         user, time = identifier(self.user), identifier(self.time)
         table = self.engine.table
-        rows, users, stamps = self.engine.rows(f"SELECT count(*), count({user}), count({time}) FROM {table}")[0]
+        rows, users, stamps = self.engine.rows(f"SELECT count(*), count({user}), count({time}) FROM {table}")[
+            0
+        ]
         if self.clock.kind in ("text", "unix"):
             self._refuse_unreadable_times()
             ends = f"SELECT {time} FROM {table}"

@@ -1,0 +1,323 @@
+"""Funnels: what counts, on logs small enough to count by hand; and every wrong question."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from toolkit import Funnel, Step, funnel, read_events
+
+START = pd.Timestamp("2019-11-11 20:00", tz="Asia/Shanghai")
+
+
+def log(*rows, **columns):
+    """Rows of (user, minute, event); columns by name."""
+    users, minutes, events = zip(*rows, strict=True)
+    times = [START + pd.Timedelta(minute, "min") for minute in minutes]
+    return read_events(pd.DataFrame({"user_id": users, "timestamp": times, "event": events} | columns))
+
+
+def reached(answer):
+    return answer.table["reached"].tolist()
+
+
+def test_a_later_step_counts_only_after_the_earlier_one():
+    assert reached(funnel(log(("a", 0, "pay"), ("a", 1, "enter")), ["enter", "pay"], within="1d")) == [1, 0]
+
+
+def test_a_user_is_followed_from_the_entry_that_gets_him_furthest():
+    rows = log(("a", 0, "enter"), ("a", 100, "enter"), ("a", 105, "pay"))
+    assert reached(funnel(rows, ["enter", "pay"], within="10min")) == [1, 1]
+
+
+def test_the_end_of_the_window_is_inside():
+    rows = log(("a", 0, "enter"), ("a", 10, "pay"), ("b", 0, "enter"), ("b", 10.001, "pay"))
+    assert reached(funnel(rows, ["enter", "pay"], within="10min")) == [2, 1]
+
+
+def test_rows_of_one_moment_are_taken_in_the_order_of_the_steps():
+    assert reached(funnel(log(("a", 0, "pay"), ("a", 0, "enter")), ["enter", "pay"], within="0s")) == [1, 1]
+
+
+def test_one_row_fills_one_step():
+    steps = ["pay", Step("pay again", event="pay")]
+    assert reached(funnel(log(("a", 0, "pay")), steps, within="1d")) == [1, 0]
+    assert reached(funnel(log(("a", 0, "pay"), ("a", 0, "pay")), steps, within="1d")) == [1, 1]
+
+
+def test_a_strict_funnel_breaks_at_any_other_row_of_its_universe():
+    rows = log(("a", 0, "enter"), ("a", 1, "like"), ("a", 2, "pay"))
+    assert reached(funnel(rows, ["enter", "pay"], within="1d", mode="strict")) == [1, 0]
+    assert reached(funnel(rows, ["enter", "pay"], within="1d", mode="strict", universe=["enter", "pay"])) == [
+        1,
+        1,
+    ]
+
+
+def test_any_order_counts_different_steps_in_one_window():
+    rows = log(("a", 0, "pay"), ("a", 1, "enter"), ("b", 0, "enter"), ("b", 0, "enter"))
+    assert reached(funnel(rows, ["enter", "pay"], within="1d", mode="any")) == [2, 1]
+
+
+def test_an_excluded_event_voids_the_link_but_not_the_entry():
+    rows = log(("a", 0, "enter"), ("a", 1, "leave"), ("a", 2, "pay"), ("b", 0, "enter"), ("b", 2, "pay"))
+    answer = funnel(rows, ["enter", "pay"], within="1d", exclude=["leave"])
+    assert reached(answer) == [2, 1]
+    assert "1 user reached less because of exclude" in answer.sentence()
+
+
+def test_a_gap_limits_one_link():
+    rows = log(("a", 0, "enter"), ("a", 1, "cart"), ("a", 90, "pay"))
+    assert reached(funnel(rows, ["enter", "cart", "pay"], within="1d", gaps={"pay": "1h"})) == [1, 1, 0]
+
+
+def test_a_held_property_must_stay_the_same_along_the_chain():
+    rows = log(("a", 0, "enter"), ("a", 1, "pay"), session=["s1", "s2"])
+    assert reached(funnel(rows, ["enter", "pay"], within="1d", hold="session")) == [1, 0]
+    assert reached(funnel(rows, ["enter", "pay"], within="1d", hold="session", count="pairs")) == [1, 0]
+
+
+def test_every_entry_counts_when_entries_are_counted():
+    rows = log(("a", 0, "enter"), ("a", 5, "enter"), ("a", 6, "pay"), ("b", 0, "enter"))
+    assert reached(funnel(rows, ["enter", "pay"], within="1d", count="entries")) == [3, 2]
+
+
+def test_the_value_at_the_entry_is_the_users_value():
+    rows = log(("a", 0, "enter"), ("a", 1, "pay"), ("b", 0, "enter"), room=["r1", "r2", None])
+    by_entry = funnel(rows, ["enter", "pay"], within="1d", by="room").table
+    assert by_entry["reached"].tolist() == [1, 1, 1, 0]
+    assert by_entry["room"].tolist()[:2] == ["r1", "r1"]
+    assert by_entry["room"].isna().tolist() == [False, False, True, True]
+    by_last = funnel(rows, ["enter", "pay"], within="1d", by="room", attribution="last").table
+    assert by_last.query("room == 'r2'")["reached"].tolist() == [1, 1]
+    paid = funnel(rows, ["enter", "pay"], within="1d", by="room", attribution="step:pay").table
+    assert paid["reached"].tolist() == [1, 1]
+
+
+def test_who_may_still_go_on_is_open_and_mature_entries_leave_them_out():
+    rows = log(("a", 0, "enter"), ("b", 100, "enter"), ("c", 0, "enter"), ("c", 1, "pay"))
+    answer = funnel(rows, ["enter", "pay"], within="30min")
+    assert answer.table["open"].tolist()[:1] == [1]
+    assert answer.table["open"].isna().tolist() == [False, True]
+    assert "1 is still open" in answer.sentence()
+    mature = funnel(rows, ["enter", "pay"], within="30min", mature=True)
+    assert reached(mature) == [2, 1]
+    assert mature.table["open"].tolist()[:1] == [0]
+
+
+def test_an_entry_range_binds_the_first_step_alone():
+    rows = log(("a", 0, "enter"), ("a", 30, "pay"), ("b", 10, "enter"))
+    times = ("2019-11-11 20:00", "2019-11-11 20:10")
+    assert reached(funnel(rows, ["enter", "pay"], within="1d", entries=times)) == [1, 1]
+
+
+def test_a_retried_order_counts_once_with_dedupe():
+    rows = log(
+        ("a", 0, "enter"), ("a", 1, "pay"), ("b", 0, "enter"), ("b", 2, "pay"), order=[None, 7, None, 7]
+    )
+    assert reached(funnel(rows, ["enter", "pay"], within="1d", dedupe="order")) == [2, 1]
+
+
+def test_a_condition_is_part_of_a_step():
+    rows = log(
+        ("a", 0, "enter"), ("a", 1, "pay"), ("b", 0, "enter"), ("b", 1, "pay"), amount=[None, 50, None, 500]
+    )
+    big = Step("big order", event="pay", where="amount > 100 AND NOT event IN ('refund')")
+    assert reached(funnel(rows, ["enter", big], within="1d")) == [2, 1]
+
+
+def test_permuting_rows_changes_nothing():
+    generator = np.random.default_rng(5)
+    frame = pd.DataFrame(
+        {
+            "user_id": generator.integers(0, 9, 300),
+            "event": generator.choice(["enter", "cart", "pay"], 300),
+            "timestamp": START + pd.to_timedelta(generator.integers(0, 50, 300), unit="min"),
+        }
+    )
+    first = funnel(read_events(frame), ["enter", "cart", "pay"], within="7min").table
+    second = funnel(
+        read_events(frame.sample(frac=1, random_state=1)), ["enter", "cart", "pay"], within="7min"
+    ).table
+    pd.testing.assert_frame_equal(first, second)
+    assert (first["reached"].diff().dropna() <= 0).all()
+
+
+def test_rates_are_sums_over_sums_with_wilson_intervals():
+    # Newcombe (1998), Statistics in Medicine 17, 857-872, table I: 81 of 263.
+    table = Funnel.from_counts(pd.DataFrame({"step": ["enter", "pay"], "n": [263, 81]})).table
+    assert table.loc[1, ["from_previous", "low", "high"]].tolist() == pytest.approx(
+        [81 / 263, 0.2553, 0.3662], abs=5e-5
+    )
+    assert table.loc[0, "from_first"] == 1
+    assert table.loc[0, ["from_previous", "low", "high", "first_low", "first_high"]].isna().all()
+
+
+def test_entries_of_one_user_are_not_independent():
+    rows = [(f"u{i}", 10 * j, "enter") for i in range(20) for j in range(10)]
+    rows += [(f"u{i}", 10 * j + 1, "pay") for i in range(10) for j in range(10)]
+    answer = funnel(log(*rows), ["enter", "pay"], within="1min", count="entries")
+    assert reached(answer) == [200, 100]
+    low, high = answer.table.loc[1, ["low", "high"]]
+    # All that is known is that half of 20 users always pay: the interval of 10 of 20, not of 100 of 200.
+    assert high - low > 0.38
+    assert "clustered by user" in answer.sentence()
+
+
+def test_times_to_convert_have_order_statistic_intervals():
+    rows = [(f"u{i:02}", 0, "enter") for i in range(20)] + [(f"u{i:02}", i + 1, "pay") for i in range(20)]
+    times = funnel(log(*rows), ["enter", "pay"], within="1d", times=True).times.set_index("quantile")
+    assert times.loc[0.5, ["estimate", "low", "high"]].tolist() == [
+        pd.Timedelta(m, "min") for m in (10, 6, 15)
+    ]
+    assert times.loc[0.5, "n"] == 20
+    assert pd.isna(times.loc[0.1, "low"])  # 20 times cannot bound the first decile from below
+
+
+def test_users_tells_who_and_when():
+    rows = log(("a", 0, "enter"), ("a", 3, "pay"), ("b", 1, "pay"))
+    users = funnel(rows, ["enter", "pay"], within="1d").users().df().set_index("user_id").sort_index()
+    assert users["depth"].tolist() == [2, 0]
+    assert users.loc["a", "pay"] == START + pd.Timedelta("3min")
+    assert users.loc["b"].isna().tolist() == [False, True, True]
+
+
+def test_a_comparison_names_its_family_and_agrees_with_published_intervals():
+    # Newcombe (1998), Statistics in Medicine 17, 873-890, table II (a): 56/70 - 48/80, method 10.
+    frame = pd.DataFrame({"platform": ["douyin"] * 2 + ["kuaishou"] * 2, "step": ["enter", "pay"] * 2})
+    frame["n"] = [70, 56, 80, 48]
+    comparison = Funnel.from_counts(frame).compare(to="kuaishou")
+    line = comparison.table.query("measure == 'difference'").iloc[0]
+    assert line[["estimate", "low", "high"]].tolist() == pytest.approx([0.2, 0.0524, 0.3339], abs=5e-5)
+    assert line["p"] == line["p_holm"]
+    assert "Holm over 1 tests" in comparison.sentence()
+
+
+def test_platforms_that_share_users_are_compared_by_user():
+    rows, platforms = [], []
+    for i in range(60):
+        for platform in ("douyin", "kuaishou"):
+            pays = i % 3 == 0 or (i % 10 == 1 and platform == "douyin")
+            for minute, event in ((0, "enter"), (1, "pay")) if pays else ((0, "enter"),):
+                rows.append((f"u{i}", minute, event))
+                platforms.append(platform)
+    shared = log(*rows, platform=platforms)
+    answer = funnel(shared, ["enter", "pay"], within="1d", by="platform", hold="platform", count="pairs")
+    together = answer.compare(to="kuaishou")
+    apart = Funnel.from_counts(
+        answer.table.rename(columns={"reached": "n"})[["platform", "step", "n"]]
+    ).compare("kuaishou")
+
+    def width(comparison):
+        return np.ptp(comparison.table.query("measure == 'difference'")[["low", "high"]].to_numpy())
+
+    assert "users shared between groups" in together.sentence()
+    assert width(together) < 0.6 * width(apart)
+
+
+def test_a_result_from_counts_says_what_needs_a_log():
+    answer = Funnel.from_counts(pd.DataFrame({"step": ["enter", "pay"], "n": [10, 2]}))
+    assert "assumes independent entries" in answer.sentence()
+    with pytest.raises(ValueError, match="times to convert need a log"):
+        _ = answer.times
+    with pytest.raises(ValueError, match="users need a log"):
+        answer.users()
+
+
+@pytest.mark.parametrize(
+    ("n", "message"),
+    [
+        ([10, 12], "counts rise along the funnel: 10 before 'pay', 12 at it"),
+        ([10, -1], r"row 1 \(step 'pay'\): n = -1 is negative"),
+        ([10, 2.5], r"row 1 \(step 'pay'\): n = 2.5 is fractional: give counts, not rates"),
+        ([10, None], "is missing"),
+        ([10, np.inf], "is infinite"),
+    ],
+)
+def test_counts_that_cannot_be_a_funnel_are_refused(n, message):
+    with pytest.raises(ValueError, match=message):
+        Funnel.from_counts(pd.DataFrame({"step": ["enter", "pay"], "n": n}))
+
+
+ROWS = log(
+    ("a", 0, "enter"), ("a", 1, "pay"), ("b", 5, "enter"), amount=[1.0, 2.0, 3.0], room=["r", "s", "r"]
+)
+
+
+@pytest.mark.parametrize(
+    ("steps", "options", "message"),
+    [
+        (["enter", "payy"], {}, "no event 'payy' in the frame; it has: enter, pay"),
+        (["enter", Step("x", event=["pay", "nope"])], {}, "no event 'nope'"),
+        ([], {}, "at least two steps"),
+        (["enter"], {}, "at least two steps"),
+        ("enter", {}, "a list of two or more steps"),
+        (["enter", "enter"], {}, "two steps are called 'enter'.*Step\\('enter again'"),
+        (["enter", "pay"], {"within": "-1d"}, "within='-1d' is negative"),
+        (["enter", "pay"], {"within": 30}, "within=30 has no unit"),
+        (["enter", "pay"], {"within": "30"}, "within='30' has no unit"),
+        (["enter", "pay"], {"within": "soon"}, "within='soon' is not a length of time"),
+        (["enter", "pay"], {"by": "rooom"}, r"no by column 'rooom' in the frame \(did you mean 'room'\?\)"),
+        (["enter", "pay"], {"hold": "platform"}, "no hold column 'platform'"),
+        (["enter", "pay"], {"mode": "loose"}, "mode='loose'; use one of 'ordered', 'any', 'strict'"),
+        (["enter", "pay"], {"count": "pairs"}, "say what is held"),
+        (["enter", "pay"], {"gaps": {"enter": "1h"}}, "is the first step"),
+        (["enter", "pay"], {"gaps": {"cart": "1h"}}, "no step 'cart'; the steps are enter, pay"),
+        (["enter", "pay"], {"exclude": [("pay", "pay", "enter")]}, "does not come after"),
+        (["enter", "pay"], {"exclude": ["refnd"]}, "no event 'refnd'"),
+        (["enter", "pay"], {"entries": ("2019-11-12", "2019-11-11")}, "empty range"),
+        (["enter", "pay"], {"attribution": "step:cart"}, "no step 'cart'"),
+        (["enter", "pay"], {"confidence": 95}, "confidence=95 lies outside"),
+        (["enter", "pay"], {"universe": ["pay"]}, "mode='strict'"),
+        (["enter", "pay"], {"mode": "any", "by": "room"}, "1 users have several; hold it constant"),
+        (["enter", "pay"], {"path": "fast"}, "path='fast'; use one of"),
+        (["enter", "pay"], {"path": "asof", "gaps": {"pay": "1h"}}, "path='asof' cannot answer this"),
+        (["enter", "pay"], {"within": None, "mature": True}, "mature=True needs a window"),
+        (["enter", Step("x", where="amount")], {}, "step 'x': where='amount' is DOUBLE, not true or false"),
+        (["enter", Step("x", where="amont > 1")], {}, r"no column 'amont'.*did you mean 'amount'"),
+        (["enter", Step("x", where="amount > ")], {}, "cannot be read as an SQL expression"),
+        (["enter", Step("x", where="amount > 1; DROP TABLE x")], {}, "must be one condition"),
+        (["enter", Step("x", where="amount > (SELECT 1)")], {}, "of one row"),
+        (["enter", Step("x", where="amount > sum(amount)")], {}, "of one row"),
+        (["enter", Step("x", where="getenv('HOME') = 'x'")], {}, "not a known one"),
+    ],
+)
+def test_a_wrong_question_names_the_thing_and_the_fix(steps, options, message):
+    with pytest.raises(ValueError, match=message):
+        funnel(ROWS, steps, **({"within": "1d"} | options))
+
+
+def test_an_empty_log_is_an_error_unless_it_was_observed():
+    empty = read_events(
+        pd.DataFrame({"user_id": [], "timestamp": pd.to_datetime([]), "event": []}, dtype=object).astype(
+            {"timestamp": "datetime64[us]"}
+        )
+    )
+    with pytest.raises(ValueError, match="is empty.*observed_until="):
+        funnel(empty, ["enter", "pay"], within="1d")
+    assert reached(funnel(empty, ["enter", "pay"], within="1d", observed_until="2019-11-11")) == [0, 0]
+
+
+def test_a_lone_step_object_counts_who_did_one_thing():
+    assert reached(funnel(ROWS, [Step("enter")], within="1d")) == [2]
+
+
+def test_rows_without_user_or_time_are_said():
+    frame = pd.DataFrame({"user_id": ["a", None], "event": ["enter", "enter"], "timestamp": [START, START]})
+    answer = funnel(read_events(frame), ["enter", Step("pay", event="enter")], within="1d")
+    assert reached(answer) == [1, 0]
+    assert "1 row without a user or a time is left out" in answer.sentence()
+
+
+@pytest.mark.parametrize("groups", [1, 4])
+def test_a_figure_shows_every_step_and_group(groups):
+    import matplotlib.pyplot as plt
+
+    names = ["xiaohongshu", "taobao_live", "douyin", "a$b"][:groups]
+    frame = pd.DataFrame([(g, s, n) for g in names for s, n in (("enter", 100), ("cart", 10), ("pay", 0))])
+    frame.columns = ["platform", "step", "n"]
+    answer = Funnel.from_counts(frame)
+    ax = answer.plot(plt.figure().subplots())
+    assert ax.get_figure().canvas.draw() is None
+    if groups > 1:
+        assert answer.compare(to="douyin").plot(plt.figure().subplots()) is not None
+    plt.close("all")
