@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -36,7 +37,8 @@ class Units:
 
     path: str
     sql: str
-    run: Callable[[str], duckdb.DuckDBPyRelation]
+    relation: Callable[[str], duckdb.DuckDBPyRelation]
+    frame: Callable[[str], pd.DataFrame]
     notes: tuple[str, ...] = ()
 
 
@@ -238,17 +240,18 @@ def _refusal(question: Question, path: str) -> str | None:
 def _run(question: Question, path: str, chain: bool, notes: tuple[str, ...]) -> Units:
     engine = question.log.engine
     if path == "asof" and not chain:
-        return Units(path, sql.asof(question), engine.relation, notes)
+        return Units(path, sql.asof(question), engine.relation, engine.frame, notes)
     if path in ("asof", "windows"):
-        return Units("windows", sql.windows(question, chain=chain), engine.relation, notes)
+        return Units("windows", sql.windows(question, chain=chain), engine.relation, engine.frame, notes)
     module = importlib.import_module(f"toolkit.funnels.{'indexed' if path == 'index' else path}")
     table: pa.Table = module.units(question, chain=chain)
-    return Units(path, "SELECT * FROM memory", lambda text: engine.over(table, text), notes)
+    over = partial(engine.over, table)
+    return Units(path, "SELECT * FROM memory", over, lambda text: over(text).df(), notes)
 
 
 def _counts(question: Question, units: Units) -> pd.DataFrame:
     """The reduced counts, `by` columns first under their own names."""
-    frame = units.run(sql.reduce(question, units.sql)).df()
+    frame = units.frame(sql.reduce(question, units.sql))
     groups = sql.grouped(question)
     sums = [name for name in frame.columns if name not in groups and name[0] not in "rs"]
     frame[sums] = frame[sums].astype("Int64")
@@ -269,7 +272,7 @@ def _lost(question: Question, units: Units, path: str) -> int:
     ):
         # The same units in the same order: exclusions void links, they remove nobody.
         rows = f"SELECT CAST(level AS TINYINT) AS level FROM ({sql.users(asked, answered.sql)})"
-        levels.append(answered.run(f"{rows} ORDER BY {', '.join(order)}").fetchnumpy()["level"])
+        levels.append(answered.frame(f"{rows} ORDER BY {', '.join(order)}")["level"].to_numpy())
     return int((levels[0] < levels[1]).sum())
 
 

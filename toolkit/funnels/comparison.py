@@ -72,10 +72,13 @@ class Comparison(Result):
 
 def compare(funnel: Funnel, to: Any) -> Comparison:
     """See `Funnel.compare`."""
-    reference = funnel.group(to)
+    if to is None and funnel.by and len(funnel.counts):
+        reference = funnel.counts.loc[funnel.counts["n1"].astype(float).idxmax()]
+    else:
+        reference = funnel.group(to)
     others = funnel.counts.drop(index=reference.name)
     if others.empty:
-        raise ValueError(f"there is only one group, {to!r}: nothing to compare it with")
+        raise ValueError(f"there is only one group, {funnel.group_names()[0]}: nothing to compare it with")
     cross = _shared_users(funnel, reference)
     steps = [(j, j - 1) for j in range(2, len(funnel.steps) + 1)]
     lines = []
@@ -136,7 +139,7 @@ def _shared_users(funnel: Funnel, reference: pd.Series) -> dict[Any, pd.Series]:
         else:
             value = literal(str(reference[column]))
             conditions.append(f"{name} = CAST({value} AS {question.log.columns[column]})")
-    frame = funnel.units.run(sql.shared(question, funnel.units.sql, " AND ".join(conditions))).df()
+    frame = funnel.units.frame(sql.shared(question, funnel.units.sql, " AND ".join(conditions)))
     frame = frame.rename(columns=dict(zip(sql.grouped(question), funnel.by, strict=True)))
     found = {}
     for _, row in frame.iterrows():

@@ -27,9 +27,9 @@ def quantiles(funnel: Funnel, question: Question) -> pd.DataFrame:
     units = count_units(question, "index" if funnel.path == "index" else "windows", chain=chained)
     k, groups = question.size, sql.grouped(question)
     spans = [f"t{j} - t1 AS d{j}" for j in range(2, k + 1)] if chained else [f"ended - entered AS d{k}"]
-    converters = units.run(
+    converters = units.frame(
         f"SELECT {', '.join(['u', *groups, *spans])} FROM ({sql.users(question, units.sql)}) WHERE level = {k}"
-    ).df()
+    )
     lines = []
     for _, row in funnel.counts.iterrows():
         mine = np.ones(len(converters), dtype=bool)

@@ -4,10 +4,9 @@ A unit's rows have one total order: time, then the mask of the steps that a row 
 chains of j steps that have ended so far, the one that ended last also started last, so a time per step is all
 that a unit has to remember.
 
-tied        orders rows of one time by mask
-scatter     deals rows of a stream out into buckets of units
-advance     moves the units of one bucket on by some rows
-enter       the same, where every first step counts by itself
+tied        puts rows of one time in order of their masks
+route       checks that rows are in time order, and deals them out to the threads of a stream
+advance     moves the units of a stream on by some rows, or its entries
 levels      rows grouped by user: depth of every unit, nothing else asked
 chains      rows grouped by user: every mode and option, and the rows of the reported chain
 """
@@ -21,18 +20,19 @@ from numba import njit
 
 #: Earlier than any time, and farther from it than any window.
 NEVER = -(1 << 62)
-#: A window that never closes, and the bounds of times and entries.
+#: A window that never closes, and the bound of times.
 FOREVER = 1 << 60
 LAST_TIME = 1 << 57
-BUCKETS = 256
 ORDERED, STRICT, ANY = 0, 1, 2
 #: Bits of a row's word: 16 for steps, then one per exclusion, then "a row that a strict chain may not skip".
 EXCLUSIONS = 15
 KNOWN = 1 << 31
-# Words of a unit's record in a stream, before one word per step (and another with groups).
-USER, HOLD, STARTED, ENDED, GROUP, WORDS = 0, 1, 2, 3, 4, 5
-# Words of an entry's record: its time, end, unit, the unit's entry before it, level and group.
-E_TIME, E_END, E_UNIT, E_BEFORE, E_LEVEL, E_GROUP = range(6)
+#: Buckets of a thread: few units each, so that they stay in a processor's cache while their rows are applied.
+BUCKETS = 128
+# Words of a unit's record in a stream, before one word per step (and another per step with groups).
+USER, HOLD, ENDED, GROUP, STARTS = range(5)
+# Words of an entry's record.
+E_TIME, E_END, E_USER, E_HOLD, E_BEFORE, E_LEVEL, E_GROUP = range(7)
 
 
 @njit(cache=True, nogil=True)
@@ -85,177 +85,175 @@ def _hash(user: int, hold: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def scatter(user: Any, hold: Any, t: Any, mask: Any, group: Any, order: Any, part: int, parts: int) -> Any:
-    """Rows of the buckets that `part` of `parts` serves, bucket by bucket in total order, and where each begins.
-
-    Buckets are dealt by hash, and small enough that all units of one stay in a processor's cache.
-    """
-    n = len(order)
-    bucket = np.empty(n, np.uint8)
-    begins = np.zeros(BUCKETS + 1, np.int64)
-    for i in range(n):
-        b = np.uint8(_hash(user[i], hold[i] if len(hold) else 0) >> np.uint64(56))
-        bucket[i] = b
-        if b % parts == part:
-            begins[b + 1] += 1
-    for b in range(BUCKETS):
-        begins[b + 1] += begins[b]
-    rows = np.empty((begins[BUCKETS], 4), np.int64)
-    place = begins[:BUCKETS].copy()
+def route(user: Any, hold: Any, t: Any, mask: Any) -> Any:
+    """Whether rows are in time order, and the rows of either thread in total order."""
+    n = len(t)
+    order = np.arange(n).astype(np.int32)
+    fine = tied(t, mask, order)
+    parts = np.empty((2, n), np.int32)
+    count = np.zeros(2, np.int64)
     for o in range(n):
         i = order[o]
-        b = bucket[i]
-        if b % parts == part:
-            p = place[b]
-            place[b] = p + 1
-            rows[p, 0] = user[i]
-            rows[p, 1] = hold[i] if len(hold) else 0
-            rows[p, 2] = t[i]
-            rows[p, 3] = np.int64(mask[i]) | ((np.int64(group[i]) if len(group) else 0) << 16)
-    return rows, begins
+        part = np.int64(_hash(user[i], hold[i] if len(hold) else 0) >> np.uint64(63))
+        parts[part, count[part]] = i
+        count[part] += 1
+    return fine, parts[0, : count[0]], parts[1, : count[1]]
 
 
 @njit(cache=True, nogil=True)
-def _find(slots: Any, units: Any, user: int, hold: int) -> int:
+def _find(slots: Any, units: Any, user: int, hold: int, seed: int) -> int:
     """The slot that holds a unit's number plus one, or 0 in the free slot where it belongs."""
-    top = len(slots) - 1
-    h = np.int64(_hash(user, hold)) & top
+    top = np.uint64(len(slots) - 1)
+    h = seed & top
     while slots[h] != 0:
-        unit = slots[h] - 1
+        unit = np.uint64(slots[h]) - np.uint64(1)
         if units[unit, USER] == user and units[unit, HOLD] == hold:
             break
-        h = (h + 1) & top
+        h = (h + np.uint64(1)) & top
     return h
 
 
 @njit(cache=True, nogil=True)
-def _widen(slots: Any, units: Any, used: int) -> Any:
-    wider = np.zeros(2 * len(slots), np.uint32)
-    for unit in range(used):
-        wider[_find(wider, units, units[unit, USER], units[unit, HOLD])] = unit + 1
-    return wider
-
-
-@njit(cache=True, nogil=True)
-def _longer(records: Any) -> Any:
-    more = np.empty((len(records) + (len(records) >> 1) + 16, records.shape[1]), np.int64)
-    more[: len(records)] = records
-    return more
+def _widened(slots: Any, units: Any, used: Any) -> Any:
+    """Twice the slots and units of every bucket."""
+    more = np.empty((BUCKETS, 2 * units.shape[1], units.shape[2]), np.int64)
+    wider = np.zeros((BUCKETS, 2 * slots.shape[1]), np.uint32)
+    for b in range(BUCKETS):
+        more[b, : used[b]] = units[b, : used[b]]
+        for unit in range(used[b]):
+            user, hold = more[b, unit, USER], more[b, unit, HOLD]
+            wider[b, _find(wider[b], more[b], user, hold, _hash(user, hold))] = unit + 1
+    return wider, more
 
 
 @njit(cache=True, nogil=True)
 def advance(
-    rows: Any,
-    slots: Any,
-    units: Any,
-    used: int,
-    k: int,
-    within: int,
-    first: int,
-    end: int,
-    at: int,
-    groups: bool,
-) -> Any:
-    """Move units on by rows in total order. Returns slots, units and how many units there are.
+    user: Any, hold: Any, t: Any, mask: Any, group: Any, rows: Any, waiting: Any, filled: Any, slots: Any, units: Any,
+    used: Any, entries: Any, entered: int, k: int, within: int, first: int, end: int, at: int, per_entry: bool,
+) -> Any:  # fmt: skip
+    """Take `rows`, in total order, into their buckets, and apply every bucket that is full; all, if there are none.
 
-    `at` is the step (from 1) whose row gives a chain its group, 0 for the last row.
+    Parameters
+    ----------
+    waiting, filled
+        Rows that wait in each bucket, and how many.
+    slots, units, used
+        A hash table, the units' records and their number, for each bucket.
+    entries, entered
+        Records of entries, and how many there are.
+    at
+        Step (from 1) whose row gives a chain its group, 0 for the last row; with an empty `group` there is none.
+    per_entry
+        Whether every first step counts by itself.
+
+    Returns
+    -------
+    slots, units, entries, entered
     """
-    starts, carried = WORDS, WORDS + k
-    for i in range(len(rows)):
-        user, hold, t = rows[i, 0], rows[i, 1], rows[i, 2]
-        h = _find(slots, units, user, hold)
-        if slots[h] == 0:
-            if used == len(units):
-                units = _longer(units)
-            if 2 * used >= len(slots):
-                slots = _widen(slots, units, used)
-                h = _find(slots, units, user, hold)
-            units[used, :] = NEVER
-            units[used, USER] = user
-            units[used, HOLD] = hold
-            units[used, ENDED] = 0
-            used += 1
-            slots[h] = used
-        unit = units[slots[h] - 1]
-        mask, group = rows[i, 3] & 0xFFFF, rows[i, 3] >> 16
-        # From the last step down, so that one row fills one step.
-        for j in range(k - 1, -1, -1):
-            if (mask >> j) & 1 == 0:
-                continue
-            if j == 0:
-                if t < first or t >= end:
-                    continue
-                start = t
-            else:
-                start = unit[starts + j - 1]
-                if t - start > within:
-                    continue
-            unit[starts + j] = start
-            if groups:
-                unit[carried + j] = group if at == 0 or at == j + 1 else unit[carried + j - 1] if j else NEVER
-            # End and level share a word: a record of four steps then fills a cache line.
-            if (unit[ENDED] & 31) < j + 1:
-                unit[STARTED] = start
-                unit[ENDED] = (t << 5) | (j + 1)
-                if groups:
-                    unit[GROUP] = unit[carried + j]
-    return slots, units, used
+    for i in rows:
+        h = hold[i] if len(hold) else 0
+        b = (_hash(user[i], h) >> np.uint64(56)) & np.uint64(BUCKETS - 1)
+        n = np.uint64(filled[b])
+        waiting[b, n, 0], waiting[b, n, 1], waiting[b, n, 2] = user[i], h, t[i]
+        waiting[b, n, 3] = np.int64(mask[i]) | ((np.int64(group[i]) if len(group) else 0) << 16)
+        filled[b] += 1
+        if filled[b] == waiting.shape[1]:
+            slots, units, entries, entered = _apply(
+                b, waiting, filled, slots, units, used, entries, entered, k, within, first, end, at, per_entry
+            )
+    if len(rows) == 0:
+        for b in range(BUCKETS):
+            slots, units, entries, entered = _apply(
+                b, waiting, filled, slots, units, used, entries, entered, k, within, first, end, at, per_entry
+            )
+    return slots, units, entries, entered
 
 
 @njit(cache=True, nogil=True)
-def enter(
-    rows: Any,
-    slots: Any,
-    units: Any,
-    used: int,
-    entries: Any,
-    entered: int,
-    k: int,
-    within: int,
-    first: int,
-    end: int,
-) -> Any:
-    """Move entries on by rows in total order. Returns slots, units, their number, entries and their number.
+def _apply(
+    b: int, waiting: Any, filled: Any, slots: Any, units: Any, used: Any, entries: Any, entered: int, k: int,
+    within: int, first: int, end: int, at: int, per_entry: bool,
+) -> Any:  # fmt: skip
+    groups = units.shape[2] > STARTS + k
+    rows, table, records, count = waiting[b], slots[b], units[b], used[b]
+    for i in range(filled[b]):
+        user, hold, t, mask, group = rows[i, 0], rows[i, 1], rows[i, 2], rows[i, 3] & 0xFFFF, rows[i, 3] >> 16
+        seed = _hash(user, hold)
+        h = _find(table, records, user, hold, seed)
+        if table[h] == 0:
+            if count == len(records):
+                slots, units = _widened(slots, units, used)
+                table, records = slots[b], units[b]
+                h = _find(table, records, user, hold, seed)
+            for word in range(records.shape[1]):
+                records[count, word] = NEVER
+            records[count, USER], records[count, HOLD], records[count, ENDED] = user, hold, 0
+            count += 1
+            used[b] = count
+            table[h] = count
+        unit = np.uint64(table[h]) - np.uint64(1)
+        if per_entry:
+            _move_entries(records, unit, entries, t, mask, k, within)
+            if mask & 1 and first <= t < end:
+                if entered == len(entries):
+                    more = np.empty((2 * entered, entries.shape[1]), np.int64)
+                    more[:entered] = entries
+                    entries = more
+                entries[entered, E_TIME], entries[entered, E_END], entries[entered, E_LEVEL] = t, t, 1
+                entries[entered, E_USER], entries[entered, E_HOLD], entries[entered, E_GROUP] = user, hold, group
+                entries[entered, E_BEFORE] = records[unit, STARTS]
+                records[unit, STARTS] = entered
+                entered += 1
+        else:
+            _move_unit(records, unit, t, mask, group, k, within, first, end, at, groups)
+    filled[b] = 0
+    return slots, units, entries, entered
 
-    A unit knows, for every step, its latest entry that has come so far. Earlier entries that are still within the
-    window have come at least as far, so those that a row moves on lie between two known ones.
-    """
-    starts = WORDS
-    for i in range(len(rows)):
-        user, hold, t = rows[i, 0], rows[i, 1], rows[i, 2]
-        h = _find(slots, units, user, hold)
-        if slots[h] == 0:
-            if used == len(units):
-                units = _longer(units)
-            if 2 * used >= len(slots):
-                slots = _widen(slots, units, used)
-                h = _find(slots, units, user, hold)
-            units[used, :] = -1
-            units[used, USER] = user
-            units[used, HOLD] = hold
-            used += 1
-            slots[h] = used
-        unit = units[slots[h] - 1]
-        mask = rows[i, 3] & 0xFFFF
-        for j in range(k - 1, 0, -1):
-            if (mask >> j) & 1:
-                latest, known = unit[starts + j - 1], unit[starts + j]
-                entry = latest
-                while entry != known and entry >= 0 and t - entries[entry, E_TIME] <= within:
-                    entries[entry, E_LEVEL] = j + 1
-                    entries[entry, E_END] = t
-                    entry = entries[entry, E_BEFORE]
-                if latest >= 0 and t - entries[latest, E_TIME] <= within:
-                    unit[starts + j] = latest
-        if mask & 1 and first <= t < end:
-            if entered == len(entries):
-                entries = _longer(entries)
-            entry = entries[entered]
-            entry[E_TIME], entry[E_END], entry[E_UNIT] = t, t, slots[h] - 1
-            entry[E_BEFORE], entry[E_LEVEL], entry[E_GROUP] = unit[starts], 1, rows[i, 3] >> 16
-            unit[starts] = entered
-            entered += 1
-    return slots, units, used, entries, entered
+
+@njit(cache=True, nogil=True)
+def _move_unit(
+    units: Any, unit: int, t: int, mask: int, group: int, k: int, within: int, first: int, end: int, at: int,
+    groups: bool,
+) -> None:  # fmt: skip
+    # From the last step down, so that one row fills one step.
+    for j in range(k - 1, -1, -1):
+        if (mask >> j) & 1 == 0:
+            continue
+        start = t
+        if j == 0:
+            if t < first or t >= end:
+                continue
+        else:
+            start = units[unit, STARTS + j - 1]
+            if t - start > within:
+                continue
+        units[unit, STARTS + j] = start
+        if groups:
+            carried = STARTS + k + j
+            units[unit, carried] = group if at == 0 or at == j + 1 else units[unit, carried - 1] if j else NEVER
+        # End and level share a word, so that the record of four steps is short.
+        if (units[unit, ENDED] & 31) < j + 1:
+            units[unit, ENDED] = (t << 5) | (j + 1)
+            if groups:
+                units[unit, GROUP] = units[unit, STARTS + k + j]
+
+
+@njit(cache=True, nogil=True)
+def _move_entries(units: Any, unit: int, entries: Any, t: int, mask: int, k: int, within: int) -> None:
+    """A unit knows, for every step, its latest entry that has come so far. Earlier entries still within the window
+    have come at least as far, so those that a row moves on lie between two known ones."""
+    for j in range(k - 1, 0, -1):
+        if (mask >> j) & 1 == 0:
+            continue
+        latest, known = units[unit, STARTS + j - 1], units[unit, STARTS + j]
+        if latest < 0 or t - entries[latest, E_TIME] > within:
+            continue
+        entry = latest
+        while entry != known and entry >= 0 and t - entries[entry, E_TIME] <= within:
+            entries[entry, E_LEVEL] = j + 1
+            entries[entry, E_END] = t
+            entry = entries[entry, E_BEFORE]
+        units[unit, STARTS + j] = latest
 
 
 @njit(cache=True, nogil=True)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Ticks are drawn late, so their names need the font by name.
 FAMILY = style.SETTINGS["font.family"]
+#: Bars of a funnel without groups; no platform's colour.
+PLAIN = "#4F5D75"
 #: More lines than this cannot be told apart.
 MOST_GROUPS = 8
 
@@ -40,8 +42,8 @@ def _bars(result: Funnel, ax: Axes) -> Axes:
     places = np.arange(len(table))[::-1]
     reached = table["reached"].to_numpy(float)
     opened = table["open"].fillna(0).to_numpy(float)
-    look = style.look(result.group_names()[0] if result.by else "all")
-    ax.barh(places, reached, height=0.62, color=look.colour)
+    colour = style.look(result.group_names()[0]).colour if result.by else PLAIN
+    ax.barh(places, reached, height=0.62, color=colour)
     # Open users have reached this step and may still reach the next: part of the bar, not an addition.
     ax.barh(places, opened, left=reached - opened, height=0.62, color="none", edgecolor="white", hatch="////")
     for place, row, still in zip(places, table.itertuples(), opened, strict=True):
@@ -130,8 +132,12 @@ def _differences(result: Comparison, ax: Axes) -> Axes:
         ax.hlines(places, low, high, color=look.colour, linewidth=3.5, alpha=0.35)
         ax.plot(centre, places, look.marker, color=look.colour, markersize=6, label=style.drawn(name))
     ax.axvline(0, color=style.INK, linewidth=1)
+    for edge in range(len(steps) - 1):
+        ax.axhline(edge + 0.5, color=style.QUIET, linewidth=0.5, linestyle=":")
+    ax.set_ylim(-0.5, len(steps) - 0.5)
+    ax.tick_params(axis="y", length=0)
     ax.set_yticks(range(len(steps)), [style.drawn(step) for step in reversed(steps)], fontfamily=FAMILY)
     ax.set_xlabel(f"points above (+) or below (−) {style.drawn(result.reference)}, rate from the step before")
-    ax.legend(loc="best", fontsize=9)
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, fontsize=9)
     ax.grid(axis="x")
     return ax

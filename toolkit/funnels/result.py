@@ -198,15 +198,16 @@ entries.
             ]
         elif question.count == "entries":
             columns += ["make_timestamptz(entered) AS entered", "make_timestamptz(ended) AS ended"]
-        return units.run(f"SELECT {', '.join(columns)} FROM ({sql.users(question, units.sql)})")
+        return units.relation(f"SELECT {', '.join(columns)} FROM ({sql.users(question, units.sql)})")
 
-    def compare(self, to: Any) -> Comparison:
+    def compare(self, to: Any = None) -> Comparison:
         """Differences and ratios of each step's rate between every group and one of them.
 
         Parameters
         ----------
         to
-            The reference group: a value of `by`, or a tuple of values where there are several columns.
+            The reference group: a value of `by`, or a tuple of values where there are several columns. The
+            largest group if not given.
 
         Returns
         -------

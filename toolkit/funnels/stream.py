@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -9,8 +10,8 @@ import numpy as np
 
 from toolkit.funnels import kernels
 
-#: Rows that are dealt out at a time: enough that a bucket gets some hundreds, few enough to stay small.
-CHUNK = 1 << 20
+#: Rows that wait in a bucket until they are applied together.
+WAITING = 2048
 THREADS = 2
 
 
@@ -27,8 +28,8 @@ class Pass:
         Number of steps, window, and range of times of a chain's first row; all in microseconds.
     at
         Step (from 1) whose row gives a unit its group, 0 for the last row of the reported chain.
-    hold, groups, entries
-        Whether rows have a held code, whether they have a group, and whether every first step counts by itself.
+    groups, entries
+        Whether rows have a group, and whether every first step counts by itself.
     """
 
     def __init__(
@@ -39,115 +40,114 @@ class Pass:
         end: int = kernels.LAST_TIME,
         *,
         at: int = 1,
-        hold: bool = False,
         groups: bool = False,
         entries: bool = False,
-        chunk: int = CHUNK,
+        waiting: int = WAITING,
     ) -> None:
-        self.k, self.within, self.first, self.end = k, within, first, end
-        self.at, self.groups, self.entries, self.chunk = at, groups, entries, chunk
-        self.wanted = (True, hold, True, True, groups)
-        self.columns, self.filled, self.latest = self._room(chunk), 0, -kernels.LAST_TIME
-        width = kernels.WORDS + k * (2 if groups and not entries else 1)
-        self.tables: list[Any] = [
-            (np.zeros(64, np.uint32), np.empty((16, width), np.int64), 0) for _ in range(kernels.BUCKETS)
-        ]
-        self.arenas: list[Any] = [(np.empty((16, 6), np.int64), 0) for _ in range(kernels.BUCKETS)]
-        # One thread for each half of the buckets: within a bucket, chunks stay in order.
-        self.workers = [ThreadPoolExecutor(1) for _ in range(THREADS)]
-        self.running: list[Future[None]] = []
+        self.asked = (k, within, first, end, at, entries)
+        width = kernels.STARTS + k * (2 if groups and not entries else 1)
+        self.threads = [_Thread(width, waiting) for _ in range(THREADS)]
+        self.tail: list[tuple[Any, ...]] = []
+        self.latest = -kernels.LAST_TIME
 
     def feed(self, *columns: Any) -> None:
-        """Take rows: user, hold, time, step mask and group; None for what the pass does not want."""
-        rows, taken = len(columns[0]), 0
-        while taken < rows:
-            n = min(rows - taken, len(self.columns[0]) - self.filled)
-            for room, column, wanted in zip(self.columns, columns, self.wanted, strict=True):
-                if wanted:
-                    room[self.filled : self.filled + n] = column[taken : taken + n]
-            self.filled, taken = self.filled + n, taken + n
-            if self.filled == len(self.columns[0]):
-                t = self.columns[2]
-                # Rows of the last time wait for the rest of their time.
-                self._deal(int(np.searchsorted(t, t[-1])))
+        """Take rows: int64 users, held codes and times, uint16 masks, int32 groups; without codes, empty arrays."""
+        t = columns[2]
+        if not len(t):
+            return
+        if self.tail:
+            # Rows of the last time so far wait for the rest of their time.
+            more = int(np.searchsorted(t, self.tail[0][2][0], "right"))
+            self.tail.append(_cut(columns, 0, more))
+            if more == len(t):
+                return
+            self._deal(self._joined())
+            columns = _cut(columns, more, len(t))
+            t = columns[2]
+        last = int(np.searchsorted(t, t[-1]))
+        self._deal(_cut(columns, 0, last))
+        self.tail = [tuple(column.copy() for column in _cut(columns, last, len(t)))]
 
     def finish(self) -> dict[str, Any]:
         """All units, or entries: arrays of user, hold, level, start, ended and group."""
         try:
-            self._deal(self.filled)
-            for task in self.running:
-                task.result()
+            if self.tail:
+                self._deal(self._joined())
+            nothing = tuple(np.empty(0, kind) for kind in (np.int64, np.int64, np.int64, np.uint16, np.int32))
+            for thread in self.threads:
+                thread.take(nothing, np.empty(0, np.int32), self.asked)
+            for thread in self.threads:
+                thread.wait(0)
         finally:
-            for worker in self.workers:
-                worker.shutdown(cancel_futures=True)
-        tables = [units[:used] for _, units, used in self.tables]
-        if self.entries:
-            return self._entries(tables)
-        units = np.concatenate(tables)
-        self.tables = []
+            for thread in self.threads:
+                thread.pool.shutdown(cancel_futures=True)
+        if self.asked[-1]:
+            entries = np.concatenate([thread.entries[: thread.entered] for thread in self.threads])
+            names = ("user", "hold", "level", "start", "ended", "group")
+            words = (
+                kernels.E_USER, kernels.E_HOLD, kernels.E_LEVEL, kernels.E_TIME, kernels.E_END, kernels.E_GROUP
+            )  # fmt: skip
+            return {name: entries[:, word] for name, word in zip(names, words, strict=True)}
+        units = np.concatenate(
+            [
+                units[:used]
+                for thread in self.threads
+                for units, used in zip(thread.units, thread.used, strict=True)
+            ]
+        )
         level = units[:, kernels.ENDED] & 31
-        rows = np.arange(len(units))
         return {
             "user": units[:, kernels.USER],
             "hold": units[:, kernels.HOLD],
             "level": level,
-            "start": units[rows, kernels.WORDS + np.maximum(level, 1) - 1],
+            "start": units[np.arange(len(units)), kernels.STARTS + np.maximum(level, 1) - 1],
             "ended": np.where(level > 0, units[:, kernels.ENDED] >> 5, kernels.NEVER),
             "group": units[:, kernels.GROUP],
         }
 
-    def _entries(self, tables: list[Any]) -> dict[str, Any]:
-        arenas = [entries[:entered] for entries, entered in self.arenas]
-        owners = np.concatenate(
-            [units[entries[:, kernels.E_UNIT]] for units, entries in zip(tables, arenas, strict=True)]
-        )
-        entries = np.concatenate(arenas)
-        return {
-            "user": owners[:, kernels.USER],
-            "hold": owners[:, kernels.HOLD],
-            "level": entries[:, kernels.E_LEVEL],
-            "start": entries[:, kernels.E_TIME],
-            "ended": entries[:, kernels.E_END],
-            "group": entries[:, kernels.E_GROUP],
-        }
+    def _joined(self) -> tuple[Any, ...]:
+        pieces, self.tail = self.tail, []
+        return tuple(np.concatenate(column) for column in zip(*pieces, strict=True))
 
-    def _room(self, size: int) -> list[Any]:
-        kinds = (np.int64, np.int64, np.int64, np.uint16, np.int32)
-        return [
-            np.empty(size if wanted else 0, kind) for kind, wanted in zip(kinds, self.wanted, strict=True)
-        ]
-
-    def _deal(self, cut: int) -> None:
-        columns, filled = self.columns, self.filled
-        more = 2 * len(columns[0]) if cut == 0 and filled else self.chunk
-        self.columns, self.filled = self._room(max(more, filled - cut)), filled - cut
-        for room, column, wanted in zip(self.columns, columns, self.wanted, strict=True):
-            if wanted:
-                room[: filled - cut] = column[cut:filled]
-        if cut == 0:
+    def _deal(self, columns: tuple[Any, ...]) -> None:
+        t = columns[2]
+        if not len(t):
             return
-        rows = [
-            column[:cut] if wanted else column for column, wanted in zip(columns, self.wanted, strict=True)
-        ]
-        order, t = np.arange(cut, dtype=np.int32), rows[2]
-        if t[0] <= self.latest or not kernels.tied(t, rows[3], order):
+        fine, *parts = kernels.route(*columns[:4])
+        if not fine or t[0] <= self.latest:
             raise Unsorted
         self.latest = int(t[-1])
-        while len(self.running) > THREADS:
-            self.running.pop(0).result()
-        for part, worker in enumerate(self.workers):
-            self.running.append(worker.submit(self._move, rows, order, part))
+        for thread, rows in zip(self.threads, parts, strict=True):
+            thread.wait(2)
+            if len(rows):
+                thread.take(columns, rows, self.asked)
 
-    def _move(self, columns: list[Any], order: Any, part: int) -> None:
-        rows, begins = kernels.scatter(*columns, order, part, THREADS)
-        for b in range(part, kernels.BUCKETS, THREADS):
-            mine = rows[begins[b] : begins[b + 1]]
-            if self.entries:
-                state = kernels.enter(
-                    mine, *self.tables[b], *self.arenas[b], self.k, self.within, self.first, self.end
-                )
-                self.tables[b], self.arenas[b] = state[:3], state[3:]
-            else:
-                self.tables[b] = kernels.advance(
-                    mine, *self.tables[b], self.k, self.within, self.first, self.end, self.at, self.groups
-                )
+
+class _Thread:
+    """Half of the units, in buckets, and the one thread that moves them on: within a bucket, rows stay in order."""
+
+    def __init__(self, width: int, waiting: int) -> None:
+        self.waiting = np.empty((kernels.BUCKETS, waiting, 4), np.int64)
+        self.filled, self.used = np.zeros(kernels.BUCKETS, np.int64), np.zeros(kernels.BUCKETS, np.int64)
+        self.slots = np.zeros((kernels.BUCKETS, 64), np.uint32)
+        self.units = np.empty((kernels.BUCKETS, 32, width), np.int64)
+        self.entries, self.entered = np.empty((1024, 7), np.int64), 0
+        self.pool, self.tasks = ThreadPoolExecutor(1), deque[Future[None]]()
+
+    def take(self, columns: tuple[Any, ...], rows: Any, asked: tuple[Any, ...]) -> None:
+        self.tasks.append(self.pool.submit(self._move, columns, rows, asked))
+
+    def wait(self, left: int) -> None:
+        """Wait until at most `left` tasks are left, so that a slow thread holds up the scan, not the memory."""
+        while len(self.tasks) > left:
+            self.tasks.popleft().result()
+
+    def _move(self, columns: tuple[Any, ...], rows: Any, asked: tuple[Any, ...]) -> None:
+        self.slots, self.units, self.entries, self.entered = kernels.advance(
+            *columns, rows, self.waiting, self.filled, self.slots, self.units, self.used, self.entries, self.entered,
+            *asked,
+        )  # fmt: skip
+
+
+def _cut(columns: tuple[Any, ...], low: int, high: int) -> tuple[Any, ...]:
+    return tuple(column[low:high] for column in columns)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
@@ -45,7 +46,34 @@ def connect(timezone: str = "UTC") -> duckdb.DuckDBPyConnection:
     """A private in-memory connection that never fetches an extension."""
     connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
     connection.execute(f"SET TimeZone = {literal(timezone)}")
+    # Progress is tracked but not printed: `watched` draws it, so that it goes away when the query is done.
+    connection.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
+    connection.execute("SET progress_bar_time = 0")
     return connection
+
+
+@contextlib.contextmanager
+def watched(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Show a bar while queries on a connection of ours run longer than two seconds."""
+    done = threading.Event()
+
+    def watch() -> None:
+        if done.wait(2):
+            return
+        from tqdm.auto import tqdm
+
+        form = "{desc}: {percentage:3.0f}% |{bar}| {elapsed}"
+        with tqdm(total=100, desc="reading the log", bar_format=form, leave=False) as bar:
+            while not done.wait(0.2):
+                bar.update(max(0.0, min(connection.query_progress(), 100) - bar.n))
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 @contextlib.contextmanager
@@ -107,12 +135,12 @@ class DuckDB:
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """All rows of a query, for answers of a few rows."""
-        with readable(self.source):
+        with readable(self.source), watched(self.connection):
             return self.relation(sql).fetchall()
 
     def frame(self, sql: str) -> pd.DataFrame:
         """A query's answer as a frame, for small tidy tables."""
-        with readable(self.source):
+        with readable(self.source), watched(self.connection):
             return self.relation(sql).df()
 
     def batches(self, sql: str, rows: int = 1 << 20) -> pa.RecordBatchReader:
