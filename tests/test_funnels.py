@@ -270,7 +270,7 @@ ROWS = log(
         (["enter", "pay"], {"universe": ["pay"]}, "mode='strict'"),
         (["enter", "pay"], {"mode": "any", "by": "room"}, "1 users have several; hold it constant"),
         (["enter", "pay"], {"path": "fast"}, "path='fast'; use one of"),
-        (["enter", "pay"], {"path": "asof", "gaps": {"pay": "1h"}}, "path='asof' cannot answer this"),
+        (["enter", "pay"], {"path": "asof", "dedupe": "room"}, "path='asof' cannot answer this"),
         (["enter", "pay"], {"within": None, "mature": True}, "mature=True needs a window"),
         (["enter", Step("x", where="amount")], {}, "step 'x': where='amount' is DOUBLE, not true or false"),
         (["enter", Step("x", where="amont > 1")], {}, r"no column 'amont'.*did you mean 'amount'"),

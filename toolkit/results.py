@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 import numbers
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
@@ -20,7 +20,7 @@ class Result:
 
     table: pd.DataFrame
     #: Columns of `table` that hold rates between 0 and 1, shown as per cent.
-    rates: frozenset[str] = frozenset()
+    rates: ClassVar[frozenset[str]] = frozenset()
 
     def sentence(self) -> str:
         """The finding in words, with its caveat."""
@@ -69,16 +69,23 @@ def some(names: list[str], most: int = 12) -> str:
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
-def cell(value: Any, rate: bool = False) -> str:
+def p_value(p: float) -> str:
+    """A p value; far below any threshold its digits say nothing."""
+    return "< 0.0001" if p < 0.0001 else f"{p:.4f}"
+
+
+def cell(value: Any, column: str = "", rates: frozenset[str] = frozenset()) -> str:
     """One value of a table as text."""
     if pd.isna(value):
         return "–"
-    if isinstance(value, bool) or not isinstance(value, numbers.Number):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
         return str(value)
-    if rate:
-        return percent(float(value))
-    number = float(value)  # type: ignore[arg-type]
-    return count(number) if number.is_integer() else f"{number:.4g}"
+    number = float(value)
+    if column in rates:
+        return percent(number)
+    if column == "p" or column.startswith("p_"):
+        return p_value(number)
+    return count(number) if number.is_integer() or abs(number) >= 10_000 else f"{number:.4g}"
 
 
 def html_table(frame: pd.DataFrame, rates: frozenset[str] = frozenset()) -> str:
@@ -88,7 +95,7 @@ def html_table(frame: pd.DataFrame, rates: frozenset[str] = frozenset()) -> str:
     lines = []
     for row in shown.itertuples(index=False, name=None):
         cells = (
-            f"<td>{html.escape(cell(value, str(column) in rates))}</td>"
+            f"<td>{html.escape(cell(value, str(column), rates))}</td>"
             for column, value in zip(shown.columns, row, strict=True)
         )
         lines.append(f"<tr>{''.join(cells)}</tr>")

@@ -223,10 +223,10 @@ def _refusal(question: Question, path: str) -> str | None:
     if path == "windows":
         return None
     if path == "asof":
-        if not question.plain or question.count == "entries":
-            return "it offers ordered funnels of users or pairs, without gaps, exclude or dedupe"
-        if not question.held_by:
-            return "it offers by= only for held columns"
+        if question.mode != "ordered" or question.count == "entries" or question.dedupe is not None:
+            return "it offers ordered funnels of users or pairs, without dedupe"
+        if question.by and not question.held_by and isinstance(question.attribution, int):
+            return "it attributes to the entry or to the last step"
         if question.overlapping_rows():
             return "some rows match two steps"
         return None

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit.funnels import sql
-from toolkit.intervals import quantile_ranks
+from toolkit.intervals import UserSums, design_effect, quantile_ranks
 
 if TYPE_CHECKING:
     from toolkit.funnels.result import Funnel
@@ -61,10 +61,7 @@ def _of(took: np.ndarray, users: np.ndarray, confidence: float) -> list[list[flo
     for q in QUANTILES:
         estimate = took_sorted[int(np.ceil(q * n)) - 1]
         # Woodruff (1952): the share of times up to the quantile varies as any rate of clustered units does.
-        off = np.bincount(users, weights=(took <= estimate) - np.mean(took <= estimate))
-        share = np.mean(took <= estimate)
-        spread = n * share * (1 - share)
-        effect = max(1.0, float(off @ off) / spread) if spread else 1.0
+        effect = design_effect(UserSums.of(np.bincount(users, weights=took <= estimate), np.bincount(users)))
         ranks = quantile_ranks(q, n, design_effect=effect, confidence=confidence)
         limits = [np.nan if np.isnan(rank) else took_sorted[int(rank) - 1] for rank in ranks]
         lines.append([q, estimate, *limits, n])

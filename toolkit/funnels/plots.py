@@ -138,6 +138,6 @@ def _differences(result: Comparison, ax: Axes) -> Axes:
     ax.tick_params(axis="y", length=0)
     ax.set_yticks(range(len(steps)), [style.drawn(step) for step in reversed(steps)], fontfamily=FAMILY)
     ax.set_xlabel(f"points above (+) or below (−) {style.drawn(result.reference)}, rate from the step before")
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, fontsize=9)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=4, fontsize=9)
     ax.grid(axis="x")
     return ax

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -51,7 +51,7 @@ class Funnel(Result):
     question: Question | None = field(default=None, repr=False)
     units: Units | None = field(default=None, repr=False)
 
-    rates = frozenset({"from_previous", "low", "high", "from_first", "first_low", "first_high"})
+    rates: ClassVar = frozenset({"from_previous", "low", "high", "from_first", "first_low", "first_high"})
 
     @classmethod
     def from_counts(cls, frame: pd.DataFrame, *, confidence: float = 0.95) -> Funnel:

@@ -12,7 +12,7 @@ all times in microseconds. `reduce` sums it; nothing else leaves the engine.
 
 from __future__ import annotations
 
-from toolkit.funnels.steps import Question
+from toolkit.funnels.steps import Predicate, Question
 from toolkit.logs.engines import identifier
 
 #: Every other row of the unit before, or after, this one in total order.
@@ -247,34 +247,65 @@ def _any_order(question: Question) -> str:
 def asof(question: Question) -> str:
     """Units of an ordered funnel of disjoint steps by one ASOF join per step; the rows shrink with every step."""
     k, unit = question.size, _unit(question)
+    attributed = bool(question.by) and not question.held_by
     same = " AND ".join(f"a.{name} = b.{name}" for name in ("u", *held(question)))
     ours = ", ".join(f"a.{name}" for name in ("u", *held(question)))
-    # A scan for each step: its filter reaches the file, and no step's rows are kept longer than its join.
-    ctes = [f"c1 AS (SELECT *, t AS s FROM ({_rows_of_step(question, 1)}) WHERE {_in_range(question)})"]
+    # `v` are a row's values of `by`, `e` those of its chain's entry; packed, for max_by would pass over nulls.
+    own, entry = (", a.v, a.seq", ", b.e") if attributed else ("", "")
+    ctes = [f"r1 AS (SELECT * FROM ({_rows_of_step(question, 1, attributed)}) WHERE {_in_range(question)})"]
+    if attributed:
+        # Of entries of one moment the last one is the latest: the chain's.
+        ctes.append(f"c1 AS (SELECT {unit}, t, t AS s, max_by(v, seq) AS e FROM r1 GROUP BY {unit}, t)")
+    else:
+        ctes.append("c1 AS (SELECT *, t AS s FROM r1)")
     for j in range(2, k + 1):
-        window = "" if question.within is None else f" WHERE a.t - b.s <= {question.within}"
+        limits = [] if question.within is None else [f"a.t - b.s <= {question.within}"]
+        if j in question.gaps:
+            limits.append(f"a.t - b.t <= {question.gaps[j]}")
+        voids = ""
+        for i, rule in enumerate(question.exclude):
+            if rule.first < j <= rule.last:
+                nearest = same.replace("b.", f"x{i}.")
+                voids += f" ASOF LEFT JOIN ({_rows_where(question, rule.predicate)}) x{i} ON {nearest} AND a.t > x{i}.t"
+                limits.append(f"(x{i}.t IS NULL OR x{i}.t <= b.t)")
         ctes.append(
-            f"c{j} AS (SELECT {ours}, a.t, b.s FROM ({_rows_of_step(question, j)}) a "
-            f"ASOF JOIN c{j - 1} b ON {same} AND a.t >= b.t{window})"
+            f"c{j} AS (SELECT {ours}, a.t, b.s{own}{entry} FROM ({_rows_of_step(question, j, attributed)}) a "
+            f"ASOF JOIN c{j - 1} b ON {same} AND a.t >= b.t{voids} WHERE {' AND '.join(limits) or 'TRUE'})"
         )
-    levels = " UNION ALL ".join(
-        f"SELECT {unit}, {j} AS level, max(s) AS start, min(t) AS ended FROM c{j} GROUP BY {unit}"
-        for j in range(1, k + 1)
+    levels = []
+    for j in range(1, k + 1):
+        rows, value = f"c{j}", ""
+        if attributed:
+            rows = "r1" if j == 1 else rows
+            value = f", min_by({'v' if j == 1 or question.attribution == 'last' else 'e'}, (t, seq)) AS e"
+        start = "t" if rows == "r1" else "s"
+        levels.append(
+            f"SELECT {unit}, {j} AS level, max({start}) AS start, min(t) AS ended{value} FROM {rows} GROUP BY {unit}"
+        )
+    groups = "".join(
+        f", max_by(e, level).b{i} AS b{i}" if attributed else f", h{question.hold.index(name)} AS b{i}"
+        for i, name in enumerate(question.by)
     )
-    groups = "".join(f", h{question.hold.index(name)} AS b{i}" for i, name in enumerate(question.by))
     return (
-        f"WITH {', '.join(ctes)}, levels AS ({levels}) SELECT {unit}{groups}, max(level) AS level, "
-        f"max_by(start, level) AS start, max_by(ended, level) AS ended FROM levels GROUP BY {unit}"
+        f"WITH {', '.join(ctes)}, levels AS ({' UNION ALL '.join(levels)}) SELECT {unit}{groups}, "
+        f"max(level) AS level, max_by(start, level) AS start, max_by(ended, level) AS ended FROM levels GROUP BY {unit}"
     )
 
 
-def _rows_of_step(question: Question, j: int) -> str:
+def _rows_of_step(question: Question, j: int, attributed: bool) -> str:
+    packed = ", ".join(f"b{i} := {identifier(name)}" for i, name in enumerate(question.by))
+    return _rows_where(question, question.predicates[j - 1], f", struct_pack({packed}) AS v" if attributed else "")
+
+
+def _rows_where(question: Question, predicate: Predicate, values: str = "") -> str:
+    """User, time and held values of the rows of a predicate. The filter reaches the file that is scanned."""
     log = question.log
     holds = "".join(f", {identifier(name)} AS h{i}" for i, name in enumerate(question.hold))
     known = " AND ".join(f"{identifier(name)} IS NOT NULL" for name in (log.user, log.time, *question.hold))
+    source = f"(SELECT *, row_number() OVER () AS seq FROM {log.engine.table})" if values else log.engine.table
     return (
-        f"SELECT {identifier(log.user)} AS u, {log.at} AS t{holds} FROM {log.engine.table} "
-        f"WHERE ({question.predicates[j - 1].sql}) AND {known}"
+        f"SELECT {identifier(log.user)} AS u, {log.at} AS t{holds}{values}{', seq' if values else ''} "
+        f"FROM {source} WHERE ({predicate.sql}) AND {known}"
     )
 
 

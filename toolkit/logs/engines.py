@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
@@ -58,7 +59,8 @@ def watched(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     done = threading.Event()
 
     def watch() -> None:
-        if done.wait(2):
+        # The variable is tqdm's own, which its bar for notebooks does not heed.
+        if done.wait(2) or os.environ.get("TQDM_DISABLE"):
             return
         from tqdm.auto import tqdm
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
+from matplotlib.dates import ConciseDateFormatter
 from matplotlib.ticker import FuncFormatter
 
 from toolkit.results import count
@@ -27,5 +28,5 @@ def days(summary: Summary, ax: Axes | None = None) -> Axes:
         ax.legend()
     ax.set_ylabel("rows a day")
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: count(value)))
-    ax.tick_params(axis="x", rotation=30)
+    ax.xaxis.set_major_formatter(ConciseDateFormatter(ax.xaxis.get_major_locator()))
     return ax

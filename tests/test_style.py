@@ -1,0 +1,110 @@
+"""The four platforms look alike everywhere, and their names are drawn with the shipped font."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+
+import matplotlib as mpl
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
+
+from toolkit import style
+
+PLATFORMS = ["xiaohongshu", "taobao_live", "douyin", "kuaishou"]
+
+
+def contrast_with_white(colour: str) -> float:
+    """WCAG 2.2, relative luminance and contrast ratio."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 1.05 / (0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] + 0.05)
+
+
+def test_each_platform_has_a_colour_a_marker_and_two_labels_of_its_own():
+    looks = style.looks(PLATFORMS)
+    assert [look.label for look in looks.values()] == ["小红书", "淘宝直播", "抖音", "快手"]
+    assert [look.colour for look in looks.values()] == ["#0072B2", "#D55E00", "#009E73", "#CC79A7"]
+    assert len({look.marker for look in looks.values()}) == 4
+    assert style.label("taobao_live", english=True) == "淘宝直播 Taobao Live"
+
+
+@pytest.mark.parametrize("colour", [look.colour for look in style.PLATFORMS.values()])
+def test_platform_colours_stand_out_on_white(colour):
+    assert contrast_with_white(colour) >= 3
+
+
+@pytest.mark.parametrize("colour", sorted({colour for colour, _ in style.OTHERS}))
+def test_other_colours_stand_out_on_white_more(colour):
+    assert contrast_with_white(colour) >= 4
+
+
+def test_any_other_name_is_drawn_alike_in_whatever_order_names_come():
+    names = ["tier 1", "tier 2", "new", "old", "fan", "douyin"]
+    assert style.looks(names) == style.looks(names[::-1])
+    assert style.look("tier 1") == style.look("tier 1")
+
+
+def test_the_names_of_one_figure_never_share_a_look():
+    looks = style.looks([*PLATFORMS, *(f"room {number}" for number in range(len(style.OTHERS)))])
+    assert len({(look.colour, look.marker) for look in looks.values()}) == len(looks)
+
+
+def test_more_names_than_looks_still_get_one_each():
+    assert len(style.looks(range(200))) == 200
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA, pd.NaT])
+def test_a_missing_name_is_called_null_and_a_text_that_looks_so_is_itself(missing):
+    assert style.label(missing) == "<null>"
+    assert style.look(missing) == style.look("<null>")
+    assert style.label("nan") == "nan"
+
+
+def test_a_platform_keeps_its_colour_whoever_stands_beside_it():
+    assert style.looks(["tier 1", "douyin"])["douyin"] == style.look("douyin")
+
+
+@pytest.mark.parametrize("name", ["$x$", "a $ b", r"\$y$", "<b>", "😀\n"])
+def test_a_name_in_a_figure_is_text_and_no_formula(name):
+    figure = Figure()
+    text = figure.text(0, 0, style.drawn(name))
+    shown, is_formula = text._preprocess_math(text.get_text())
+    assert (shown, is_formula) == (name, False)
+
+
+def test_chinese_is_drawn_from_the_shipped_font_without_a_warning():
+    with style.context(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure = Figure()
+        figure.text(0.1, 0.5, "小红书 淘宝直播 抖音 快手：¥1,299，−3 ± 2 %，≥ 1 → 2 薯条 é")
+        FigureCanvasAgg(figure).draw()
+        file = findfont(style.FONT, fallback_to_default=False)
+    assert file.endswith("LiveCommerceSans.otf")
+    assert set(map(ord, "小红书淘宝直播抖音快手薯条¥−±≥→é")) <= set(get_font(file).get_charmap())
+
+
+def test_a_context_leaves_the_session_as_it_was():
+    before = dict(mpl.rcParams)
+    with style.context():
+        assert mpl.rcParams["figure.figsize"] == [6.4, 4.0]
+    assert dict(mpl.rcParams) == before
+
+
+def test_nothing_but_use_changes_global_state():
+    code = (
+        "import matplotlib as mpl; before = dict(mpl.rcParams)\n"
+        "from toolkit import style; style.looks(['a', 'douyin']); style.label('a')\n"
+        "assert dict(mpl.rcParams) == before\n"
+        "style.use(); assert mpl.rcParams['font.family'][0] == style.FONT"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_colours_and_labels_need_no_matplotlib():
+    code = "import sys; from toolkit import style; style.looks(['a']); assert 'matplotlib' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

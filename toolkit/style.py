@@ -1,0 +1,144 @@
+"""One look for each platform, everywhere: colour, marker, labels; and the font that draws their names.
+
+Look        colour, marker and labels of one group
+look        the look of one name
+looks       the looks of the names of one figure, all different
+label       the name that a reader sees
+drawn       the same, safe as text of a figure
+context     draw in this style inside a `with` block
+use         draw in this style from here on
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+INK, QUIET = "#222222", "#6B6B6B"
+FONT = "Live Commerce Sans"
+SETTINGS: Any = {
+    # DejaVu comes with matplotlib and draws what GB 2312 lacks; an absent family would flood stderr.
+    "font.family": [FONT, "DejaVu Sans"],
+    "figure.figsize": (6.4, 4.0),
+    "figure.dpi": 100,
+    "savefig.dpi": 100,
+    "figure.constrained_layout.use": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 11,
+    "axes.titlepad": 10,
+    "axes.axisbelow": True,
+    "grid.color": "#E3E3E3",
+    "grid.linewidth": 0.8,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "legend.frameon": False,
+}
+
+
+class Look(NamedTuple):
+    """How one group is drawn and called."""
+
+    colour: str
+    marker: str
+    label: str
+    english: str
+
+
+PLATFORMS = {
+    "xiaohongshu": Look("#0072B2", "o", "小红书", "Xiaohongshu"),
+    "taobao_live": Look("#D55E00", "s", "淘宝直播", "Taobao Live"),
+    "douyin": Look("#009E73", "^", "抖音", "Douyin"),
+    "kuaishou": Look("#CC79A7", "D", "快手", "Kuaishou"),
+}
+NULLS = {"None", "nan", "<NA>", "NaT"}
+# Apart from the platforms' four and at least 4:1 on white. Colour turns fastest, so neighbours differ in it.
+OTHERS = [
+    (colour, marker) for marker, colour in product("vPX<>hp*", ("#332288", "#882255", "#7A7A1F", "#4D4D4D"))
+]
+
+
+def looks(names: Iterable[object]) -> dict[object, Look]:
+    """Looks for the groups of one figure.
+
+    A platform always has its own. Any other name starts from a place that depends on the name alone and
+    moves on while that place is taken: the same set of names is drawn alike in every figure, in any order.
+    """
+    wanted = list(dict.fromkeys(names))
+    found: dict[object, Look] = {
+        name: PLATFORMS[name] for name in wanted if isinstance(name, str) and name in PLATFORMS
+    }
+    taken: set[int] = set()
+    for name in sorted((name for name in wanted if name not in found), key=str):
+        text = "<null>" if not isinstance(name, str) and str(name) in NULLS else str(name)
+        place = zlib.crc32(text.encode("utf-8", "surrogatepass")) % len(OTHERS)
+        while place in taken and len(taken) < len(OTHERS):
+            place = (place + 1) % len(OTHERS)
+        taken.add(place)
+        found[name] = Look(*OTHERS[place], text, text)
+    return {name: found[name] for name in wanted}
+
+
+def look(name: object) -> Look:
+    """The look of one name: a platform's own, or one that depends on the name alone."""
+    return looks([name])[name]
+
+
+def label(name: object, *, english: bool = False) -> str:
+    """The name that a reader sees.
+
+    Parameters
+    ----------
+    name
+        A platform's id, or any other group's name, which is its own label.
+    english
+        Add the English name after the Chinese one.
+
+    Examples
+    --------
+    >>> label("douyin"), label("douyin", english=True), label("tier 1")
+    ('抖音', '抖音 Douyin', 'tier 1')
+    """
+    shown = look(name)
+    return f"{shown.label} {shown.english}" if english and shown.english != shown.label else shown.label
+
+
+def drawn(name: object, *, english: bool = False) -> str:
+    """The label as text of a figure: a dollar in a name is a dollar, not the start of a formula."""
+    return label(name, english=english).replace("$", r"\$")
+
+
+def context() -> AbstractContextManager[None]:
+    """Draw in this style inside a `with` block and leave the session's own style as it was."""
+    from matplotlib import rc_context
+
+    _add_font()
+    return rc_context(SETTINGS)
+
+
+def use() -> None:
+    """Draw in this style from here on. The only function of the toolkit that changes global state."""
+    from matplotlib import rcParams
+
+    _add_font()
+    rcParams.update(SETTINGS)
+
+
+@cache
+def _add_font() -> None:
+    from matplotlib.font_manager import fontManager
+
+    fontManager.addfont(Path(__file__).parent / "fonts" / "LiveCommerceSans.otf")
