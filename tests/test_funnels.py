@@ -279,6 +279,7 @@ ROWS = log(
         (["enter", Step("x", where="amount > (SELECT 1)")], {}, "of one row"),
         (["enter", Step("x", where="amount > sum(amount)")], {}, "of one row"),
         (["enter", Step("x", where="getenv('HOME') = 'x'")], {}, "not a known one"),
+        (["enter", Step("x", where="random() > 0.5")], {}, "draws at random"),
     ],
 )
 def test_a_wrong_question_names_the_thing_and_the_fix(steps, options, message):

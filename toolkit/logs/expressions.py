@@ -42,6 +42,8 @@ def condition(log: EventLog, text: str, owner: str) -> tuple[str, set[str]]:
             node, exp.Query | exp.AggFunc | exp.Window | exp.Placeholder | exp.Parameter | exp.Star
         ):
             raise ValueError(f"{owner}: where={text!r} may only combine columns and values of one row")
+        if isinstance(node, exp.Rand | exp.Randn | exp.Uuid):
+            raise ValueError(f"{owner}: where={text!r} draws at random, so no count could be repeated")
         if isinstance(node, exp.Anonymous | exp.UDTF):
             # A function that the parser does not know may do more than compute, and would not travel.
             raise ValueError(
