@@ -8,13 +8,12 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from tests.oracle import Row, micros
@@ -43,7 +42,6 @@ class Case:
     columns: dict[str, str] = field(repr=False)
     events: list[str] = field(repr=False)
 
-    @cached_property
     def log(self) -> EventLog:
         """The rows as an analyst would bring them: a frame."""
         frame = pd.DataFrame(self.rows, columns=list(self.columns)).astype(self.columns)
@@ -53,11 +51,6 @@ class Case:
         frame["at"] = pd.to_datetime(frame["at"], unit="us", utc=True)
         return read_events(frame, user="user", time="at", event="event")
 
-    @cached_property
-    def indexed(self) -> EventLog:
-        """The same log, answered from memory."""
-        return self.log.index(keep=self.log.properties)
-
 
 def read(folder: str | Path) -> list[Case]:
     """The cases of a folder. An empty field is null; what a case compares with numbers is a number, as `value` is."""
@@ -65,7 +58,7 @@ def read(folder: str | Path) -> list[Case]:
     numbers = {"value"}.union(
         *(_compared_with_numbers(case["params"]) for case in listed if "steps" in case["params"])
     )
-    rows: dict[str, list[Row]] = {case["case"]: [] for case in listed}
+    rows: defaultdict[str, list[Row]] = defaultdict(list)
     events = set()
     with (Path(folder) / "events.csv").open(encoding="utf-8", newline="") as file:
         table = csv.DictReader(file)
@@ -93,8 +86,7 @@ def read(folder: str | Path) -> list[Case]:
 
 
 def _predicates(params: dict[str, Any]) -> list[dict[str, Any]]:
-    universe = params.get("strict_universe")
-    return [*params["steps"], *params.get("exclude", []), *([universe] if universe else [])]
+    return [*params["steps"], *(params.get("exclude") or []), *_listed(params.get("strict_universe"))]
 
 
 def _events(params: dict[str, Any]) -> list[str]:
@@ -146,19 +138,20 @@ def _step(name: str, predicate: dict[str, Any]) -> Step:
 def options(params: dict[str, Any]) -> tuple[list[Step], dict[str, Any]]:
     """A case's params as the steps and options of `funnel`, without `by`."""
     names = [f"{j} {' or '.join(_listed(s.get('event')))}".strip() for j, s in enumerate(params["steps"], 1)]
-    universe = params.get("strict_universe")
-    place = params.get("attribution", "entry")
+    counted = params.get("count", "users")
+    # An entry's value is always its own row's.
+    place = params.get("attribution", "entry") if counted != "entries" else "entry"
     asked = {
-        "within": _length(params["window_us"]),
-        "mode": {"unordered": "any"}.get(params.get("mode", "ordered"), params.get("mode", "ordered")),
-        "universe": [_step("universe", universe)] if universe else None,
+        "within": _length(params.get("window_us")),
+        "mode": params.get("mode", "ordered").replace("unordered", "any"),
+        "universe": [_step("universe", rows) for rows in _listed(params.get("strict_universe"))],
         "hold": params.get("hold"),
-        "count": params.get("count", "users"),
+        "count": counted,
         "exclude": [
             (_step(f"excluded {i}", rule), names[rule["from"] - 1], names[rule["to"] - 1])
-            for i, rule in enumerate(params.get("exclude", []), 1)
+            for i, rule in enumerate(params.get("exclude") or [], 1)
         ],
-        "gaps": {names[int(j) - 1]: _length(gap) for j, gap in params.get("gaps_us", {}).items()} or None,
+        "gaps": {names[int(j) - 1]: _length(gap) for j, gap in (params.get("gaps_us") or {}).items()},
         "entries": (_time(params.get("entry_from")), _time(params.get("entry_to"))),
         "observed_until": _time(params.get("observed_until")),
         "dedupe": params.get("dedupe"),
@@ -179,22 +172,26 @@ def offered(params: dict[str, Any], path: str) -> bool:
     """Whether a path must answer: `windows` and `index` everything, the fast ones what they are for."""
     if path not in ("stream", "asof"):
         return True
-    plain = params.get("mode", "ordered") == "ordered" and not {"gaps_us", "exclude", "dedupe"} & set(params)
+    ordered = params.get("mode", "ordered") == "ordered" and not params.get("dedupe")
     if path == "stream":
-        return plain
+        return ordered and not params.get("gaps_us") and not params.get("exclude")
     names = [name for step in params["steps"] for name in _listed(step.get("event")) or [None, None]]
-    held = params.get("breakdown") in (None, *params.get("hold", []))
-    return plain and held and len(names) == len(set(names)) and params.get("count") != "entries"
+    held = params.get("breakdown") in (None, *(params.get("hold") or []))
+    attributed = held or params.get("attribution", "entry") in ("entry", "last")
+    return ordered and attributed and len(names) == len(set(names)) and params.get("count") != "entries"
 
 
-def check(case: Case, path: str) -> list[Failure]:
-    """Every key of a case's `expected` that a path does not reproduce, as (key, expected, got)."""
+def check(case: Case, path: str, log: EventLog | None = None) -> list[Failure]:
+    """Every key of a case's `expected` that a path does not reproduce, as (key, expected, got).
+
+    log is the case's own, for callers that check several paths and open it once.
+    """
     if case.kind != "funnel":
         raise Skipped(f"no function for kind {case.kind!r} yet")
     steps, asked = options(case.params)
-    log, by = case.log, case.params.get("breakdown")
+    log, by = log or case.log(), case.params.get("breakdown")
     if path == "index":
-        log = case.indexed
+        log = log.index(keep=log.properties)
     try:
         answer = funnel(log, steps, path=path, **asked)
         groups = answer if by is None else funnel(log, steps, path=path, by=by, **asked)
@@ -202,13 +199,13 @@ def check(case: Case, path: str) -> list[Failure]:
         if offered(case.params, path):
             raise
         raise Skipped(str(error)) from error
-    got = {"n": answer.table["reached"].tolist(), "open": answer.table["open"].tolist()[:-1]}
+    opened = [None if pd.isna(n) else n for n in answer.table["open"]]
+    got: dict[str, Any] = {"n": answer.table["reached"].tolist(), "open": opened[:-1]}
     got |= listed(answer, steps, case.params)
     expected = case.expected
     if by is not None:
-        got["by"] = (
-            groups.table.groupby(by, dropna=False)["reached"].agg(list).rename({np.nan: "<null>"}).to_dict()
-        )
+        counts = groups.table.groupby(by, dropna=False)["reached"].agg(list)
+        got["by"] = {"<null>" if pd.isna(value) else str(value): n for value, n in counts.items()}
     if case.params.get("count") == "entries":
         expected = {**expected, "listed": expected["n"]}
     if path != "stream" or _in_time_order(case.rows):
@@ -230,7 +227,7 @@ def listed(answer: Funnel, steps: list[Step], params: dict[str, Any]) -> dict[st
     }
     if params.get("count") == "entries":
         return found
-    width = 1 + len(params.get("hold", [])) if params.get("count") == "pairs" else 1
+    width = 1 + len(params["hold"]) if params.get("count") == "pairs" else 1
     keys = ["|".join(row) for row in frame.iloc[:, :width].astype("str").itertuples(index=False)]
     found["levels"] = dict(zip(keys, depths, strict=True))
     found["levels"] |= {key: "listed twice" for key in keys if keys.count(key) > 1}

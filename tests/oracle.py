@@ -217,7 +217,8 @@ def _at_least(found: list[Unit], size: int) -> list[int]:
 
 
 def _by(found: list[Unit], params: dict[str, Any], size: int) -> dict[str, list[int]]:
-    attribution = params.get("attribution", "entry")
+    # An entry's value is always its own row's.
+    attribution = params.get("attribution", "entry") if params.get("count") != "entries" else "entry"
     groups: dict[str, list[Unit]] = {}
     for unit in found:
         place = {"entry": 1, "last": unit.level}.get(attribution, attribution.removeprefix("step:"))

@@ -10,6 +10,7 @@ import pytest
 
 from tests.golden import PATHS, Case, Skipped, check, main, read
 from tests.oracle import answer
+from toolkit import EventLog
 
 OWN = Path(__file__).parent / "cases"
 SHARED = Path(__file__).parents[2] / "shared" / "reference"
@@ -17,11 +18,19 @@ FOLDERS = [folder for folder in (OWN / "hand", OWN / "random", SHARED / "funnel"
 CASES = [pytest.param(case, id=f"{folder.name}-{case.name}") for folder in FOLDERS for case in read(folder)]
 
 
+@pytest.fixture(scope="module", params=CASES)
+def opened(request: pytest.FixtureRequest) -> tuple[Case, EventLog]:
+    """A case and its log, which all paths share."""
+    return request.param, request.param.log()
+
+
 @pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("case", CASES)
-def test_a_path_gives_the_golden_answer_or_says_that_it_does_not_offer_it(case: Case, path: str) -> None:
+def test_a_path_gives_the_golden_answer_or_says_that_it_does_not_offer_it(
+    opened: tuple[Case, EventLog], path: str
+) -> None:
+    case, log = opened
     try:
-        wrong = check(case, path)
+        wrong = check(case, path, log)
     except Skipped as reason:
         wrong = (
             [] if f"path={path!r}" in str(reason) else [("refusal", f"one that names path={path!r}", reason)]

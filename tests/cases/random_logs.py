@@ -155,6 +155,11 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         },
         {},
     ),
+    "entries_tied": (
+        "every entry of overlapping steps among many ties, by item",
+        {"steps": OVERLAPPING, "window_us": 4 * HOUR, "count": "entries", "breakdown": "item"},
+        {"grid": 60, "shuffled": True, "users": 80},
+    ),
     "strict": ("neighbours only", {"steps": OVERLAPPING, "window_us": 4 * HOUR, "mode": "strict"}, {}),
     "strict_universe": (
         "neighbours among some rows, by platform of the last",

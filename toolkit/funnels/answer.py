@@ -40,6 +40,7 @@ class Units:
     relation: Callable[[str], duckdb.DuckDBPyRelation]
     frame: Callable[[str], pd.DataFrame]
     notes: tuple[str, ...] = ()
+    table: pa.Table | None = None
 
 
 def funnel(
@@ -243,15 +244,22 @@ def _run(question: Question, path: str, chain: bool, notes: tuple[str, ...]) -> 
         return Units(path, sql.asof(question), engine.relation, engine.frame, notes)
     if path in ("asof", "windows"):
         return Units("windows", sql.windows(question, chain=chain), engine.relation, engine.frame, notes)
+    from toolkit.funnels.units import relation
+
     module = importlib.import_module(f"toolkit.funnels.{'indexed' if path == 'index' else path}")
     table: pa.Table = module.units(question, chain=chain)
     over = partial(engine.over, table)
-    return Units(path, "SELECT * FROM memory", over, lambda text: over(text).df(), notes)
+    return Units(path, relation(question), over, lambda text: over(text).df(), notes, table)
 
 
 def _counts(question: Question, units: Units) -> pd.DataFrame:
     """The reduced counts, `by` columns first under their own names."""
-    frame = units.frame(sql.reduce(question, units.sql))
+    if units.table is None:
+        frame = units.frame(sql.reduce(question, units.sql))
+    else:
+        from toolkit.funnels.units import reduce
+
+        frame = reduce(question, units.table)
     groups = sql.grouped(question)
     sums = [name for name in frame.columns if name not in groups and name[0] not in "rs"]
     frame[sums] = frame[sums].astype("Int64")

@@ -188,7 +188,8 @@ def _chain_units(question: Question, chain: bool) -> str:
 def _entry_units(question: Question) -> str:
     """Every step-1 row with the longest chain from it: the earliest end of steps j to L, from the last row back."""
     k, unit = question.size, _unit(question)
-    ctes = _ordered_rows(question, arrival=False)
+    # Of two entries of one moment the one that came first gets further, so arrival says whose group that is.
+    ctes = _ordered_rows(question, arrival=bool(question.by) and not question.held_by)
     frame = "ROWS BETWEEN 1 FOLLOWING AND 1 FOLLOWING" if question.mode == "strict" else AFTER
     over = f"OVER (PARTITION BY {unit} ORDER BY rn {frame})"
     # g{j}_{L}: earliest end of a chain of steps j to L that begins in this row.
@@ -294,7 +295,9 @@ def asof(question: Question) -> str:
 
 def _rows_of_step(question: Question, j: int, attributed: bool) -> str:
     packed = ", ".join(f"b{i} := {identifier(name)}" for i, name in enumerate(question.by))
-    return _rows_where(question, question.predicates[j - 1], f", struct_pack({packed}) AS v" if attributed else "")
+    return _rows_where(
+        question, question.predicates[j - 1], f", struct_pack({packed}) AS v" if attributed else ""
+    )
 
 
 def _rows_where(question: Question, predicate: Predicate, values: str = "") -> str:
@@ -302,7 +305,9 @@ def _rows_where(question: Question, predicate: Predicate, values: str = "") -> s
     log = question.log
     holds = "".join(f", {identifier(name)} AS h{i}" for i, name in enumerate(question.hold))
     known = " AND ".join(f"{identifier(name)} IS NOT NULL" for name in (log.user, log.time, *question.hold))
-    source = f"(SELECT *, row_number() OVER () AS seq FROM {log.engine.table})" if values else log.engine.table
+    source = (
+        f"(SELECT *, row_number() OVER () AS seq FROM {log.engine.table})" if values else log.engine.table
+    )
     return (
         f"SELECT {identifier(log.user)} AS u, {log.at} AS t{holds}{values}{', seq' if values else ''} "
         f"FROM {source} WHERE ({predicate.sql}) AND {known}"

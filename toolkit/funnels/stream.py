@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
-from toolkit.funnels import kernels
+from toolkit.funnels import buckets, kernels, sql
+from toolkit.funnels import units as found
+from toolkit.funnels.answer import OutOfOrder
+from toolkit.funnels.steps import Question
+from toolkit.logs.codes import WHOLE, Codes, Pairs, UnlistedError, as_kind
+from toolkit.logs.engines import identifier, literals
+
+if TYPE_CHECKING:
+    from toolkit.logs.events import EventLog
 
 #: Rows that wait in a bucket until they are applied together.
-WAITING = 2048
+WAITING = 4096
 THREADS = 2
-
-
-class Unsorted(Exception):
-    """Rows of a stream are not in time order."""
+NO_ROWS = [np.empty(0, kind) for kind in (np.int64, np.int64, np.int64, np.uint16, np.int32)]
 
 
 class Pass:
@@ -24,130 +31,199 @@ class Pass:
 
     Parameters
     ----------
-    k, within, first, end
-        Number of steps, window, and range of times of a chain's first row; all in microseconds.
+    limits
+        Steps and window.
     at
         Step (from 1) whose row gives a unit its group, 0 for the last row of the reported chain.
-    groups, entries
+    groups, per_entry
         Whether rows have a group, and whether every first step counts by itself.
     """
 
     def __init__(
         self,
-        k: int,
-        within: int,
-        first: int = -kernels.LAST_TIME,
-        end: int = kernels.LAST_TIME,
+        limits: kernels.Limits,
         *,
         at: int = 1,
         groups: bool = False,
-        entries: bool = False,
+        per_entry: bool = False,
         waiting: int = WAITING,
     ) -> None:
-        self.asked = (k, within, first, end, at, entries)
-        width = kernels.STARTS + k * (2 if groups and not entries else 1)
-        self.threads = [_Thread(width, waiting) for _ in range(THREADS)]
-        self.tail: list[tuple[Any, ...]] = []
+        self.threads = [
+            _Thread(buckets.empty(limits.k, groups=groups, waiting=waiting), limits, at, per_entry)
+            for _ in range(THREADS)
+        ]
+        self.tail: list[buckets.Rows] = []
         self.latest = -kernels.LAST_TIME
 
-    def feed(self, *columns: Any) -> None:
+    def __enter__(self) -> Pass:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for thread in self.threads:
+            thread.pool.shutdown(cancel_futures=True)
+
+    def feed(self, rows: buckets.Rows) -> None:
         """Take rows: int64 users, held codes and times, uint16 masks, int32 groups; without codes, empty arrays."""
-        t = columns[2]
-        if not len(t):
+        if not len(rows.t):
             return
         if self.tail:
             # Rows of the last time so far wait for the rest of their time.
-            more = int(np.searchsorted(t, self.tail[0][2][0], "right"))
-            self.tail.append(_cut(columns, 0, more))
-            if more == len(t):
+            more = int(np.searchsorted(rows.t, self.tail[0].t[0], "right"))
+            self.tail.append(_cut(rows, 0, more))
+            rows = _cut(rows, more, len(rows.t))
+            if not len(rows.t):
                 return
             self._deal(self._joined())
-            columns = _cut(columns, more, len(t))
-            t = columns[2]
-        last = int(np.searchsorted(t, t[-1]))
-        self._deal(_cut(columns, 0, last))
-        self.tail = [tuple(column.copy() for column in _cut(columns, last, len(t)))]
+        last = int(np.searchsorted(rows.t, rows.t[-1]))
+        self._deal(_cut(rows, 0, last))
+        self.tail = [_cut(rows, last, len(rows.t))]
 
     def finish(self) -> dict[str, Any]:
-        """All units, or entries: arrays of user, hold, level, start, ended and group."""
-        try:
-            if self.tail:
-                self._deal(self._joined())
-            nothing = tuple(np.empty(0, kind) for kind in (np.int64, np.int64, np.int64, np.uint16, np.int32))
-            for thread in self.threads:
-                thread.take(nothing, np.empty(0, np.int32), self.asked)
-            for thread in self.threads:
-                thread.wait(0)
-        finally:
-            for thread in self.threads:
-                thread.pool.shutdown(cancel_futures=True)
-        if self.asked[-1]:
-            entries = np.concatenate([thread.entries[: thread.entered] for thread in self.threads])
-            names = ("user", "hold", "level", "start", "ended", "group")
-            words = (
-                kernels.E_USER, kernels.E_HOLD, kernels.E_LEVEL, kernels.E_TIME, kernels.E_END, kernels.E_GROUP
-            )  # fmt: skip
-            return {name: entries[:, word] for name, word in zip(names, words, strict=True)}
-        units = np.concatenate(
-            [
-                units[:used]
-                for thread in self.threads
-                for units, used in zip(thread.units, thread.used, strict=True)
-            ]
-        )
-        level = units[:, kernels.ENDED] & 31
+        """All units, or entries: arrays of user, hold, level, start, ended and group; those of a user together."""
+        if self.tail:
+            self._deal(self._joined())
+        tasks = [thread.pool.submit(thread.finish) for thread in self.threads]
+        parts = [task.result() for task in tasks]
+        names = ("user", "hold", "level", "start", "ended", "group")
         return {
-            "user": units[:, kernels.USER],
-            "hold": units[:, kernels.HOLD],
-            "level": level,
-            "start": units[np.arange(len(units)), kernels.STARTS + np.maximum(level, 1) - 1],
-            "ended": np.where(level > 0, units[:, kernels.ENDED] >> 5, kernels.NEVER),
-            "group": units[:, kernels.GROUP],
+            name: np.concatenate(column) for name, column in zip(names, zip(*parts, strict=True), strict=True)
         }
 
-    def _joined(self) -> tuple[Any, ...]:
+    def _joined(self) -> buckets.Rows:
         pieces, self.tail = self.tail, []
-        return tuple(np.concatenate(column) for column in zip(*pieces, strict=True))
+        return buckets.Rows(*(np.concatenate(column) for column in zip(*pieces, strict=True)))
 
-    def _deal(self, columns: tuple[Any, ...]) -> None:
-        t = columns[2]
-        if not len(t):
+    def _deal(self, rows: buckets.Rows) -> None:
+        if not len(rows.t):
             return
-        fine, *parts = kernels.route(*columns[:4])
-        if not fine or t[0] <= self.latest:
-            raise Unsorted
-        self.latest = int(t[-1])
-        for thread, rows in zip(self.threads, parts, strict=True):
-            thread.wait(2)
-            if len(rows):
-                thread.take(columns, rows, self.asked)
+        fine, *parts = buckets.route(rows.user, rows.t, rows.mask)
+        if not fine or rows.t[0] <= self.latest:
+            raise OutOfOrder
+        self.latest = int(rows.t[-1])
+        for thread, chosen in zip(self.threads, parts, strict=True):
+            if len(chosen):
+                thread.take(rows, chosen)
 
 
 class _Thread:
-    """Half of the units, in buckets, and the one thread that moves them on: within a bucket, rows stay in order."""
+    """Half of the units, and the one thread that moves them on, batch after batch."""
 
-    def __init__(self, width: int, waiting: int) -> None:
-        self.waiting = np.empty((kernels.BUCKETS, waiting, 4), np.int64)
-        self.filled, self.used = np.zeros(kernels.BUCKETS, np.int64), np.zeros(kernels.BUCKETS, np.int64)
-        self.slots = np.zeros((kernels.BUCKETS, 64), np.uint32)
-        self.units = np.empty((kernels.BUCKETS, 32, width), np.int64)
-        self.entries, self.entered = np.empty((1024, 7), np.int64), 0
+    def __init__(self, state: buckets.Buckets, limits: kernels.Limits, at: int, per_entry: bool) -> None:
+        self.buckets, self.entered = state, 0
+        self.limits, self.at, self.per_entry = limits, at, per_entry
         self.pool, self.tasks = ThreadPoolExecutor(1), deque[Future[None]]()
 
-    def take(self, columns: tuple[Any, ...], rows: Any, asked: tuple[Any, ...]) -> None:
-        self.tasks.append(self.pool.submit(self._move, columns, rows, asked))
-
-    def wait(self, left: int) -> None:
-        """Wait until at most `left` tasks are left, so that a slow thread holds up the scan, not the memory."""
-        while len(self.tasks) > left:
+    def take(self, rows: buckets.Rows, chosen: Any) -> None:
+        """Move units on by the chosen rows, some time later; wait while two batches are already waiting."""
+        while len(self.tasks) > 2:
             self.tasks.popleft().result()
+        self.tasks.append(self.pool.submit(self._move, rows, chosen))
 
-    def _move(self, columns: tuple[Any, ...], rows: Any, asked: tuple[Any, ...]) -> None:
-        self.slots, self.units, self.entries, self.entered = kernels.advance(
-            *columns, rows, self.waiting, self.filled, self.slots, self.units, self.used, self.entries, self.entered,
-            *asked,
-        )  # fmt: skip
+    def finish(self) -> Any:
+        """What `buckets.collect` gives, once all batches are in."""
+        while self.tasks:
+            self.tasks.popleft().result()
+        self._move(buckets.Rows(*NO_ROWS), np.empty(0, np.int32))
+        return buckets.collect(self.buckets, self.entered, self.per_entry)
+
+    def _move(self, rows: buckets.Rows, chosen: Any) -> None:
+        self.buckets, self.entered = buckets.advance(
+            rows, chosen, self.buckets, self.entered, self.limits, self.at, self.per_entry
+        )
 
 
-def _cut(columns: tuple[Any, ...], low: int, high: int) -> tuple[Any, ...]:
-    return tuple(column[low:high] for column in columns)
+def _cut(rows: buckets.Rows, low: int, high: int) -> buckets.Rows:
+    return buckets.Rows(*(column[low:high] for column in rows))
+
+
+def refusal(question: Question) -> str | None:
+    """Why one pass does not offer a question, or None."""
+    if not question.plain:
+        return "it offers ordered funnels without gaps, exclude or dedupe"
+    return None
+
+
+def units(question: Question, *, chain: bool = False) -> pa.Table:
+    """The units relation of `toolkit.funnels.sql`, by one pass over a log in time order; it keeps no chains.
+
+    Raises
+    ------
+    OutOfOrder
+        As soon as rows turn out not to be in time order.
+    """
+    if chain:
+        raise ValueError("a streamed pass keeps no chains; ask the path 'windows' or 'index' for them")
+    try:
+        return _scan(question, few=True)
+    except UnlistedError:
+        return _scan(question, few=False)
+
+
+def _scan(question: Question, *, few: bool) -> pa.Table:
+    log = question.log
+    user, hold = _Key(log, [log.user], few=False, nulls=False), _Key(log, question.hold, few=few, nulls=False)
+    group = _Key(log, () if question.held_by else question.by, few=few, nulls=True)
+    columns = [
+        f"{log.at} AS t",
+        f"CAST({sql.mask(question)} AS USMALLINT) AS m",
+        *user.sql,
+        *hold.sql,
+        *group.sql,
+    ]
+    whole = " AND ".join(f"{identifier(name)} IS NOT NULL" for name in (log.user, *question.hold))
+    rows = f"SELECT {', '.join(columns)} FROM {log.engine.table} WHERE ({_matching(question)}) AND {whole}"
+    at = {"entry": 1, "last": 0}.get(str(question.attribution), question.attribution)
+    batches = log.engine.batches(f"SELECT * FROM ({rows}) WHERE t IS NOT NULL")
+    limits = found.limits(question)
+    one_pass = Pass(limits, at=int(at), groups=bool(group.sql), per_entry=question.count == "entries")
+    with one_pass, batches:
+        for batch in batches:
+            t, mask, *rest = batch.columns
+            users = user.encode(rest[:1])
+            held = hold.encode(rest[1 : 1 + len(hold.sql)])
+            groups = group.encode(rest[1 + len(hold.sql) :]).astype(np.int32)
+            one_pass.feed(buckets.Rows(users, held, t.to_numpy(), mask.to_numpy(), groups))
+        units = one_pass.finish()
+    return found.table(
+        question,
+        user.decode(units["user"])[0],
+        hold.decode(units["hold"]),
+        group.decode(np.maximum(units["group"], 0)),
+        units["level"],
+        units["start"],
+        units["ended"],
+    )
+
+
+def _matching(question: Question) -> str:
+    """SQL of "a row matches a step", in a form that Parquet's statistics can answer where names alone decide."""
+    if all(predicate.events for predicate in question.predicates):
+        names = {name: None for predicate in question.predicates for name in predicate.events}
+        return f"{question.log.named} IN ({literals(tuple(names))})"
+    return " OR ".join(f"({predicate.sql})" for predicate in question.predicates)
+
+
+class _Key:
+    """Some columns' values as one int64 per row, and back: whole numbers as they are, all else by codes."""
+
+    def __init__(self, log: EventLog, names: Sequence[str], *, few: bool, nulls: bool) -> None:
+        self.log, self.names = log, names
+        self.plain = len(names) == 1 and log.columns[names[0]] in WHOLE and not nulls
+        self.codes = [Codes(log, name, few=few) for name in names]
+        self.sql = [codes.sql for codes in self.codes]
+        self.pairs = Pairs(len(names))
+
+    def encode(self, columns: list[pa.Array]) -> Any:
+        if self.plain:
+            return columns[0].to_numpy()
+        if not columns:
+            return np.empty(0, np.int64)
+        parts = [codes.encode(column) for codes, column in zip(self.codes, columns, strict=True)]
+        return self.pairs.encode(parts).astype(np.int64)
+
+    def decode(self, keys: Any) -> list[pa.Array]:
+        if self.plain:
+            return [as_kind(self.log.engine, pa.array(keys), self.log.columns[self.names[0]])]
+        if not self.codes:
+            return []
+        return [codes.decode(part) for codes, part in zip(self.codes, self.pairs.decode(keys), strict=True)]

@@ -6,6 +6,7 @@ and whole numbers of any size are numbered by a hash table that compares the num
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,6 +72,29 @@ class Numbers:
         self.count = _intern(known, np.empty(len(known), np.int32), self.slots, self.known, 0)
 
 
+class Pairs:
+    """Codes of several columns as one code from 1 on, and back."""
+
+    def __init__(self, columns: int) -> None:
+        self.numbers = [Numbers() for _ in range(columns - 1)]
+
+    def encode(self, columns: Sequence[Any]) -> Any:
+        """The codes of rows together: pairs of the first two columns, then pairs of those and the third."""
+        together = columns[0]
+        for numbers, codes in zip(self.numbers, columns[1:], strict=True):
+            together = numbers.encode((together.astype(np.int64) << 32) | codes)
+        return together
+
+    def decode(self, together: Any) -> list[Any]:
+        """Each column's codes."""
+        columns = []
+        for numbers in reversed(self.numbers):
+            pairs = numbers.values()[together - 1]
+            columns.append(pairs & 0xFFFFFFFF)
+            together = pairs >> 32
+        return [together, *reversed(columns)]
+
+
 class Codes:
     """Codes of one column of a log: what to scan, how to number it, and the values behind the numbers.
 
@@ -122,10 +146,23 @@ class Codes:
             codes[column.is_null().to_numpy(zero_copy_only=False)] = 0
         return codes
 
+    def decode(self, codes: Any) -> pa.Array:
+        """Codes as a dictionary array of the values."""
+        return dictionary(codes, self.values())
+
     def values(self) -> pa.Array:
         """The values, in the column's own type; the one numbered 1 first."""
         found = pa.array(self.numbers.values()) if self.whole else pa.array(list(self.known), pa.string())
         return as_kind(self.engine, found, self.kind)
+
+
+def dictionary(codes: Any, values: pa.Array) -> pa.Array:
+    """Codes from 1 on, 0 for null, as an array over the values that they stand for."""
+    values = values.cast(pa.string()) if pa.types.is_dictionary(values.type) else values
+    narrow = np.int8 if len(values) < 1 << 7 else np.int16 if len(values) < 1 << 15 else np.int32
+    missing = codes == 0
+    indices = pa.array((codes.astype(np.int32) - 1).astype(narrow), mask=missing if missing.any() else None)
+    return pa.DictionaryArray.from_arrays(indices, values)
 
 
 def as_kind(engine: Any, values: pa.Array, kind: str) -> pa.Array:
@@ -134,6 +171,10 @@ def as_kind(engine: Any, values: pa.Array, kind: str) -> pa.Array:
         return values
     if kind in WHOLE:
         widths = {"TINYINT": "int8", "SMALLINT": "int16", "INTEGER": "int32"}
-        return values.cast(widths.get(kind) or {"UTINYINT": "uint8", "USMALLINT": "uint16"}.get(kind, "uint32"))
-    table = engine.over(pa.table({"v": values}), f"SELECT CAST(v AS {kind}) AS v FROM memory").to_arrow_table()
+        return values.cast(
+            widths.get(kind) or {"UTINYINT": "uint8", "USMALLINT": "uint16"}.get(kind, "uint32")
+        )
+    table = engine.over(
+        pa.table({"v": values}), f"SELECT CAST(v AS {kind}) AS v FROM memory"
+    ).to_arrow_table()
     return table.column("v").combine_chunks()

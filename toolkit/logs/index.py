@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numba import njit
 
-from toolkit.logs.codes import Codes, Numbers, UnlistedError
+from toolkit.logs.codes import Codes, Pairs, UnlistedError, dictionary
 from toolkit.logs.engines import identifier
 
 if TYPE_CHECKING:
@@ -58,45 +58,30 @@ class Index:
         arrays = [self.offsets, self.t, self.event, self.users, *self.columns.values()]
         return sum(array.nbytes for array in arrays) + (0 if self.arrival is None else self.arrival.nbytes)
 
-    def codes(self, names: Sequence[str]) -> tuple[Any, int, list[pa.Array]]:
-        """What several columns hold together, as int32 codes of rows (-1 where one is null), how many, and values.
+    def column(self, name: str) -> pa.Array:
+        """Values of a kept column, or of the event, row by row."""
+        return (
+            self.columns[name]
+            if name in self.columns
+            else dictionary(self.event, pa.array(self.events, pa.string()))
+        )
 
-        The values are one array per name, in the order of the codes.
+    def codes(self, names: Sequence[str]) -> tuple[Any, int, list[pa.Array]]:
+        """What columns hold together: a code for each row (-1 where one is null), how many there are, and values.
+
+        The values are one dictionary array per name, in the order of the codes.
         """
         key = ("codes", *names)
         if key not in self.memory:
-            self.memory[key] = self._codes(names)
+            self.memory[key] = _together([self.column(name) for name in names])
         return self.memory[key]
 
-    def _codes(self, names: Sequence[str]) -> tuple[Any, int, list[pa.Array]]:
-        coded = [self.columns[name] for name in names]
-        coded = [column if pa.types.is_dictionary(column.type) else column.dictionary_encode() for column in coded]
-        single = [column.indices.fill_null(-1).to_numpy() for column in coded]
-        if len(names) == 1:
-            return single[0].astype(np.int32, copy=False), max(len(coded[0].dictionary), 1), [coded[0].dictionary]
-        # Fold one column after the other: the pairs that occur are fewer than those that could.
-        together, values = single[0].astype(np.int64), [coded[0].dictionary]
-        for codes, column in zip(single[1:], coded[1:], strict=True):
-            numbers = Numbers()
-            void = (together < 0) | (codes < 0)
-            pairs = (together << 32) | np.maximum(codes, 0)
-            together = np.full(len(pairs), -1, np.int64)
-            together[~void] = numbers.encode(pairs[~void]) - 1
-            known = numbers.values()
-            values = [value.take(pa.array(known >> 32)) for value in values]
-            values.append(column.dictionary.take(pa.array(known & 0xFFFFFFFF)))
-        return together.astype(np.int32), max(len(values[0]), 1), values
-
     def words(self, log: EventLog, sql: str, columns: set[str]) -> Any:
-        """A whole number for each row, by an SQL expression over `columns`, the event, `t` and `arrival`."""
+        """A whole number for each row, by an SQL expression over `columns` and the event."""
         key = ("words", sql)
         if key not in self.memory:
-            rows = {name: self.columns[name] for name in columns}
-            rows[log.event] = _dictionary(self.event, pa.array(self.events, pa.string()))
-            rows["toolkit_t"] = pa.array(self.t)
-            if self.arrival is not None:
-                rows["toolkit_arrival"] = pa.array(self.arrival)
-            found = log.engine.over(pa.table(rows), f"SELECT CAST({sql} AS UINTEGER) AS w FROM memory")
+            rows = pa.table({name: self.column(name) for name in {log.event, *columns}})
+            found = log.engine.over(rows, f"SELECT CAST({sql} AS UINTEGER) AS w FROM memory")
             self.memory[key] = found.to_arrow_table().column("w").combine_chunks().to_numpy()
             asked = [known for known in self.memory if known[0] == "words"]
             for old in asked[:-REMEMBERED]:
@@ -104,27 +89,37 @@ class Index:
         return self.memory[key]
 
 
+def _together(columns: list[pa.Array]) -> tuple[Any, int, list[pa.Array]]:
+    coded = [
+        column if pa.types.is_dictionary(column.type) else column.dictionary_encode() for column in columns
+    ]
+    codes = [column.indices.fill_null(-1).to_numpy().astype(np.int32, copy=False) for column in coded]
+    values = [column.dictionary for column in coded]
+    if len(coded) == 1:
+        parts = [np.arange(1, len(values[0]) + 1)]
+        return codes[0], max(len(parts[0]), 1), [dictionary(parts[0], values[0])]
+    pairs = Pairs(len(coded))
+    together = pairs.encode([code + 1 for code in codes])
+    parts = pairs.decode(np.arange(1, together.max(initial=0) + 1))
+    whole = np.all([part > 0 for part in parts], axis=0)
+    numbers = np.where(whole, np.cumsum(whole) - 1, -1).astype(np.int32)
+    found = [dictionary(part[whole], value) for part, value in zip(parts, values, strict=True)]
+    return numbers[together - 1], max(int(whole.sum()), 1), found
+
+
 @njit(cache=True, nogil=True)
-def _arrange(user: Any, t: Any, users: int, order: Any) -> Any:
-    """Where each user's rows begin; `order` becomes all rows by user, time and arrival."""
-    offsets, ordered = np.zeros(users + 1, np.int64), True
+def _by_user(user: Any, users: int, order: Any) -> Any:
+    """Where each user's rows begin; `order`, some order of rows, becomes that order by user."""
+    offsets = np.zeros(users + 1, np.int64)
     for i in range(len(user)):
         offsets[user[i] + 1] += 1
-        ordered &= i == 0 or t[i] >= t[i - 1]
     for u in range(users):
         offsets[u + 1] += offsets[u]
-    place = offsets[:-1].copy()
-    for i in range(len(user)):
-        order[place[user[i]]] = i
-        place[user[i]] += 1
-    for u in range(0 if ordered else users):
-        for p in range(offsets[u] + 1, offsets[u + 1]):
-            if t[order[p]] < t[order[p - 1]]:
-                rows = order[offsets[u] : offsets[u + 1]].copy()
-                ranks = np.argsort(t[rows], kind="mergesort")
-                for q in range(len(rows)):
-                    order[offsets[u] + q] = rows[ranks[q]]
-                break
+    place, rows = offsets.copy(), order.copy()
+    for i in range(len(rows)):
+        u = user[rows[i]]
+        order[place[u]] = rows[i]
+        place[u] += 1
     return offsets
 
 
@@ -143,14 +138,18 @@ def _build(log: EventLog, keep: Sequence[str], *, few: bool) -> Index:
     user, event = Codes(log, log.user, few=False), Codes(log, log.event, few=few)
     coded = {name: Codes(log, name, few=few) for name in keep if _is_text(log.columns[name])}
     select = [f"{user.sql} AS u", f"{log.at} AS t", f"{event.sql} AS e"]
-    select += [f"{coded[name].sql if name in coded else identifier(name)} AS c{i}" for i, name in enumerate(keep)]
+    select += [
+        f"{coded[name].sql if name in coded else identifier(name)} AS c{i}" for i, name in enumerate(keep)
+    ]
     rows = f"SELECT {', '.join(select)} FROM {log.engine.table}"
     users, t, events = np.empty(size, np.int32), np.empty(size, np.int64), np.empty(size, np.int32)
     numbers = {name: np.empty(size, np.int32) for name in coded}
     chunks: dict[str, list[pa.Array]] = {name: [] for name in keep if name not in coded}
     n = 0
     with tqdm(total=size, desc="index", unit="row", unit_scale=True, delay=2, leave=False) as bar:
-        for batch in log.engine.batches(f"SELECT * FROM ({rows}) WHERE u IS NOT NULL AND t IS NOT NULL", BATCH):
+        for batch in log.engine.batches(
+            f"SELECT * FROM ({rows}) WHERE u IS NOT NULL AND t IS NOT NULL", BATCH
+        ):
             here = slice(n, n + batch.num_rows)
             users[here], t[here] = user.encode(batch.column(0)), batch.column(1).to_numpy()
             events[here] = event.encode(batch.column(2))
@@ -163,8 +162,11 @@ def _build(log: EventLog, keep: Sequence[str], *, few: bool) -> Index:
             bar.update(batch.num_rows)
     values = user.values()
     users -= 1
-    order = np.empty(n, np.int32 if n < 1 << 31 else np.int64)
-    offsets = _arrange(users[:n], t[:n], len(values), order)
+    # Files of one time order each, one after the other, are runs that a stable sort only has to merge.
+    ordered = bool((t[1:n] >= t[: n - 1]).all())
+    order = np.arange(n) if ordered else np.argsort(t[:n], kind="stable")
+    order = order.astype(np.int32 if n < 1 << 31 else np.int64)
+    offsets = _by_user(users[:n], len(values), order)
     del users
     names = event.values().cast(pa.string()).to_pylist()
 
@@ -175,7 +177,7 @@ def _build(log: EventLog, keep: Sequence[str], *, few: bool) -> Index:
         times = pool.submit(arranged, t, np.int64)
         codes = pool.submit(arranged, events, np.min_scalar_type(len(names)))
         columns = {
-            name: pool.submit(_dictionary, codes_of, coded[name].values(), order)
+            name: pool.submit(dictionary, codes_of[:n][order], coded[name].values())
             for name, codes_of in numbers.items()
         } | {name: pool.submit(_taken, parts, order) for name, parts in chunks.items()}
     return Index(
@@ -192,14 +194,6 @@ def _build(log: EventLog, keep: Sequence[str], *, few: bool) -> Index:
 
 def _is_text(kind: str) -> bool:
     return kind == "VARCHAR" or kind.startswith("ENUM")
-
-
-def _dictionary(codes: Any, values: pa.Array, order: Any = None) -> pa.Array:
-    """Codes from 1 on (0 is null), put in order, with the texts that they stand for."""
-    codes = codes if order is None else codes[: len(order)][order]
-    narrow = np.int8 if len(values) < 1 << 7 else np.int16 if len(values) < 1 << 15 else np.int32
-    indices = pa.array((codes.astype(np.int32) - 1).astype(narrow), mask=codes == 0)
-    return pa.DictionaryArray.from_arrays(indices, values.cast(pa.string()))
 
 
 def _taken(parts: list[pa.Array], order: Any) -> pa.Array:

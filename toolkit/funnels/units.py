@@ -1,0 +1,207 @@
+"""Units that a kernel found: as the table that `toolkit.funnels.sql` describes, and summed as `sql.reduce` sums it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numba import njit
+
+from toolkit.funnels import sql
+from toolkit.funnels.kernels import FOREVER, LAST_TIME, NEVER, Limits
+from toolkit.funnels.steps import Question
+from toolkit.logs.codes import Numbers
+
+
+def table(
+    question: Question,
+    user: pa.Array,
+    hold: list[pa.Array],
+    groups: list[pa.Array],
+    level: Any,
+    start: Any,
+    ended: Any,
+    chain: Any = None,
+) -> pa.Table:
+    """The units relation, from one array per column; times of the reported chain's rows are optional."""
+    held = dict(zip(sql.held(question), hold, strict=True))
+    columns = {"u": user, **held}
+    for name, values, at in zip(question.by, groups or question.by, sql.grouped(question), strict=True):
+        columns[at] = held[f"h{question.hold.index(name)}"] if name in question.hold else values
+    columns |= {"level": pa.array(level, pa.int8()), "start": _times(start), "ended": _times(ended)}
+    if question.count == "entries":
+        columns["entered"] = columns["start"]
+    if chain is not None:
+        columns |= {f"t{j}": _times(times) for j, times in enumerate(chain, 1)}
+    return pa.table(columns)
+
+
+def limits(question: Question) -> Limits:
+    """The question's limits as the kernels take them."""
+    first, end = question.entries
+    return Limits(
+        question.size,
+        FOREVER if question.within is None else question.within,
+        -LAST_TIME if first is None else first,
+        LAST_TIME if end is None else end,
+    )
+
+
+def relation(question: Question) -> str:
+    """SQL that reads the table, called `memory`: Arrow has no ENUM, whose order is that of the groups."""
+    columns = [
+        *zip(sql.held(question), question.hold, strict=True),
+        *zip(sql.grouped(question), question.by, strict=True),
+    ]
+    kinds = [(at, question.log.columns[name]) for at, name in columns]
+    casts = [f"CAST({at} AS {kind}) AS {at}" for at, kind in kinds if kind.startswith("ENUM")]
+    return f"SELECT * REPLACE ({', '.join(casts)}) FROM memory" if casts else "SELECT * FROM memory"
+
+
+def _times(values: Any) -> pa.Array:
+    missing = values == NEVER
+    return pa.array(values, mask=missing if missing.any() else None)
+
+
+def reduce(question: Question, units: pa.Table) -> pd.DataFrame:
+    """What `sql.reduce` gives, from a table in memory in which the units of a user stand together."""
+    k, names = question.size, sql.grouped(question)
+    user, level = _whole(units["u"]), units["level"].to_numpy()
+    start, ended = (units[name].fill_null(NEVER).to_numpy() for name in ("start", "ended"))
+    group, groups = _grouped([units[name] for name in names], len(units))
+    counted = np.arange(len(level))
+    if question.count == "users" and question.hold:
+        counted, start = _bests(question, units, user, level, start, ended)
+    least = question.attribution if isinstance(question.attribution, int) and names else 1
+    after = NEVER if question.within is None else question.observed_until - question.within
+    whole, shares, first = _tally(counted, user, group, groups, level, start, k, least, after)
+    seen = np.flatnonzero(first >= 0) if names else np.zeros(1, np.int64)
+    columns = {}
+    for letter, sums in zip("nqfuoa", whole, strict=True):
+        columns |= {f"{letter}{j}": sums[seen, j - 1] for j in range(1, k + 1)}
+    for letter, sums in zip("rs", shares, strict=True):
+        columns |= {f"{letter}{j}": sums[seen, j - 1] for j in range(2, k + 1)}
+    frame = pd.DataFrame(columns).drop(columns=[f"o{k}", "a1"])
+    if question.mode != "ordered":
+        frame[[f"o{j}" for j in range(1, k)]] = np.nan
+    if question.count == "users":
+        frame = frame[[name for name in frame.columns if name[0] in "no"]]
+    if not names:
+        return frame
+    # Through DuckDB, so that groups have the types that they have on every other path.
+    keys = f"SELECT {', '.join(names)} FROM ({relation(question)})"
+    keys = question.log.engine.over(units.take(pa.array(first[seen])), keys).df()
+    return pd.concat([keys, frame], axis=1)
+
+
+def _whole(column: pa.ChunkedArray) -> Any:
+    """Users as numbers: any that tell them apart."""
+    values = column.combine_chunks()
+    values = values.indices if pa.types.is_dictionary(values.type) else values
+    values = values if pa.types.is_integer(values.type) else values.dictionary_encode().indices
+    return values.to_numpy().astype(np.int64, copy=False)
+
+
+def _grouped(columns: list[pa.ChunkedArray], rows: int) -> tuple[Any, int]:
+    """Numbers of groups below the number returned with them; null is a group too."""
+    group = np.zeros(rows, np.int64)
+    for place, column in enumerate(columns):
+        values = column.combine_chunks()
+        values = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
+        codes = values.indices.fill_null(len(values.dictionary)).to_numpy().astype(np.int64, copy=False)
+        group = Numbers().encode((group << 32) | codes).astype(np.int64) if place else codes
+    return group, int(group.max(initial=0)) + 1
+
+
+def _bests(question: Question, units: pa.Table, user: Any, level: Any, start: Any, ended: Any) -> Any:
+    """Each user's best unit, and the latest start of those that got as far; see `sql.users`."""
+    ranks = np.zeros(len(user), np.int64)
+    best, latest = _best(user, level, start, ended, ranks)
+    own = best[np.cumsum(np.diff(user, prepend=user[:1]) != 0)]
+    equal = (level == level[own]) & (ended == ended[own])
+    tied = np.flatnonzero(equal & (np.bincount(own, equal, len(user))[own] > 1))
+    if not len(tied):
+        return best, latest
+    # Where all else is equal, held values decide as text; few units come to that.
+    held = units.select(sql.held(question)).take(pa.array(tied)).append_column("i", pa.array(tied))
+    order = ", ".join(f"CAST({name} AS VARCHAR)" for name in sql.held(question))
+    query = f"SELECT i, CAST(dense_rank() OVER (ORDER BY {order}) AS BIGINT) AS r FROM memory"
+    ranked = question.log.engine.over(held, query).fetchnumpy()
+    ranks[ranked["i"]] = ranked["r"]
+    return _best(user, level, start, ended, ranks)
+
+
+@njit(cache=True, nogil=True)
+def _best(user: Any, level: Any, start: Any, ended: Any, rank: Any) -> Any:
+    """Each user's best unit, and starts where it has the latest start of his units that got as far."""
+    chosen, latest, n = np.empty(len(user), np.int64), start.copy(), 0
+    for i in range(len(user)):
+        if i == 0 or user[i] != user[i - 1]:
+            chosen[n] = i
+            n += 1
+            continue
+        best = chosen[n - 1]
+        if level[i] < level[best]:
+            continue
+        if level[i] == level[best]:
+            latest[i] = latest[best] = max(latest[i], latest[best])
+            if (ended[i], rank[i]) > (ended[best], rank[best]):
+                continue
+        chosen[n - 1] = i
+    return chosen[:n], latest
+
+
+@njit(cache=True, nogil=True)
+def _tally(
+    counted: Any, user: Any, group: Any, groups: int, level: Any, start: Any, k: int, least: int, after: int
+) -> Any:
+    """Sums n, q, f, u, o and a, sums r and s, and one counted unit of each group (-1 for none)."""
+    whole, shares = np.zeros((6, groups, k), np.int64), np.full((2, groups, k), np.nan)
+    first, own, met = (
+        np.full(groups, -1, np.int64),
+        np.zeros((groups, k), np.int64),
+        np.empty(groups, np.int64),
+    )
+    n = 0
+    for c in range(len(counted) + 1):
+        if c and (c == len(counted) or user[counted[c]] != user[counted[c - 1]]):
+            for m in range(n):
+                _add(whole, shares, met[m], own, k)
+            n = 0
+        if c == len(counted):
+            break
+        i = counted[c]
+        g = group[i]
+        if level[i] < max(least, 1):
+            continue
+        if own[g, 0] == 0:
+            met[n] = g
+            n += 1
+        if first[g] < 0:
+            first[g] = i
+        for j in range(level[i]):
+            own[g, j] += 1
+        if start[i] > after:
+            whole[4, g, level[i] - 1] += 1
+    return whole, shares, first
+
+
+@njit(cache=True, nogil=True)
+def _add(whole: Any, shares: Any, g: int, own: Any, k: int) -> None:
+    """Add one user's counts in a group to its sums, and forget them."""
+    for j in range(k):
+        y = own[g, j]
+        whole[0, g, j] += y
+        whole[1, g, j] += y * y
+        whole[2, g, j] += own[g, 0] * y
+        whole[3, g, j] += y > 0
+        if j == 0:
+            continue
+        whole[5, g, j] += own[g, j - 1] * y
+        for share, base in ((0, own[g, j - 1]), (1, own[g, 0])):
+            if base > 0:
+                so_far = shares[share, g, j]
+                shares[share, g, j] = y * y / base + (0.0 if np.isnan(so_far) else so_far)
+    own[g, :] = 0
