@@ -63,7 +63,7 @@ def units(question: Question, *, chain: bool = False) -> pa.Table:
     if loose:
         at = pa.array(places := _places(question, level, rows), mask=places < 0)
         groups = [index.column(name).take(at) for name in question.by]
-    times = [np.where(row < 0, kernels.NEVER, index.t[row]) for row in rows.T] if chained else None
+    times = [np.where(row < 0, kernels.NEVER, index.t[row]) for row in rows.T] if rows is not None and chained else None
     return found.table(question, index.users.take(pa.array(user)), held, groups, level, start, ended, times)
 
 
@@ -120,6 +120,6 @@ def _places(question: Question, level: Any, rows: Any) -> Any:
     """The row whose values of `by` are a unit's, or -1."""
     if question.count == "entries" or question.mode == "any" or question.attribution == "entry":
         return rows[:, 0]
-    if question.attribution == "last":
-        return np.where(level > 0, rows[np.arange(len(rows)), np.maximum(level, 1) - 1], -1)
-    return rows[:, question.attribution - 1]
+    if isinstance(question.attribution, int):
+        return rows[:, question.attribution - 1]
+    return np.where(level > 0, rows[np.arange(len(rows)), np.maximum(level, 1) - 1], -1)

@@ -78,7 +78,7 @@ def reduce(question: Question, units: pa.Table) -> pd.DataFrame:
     after = NEVER if question.within is None else question.observed_until - question.within
     whole, shares, first = _tally(counted, user, group, groups, level, start, k, least, after)
     seen = np.flatnonzero(first >= 0) if names else np.zeros(1, np.int64)
-    columns = {}
+    columns: dict[str, Any] = {}
     for letter, sums in zip("nqfuoa", whole, strict=True):
         columns |= {f"{letter}{j}": sums[seen, j - 1] for j in range(1, k + 1)}
     for letter, sums in zip("rs", shares, strict=True):
