@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from tests import golden_cohorts
 from tests.oracle import Row, micros
 from toolkit import EventLog, Funnel, Step, funnel, read_events
 
@@ -186,6 +187,10 @@ def check(case: Case, path: str, log: EventLog | None = None) -> list[Failure]:
 
     log is the case's own, for callers that check several paths and open it once.
     """
+    if case.kind in golden_cohorts.KINDS:
+        if path != "windows":
+            raise Skipped(f"path={path!r} is for funnels; cohorts have one form of SQL, under 'windows'")
+        return golden_cohorts.failures(case)
     if case.kind != "funnel":
         raise Skipped(f"no function for kind {case.kind!r} yet")
     steps, asked = options(case.params)

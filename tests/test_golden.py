@@ -49,7 +49,7 @@ def folder(tmp_path: Path) -> Path:
     cases = json.loads((OWN / "hand" / "expected.json").read_text(encoding="utf-8"))
     right = next(case for case in cases if case["case"] == "window_to_the_microsecond")
     wrong = {**right, "expected": {**right["expected"], "n": [2, 2]}}
-    other = {**right, "kind": "cohort", "params": {"unit": "week"}}
+    other = {**right, "kind": "series", "params": {"unit": "week"}}
     shutil.copy(OWN / "hand" / "events.csv", tmp_path)
     rows = (tmp_path / "events.csv").read_text(encoding="utf-8").splitlines()
     kept = [rows[0], *(row for row in rows if row.startswith(right["case"]))]
@@ -65,4 +65,4 @@ def test_the_runner_counts_what_fails_and_says_what_it_skips(
     said = capsys.readouterr().out.splitlines()
     assert said[-1] == "1 passed, 1 failed"
     assert "FAILED window_to_the_microsecond on windows: n" in said
-    assert "skipped window_to_the_microsecond on windows: no function for kind 'cohort' yet" in said
+    assert "skipped window_to_the_microsecond on windows: no function for kind 'series' yet" in said

@@ -5,6 +5,14 @@ EventLog       is that log: columns, summary, index
 Step           is one step of a funnel: an event, or a condition
 funnel         counts who got how far, in order, within a time
 Funnel         is the answer: counts, rates with intervals, comparison, figure
+retention      follows cohorts: who comes back, with censored cells marked
+Retention      is the answer: cohort table, curve, split into mix and rate
+repurchase     says who buys again, under each definition in use
+Repurchase     is the answer, with the time to the second purchase
+activity       counts who is active: daily, weekly, monthly, and how often
+Activity       is the answer, with growth accounting
+compare        splits the gap between two platforms into mix and rate
+split_product  says which step of a funnel the gap comes from
 simulate       writes the four platforms' simulated log, with its truth
 style          draws the four platforms alike everywhere
 """
@@ -16,11 +24,29 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from toolkit import style
+    from toolkit.cohorts import Activity, Repurchase, Retention, activity, repurchase, retention
     from toolkit.funnels import Funnel, Step, funnel
     from toolkit.logs.events import EventLog, read_events
     from toolkit.sources.worlds import simulate
+    from toolkit.tiers import compare, split_product
 
-__all__ = ["EventLog", "Funnel", "Step", "funnel", "read_events", "simulate", "style"]
+__all__ = [
+    "Activity",
+    "EventLog",
+    "Funnel",
+    "Repurchase",
+    "Retention",
+    "Step",
+    "activity",
+    "compare",
+    "funnel",
+    "read_events",
+    "repurchase",
+    "retention",
+    "simulate",
+    "split_product",
+    "style",
+]
 
 _homes = {
     "EventLog": "toolkit.logs.events",
@@ -28,6 +54,14 @@ _homes = {
     "Step": "toolkit.funnels",
     "funnel": "toolkit.funnels",
     "Funnel": "toolkit.funnels",
+    "retention": "toolkit.cohorts",
+    "Retention": "toolkit.cohorts",
+    "repurchase": "toolkit.cohorts",
+    "Repurchase": "toolkit.cohorts",
+    "activity": "toolkit.cohorts",
+    "Activity": "toolkit.cohorts",
+    "compare": "toolkit.tiers",
+    "split_product": "toolkit.tiers",
     "simulate": "toolkit.sources.worlds",
 }
 

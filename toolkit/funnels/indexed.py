@@ -63,7 +63,11 @@ def units(question: Question, *, chain: bool = False) -> pa.Table:
     if loose:
         at = pa.array(places := _places(question, level, rows), mask=places < 0)
         groups = [index.column(name).take(at) for name in question.by]
-    times = [np.where(row < 0, kernels.NEVER, index.t[row]) for row in rows.T] if rows is not None and chained else None
+    times = (
+        [np.where(row < 0, kernels.NEVER, index.t[row]) for row in rows.T]
+        if rows is not None and chained
+        else None
+    )
     return found.table(question, index.users.take(pa.array(user)), held, groups, level, start, ended, times)
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from toolkit.logs.engines import identifier, literals
 from toolkit.logs.expressions import condition
+from toolkit.logs.times import instant
 
 if TYPE_CHECKING:
     from toolkit.logs.events import EventLog
@@ -231,20 +232,6 @@ def duration(value: Any, option: str) -> int:
     if length < pd.Timedelta(0):
         raise ValueError(f"{option}={value!r} is negative; a length of time is zero or more")
     return length // pd.Timedelta(1, "us")
-
-
-def instant(value: Any, timezone: str, option: str) -> int:
-    """A point in time as microseconds since 1970 UTC; without a zone it is read in the log's."""
-    try:
-        moment = pd.Timestamp(value)
-    except (ValueError, TypeError) as error:
-        raise ValueError(
-            f"{option}={value!r} is not a time; write '2019-11-11 20:00' or a Timestamp"
-        ) from error
-    if moment is pd.NaT or isinstance(value, int | float):
-        raise ValueError(f"{option}={value!r} is not a time; write '2019-11-11 20:00' or a Timestamp")
-    moment = moment.tz_localize(timezone) if moment.tzinfo is None else moment
-    return (moment - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(1, "us")
 
 
 def _steps(steps: Sequence[str | Step]) -> tuple[Step, ...]:

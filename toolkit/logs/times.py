@@ -5,7 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import statistics
 from dataclasses import dataclass
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import pandas as pd
 
 from toolkit.logs.engines import literal
 
@@ -112,3 +115,18 @@ def unit_of(values: list[float]) -> str:
         f"{middle:.0f} is not a Unix time in s, ms, us or ns between 1973 and 5138; "
         "if it is one, name its unit with time_unit="
     )
+
+
+def instant(value: Any, timezone: str, option: str) -> int:
+    """A point in time as microseconds since 1970 UTC; without a zone it is read in the log's."""
+    wrong = f"{option}={value!r} is not a time; write '2019-11-11 20:00' or a Timestamp"
+    if isinstance(value, int | float):
+        raise ValueError(wrong)
+    try:
+        moment = pd.Timestamp(value)
+    except (ValueError, TypeError) as error:
+        raise ValueError(wrong) from error
+    if moment is pd.NaT:
+        raise ValueError(wrong)
+    moment = moment.tz_localize(timezone) if moment.tzinfo is None else moment
+    return (moment - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(1, "us")

@@ -1,0 +1,112 @@
+"""Golden cases of cohorts, repurchase and activity through the public functions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from toolkit import EventLog, read_events
+from toolkit.cohorts import activity, repurchase, retention
+
+if TYPE_CHECKING:
+    from tests.golden import Case
+
+KINDS = ("cohort", "repurchase", "activity")
+
+
+def failures(case: Case) -> list[tuple[str, Any, Any]]:
+    """Every key of a case's `expected` that the public functions do not reproduce, as (key, expected, got)."""
+    got = {"cohort": _cells, "repurchase": _rates, "activity": _days}[case.kind](log_of(case), case.params)
+    return [(key, want, got.get(key)) for key, want in case.expected.items() if got.get(key) != want]
+
+
+def log_of(case: Case) -> EventLog:
+    """The rows of a case, in the zone that it names; names that it asks for are known to the log."""
+    frame = pd.DataFrame(case.rows, columns=list(case.columns)).astype(case.columns)
+    asked = [
+        name for key in ("birth", "return", "purchase", "active") for name in _names(case.params.get(key))
+    ]
+    frame["event"] = pd.Categorical(frame["event"], categories=sorted({*case.events, *asked}))
+    frame["at"] = pd.to_datetime(frame["at"], unit="us", utc=True)
+    return read_events(
+        frame, user="user", time="at", event="event", timezone=case.params.get("tz", "Asia/Shanghai")
+    )
+
+
+def _names(predicate: dict[str, Any] | None) -> list[str]:
+    names = [] if predicate is None else predicate["event"]
+    return [names] if isinstance(names, str) else names
+
+
+def _what(predicate: dict[str, Any] | None) -> list[str] | None:
+    return _names(predicate) or None
+
+
+def _cells(log: EventLog, params: dict[str, Any]) -> dict[str, Any]:
+    kind = params.get("retention", "bounded").replace("bounded", "exact")
+    answer = retention(
+        log,
+        start=_what(params.get("birth")),
+        returns=_what(params.get("return")),
+        period=params["unit"],
+        periods=params.get("periods") if kind != "bracket" else None,
+        kind=kind,
+        brackets=params.get("brackets"),
+        clock=params.get("clock", "calendar"),
+        by=params.get("by"),
+        week_start=params.get("week_start", 0),
+        born_from=params.get("birth_from"),
+        observed_until=params.get("observed_until"),
+        dedupe=params.get("dedupe"),
+    )
+    cells = []
+    for row in answer.table.to_dict("records"):
+        cell = {"cohort": str(row["cohort"].date())}
+        if "by" in params:
+            cell["by"] = "<null>" if pd.isna(row[params["by"]]) else row[params["by"]]
+        cell |= {"from": row["age"], "to": row["age_to"]}
+        cell |= {name: row[name] for name in ("size", "status", "eligible", "retained_eligible")}
+        cells.append(cell | {"retained": None if pd.isna(row["retained"]) else row["retained"]})
+    # The reference sorts by cohort first, ours by group.
+    return {"cells": sorted(cells, key=lambda cell: (cell["cohort"], cell.get("by", "")))}
+
+
+def _rates(log: EventLog, params: dict[str, Any]) -> dict[str, Any]:
+    answer = repurchase(
+        log,
+        event=_what(params["purchase"]),
+        definition=[f"{days}d" for days in params["days"]],
+        observed_until=params.get("observed_until"),
+        dedupe=params.get("dedupe"),
+    )
+    found = zip(params["days"], answer.table.to_dict("records"), strict=True)
+    return {
+        "rates": [
+            {
+                "days": days,
+                "buyers": row["buyers"],
+                "mature": row["n"],
+                "repurchased_mature": row["repurchased"],
+                "repurchased_all": row["repurchased_all"],
+            }
+            for days, row in found
+        ]
+    }
+
+
+def _days(log: EventLog, params: dict[str, Any]) -> dict[str, Any]:
+    answer = activity(
+        log,
+        event=_what(params.get("active")),
+        observed_from=params.get("observed_from"),
+        observed_until=params.get("observed_until"),
+    )
+    rows = answer.table.to_dict("records")
+    return {
+        "days": [
+            {"day": str(row["day"].date())}
+            | {name: None if pd.isna(row[name]) else row[name] for name in ("dau", "wau", "mau")}
+            for row in rows
+        ]
+    }

@@ -1,0 +1,94 @@
+"""Cohorts from a table of counts: what most analysts hold."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from toolkit.results import some
+
+STATUSES = ("complete", "partial", "future")
+
+
+def cells_of(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...], tuple[str, ...]]:
+    """Cells, `by` columns and remarks, from a tidy frame. See `Retention.from_counts`."""
+    needed = ("cohort", "age", "size", "retained")
+    for name in needed:
+        if name not in frame.columns:
+            raise ValueError(
+                f"no column {name!r} among the counts; they have: {some([str(c) for c in frame.columns])}"
+            )
+    if not len(frame):
+        raise ValueError("the table of counts has no rows")
+    known = (*needed, "status", "age_to", "eligible", "retained_eligible", "rate", "low", "high")
+    by = tuple(str(name) for name in frame.columns if name not in known)
+    cells = frame.reset_index(drop=True)
+    for name in ("age", "size"):
+        _refuse_bad_numbers(frame, name, pd.Series(True, index=frame.index))
+    given = frame["retained"].notna()
+    _refuse_bad_numbers(frame, "retained", given)
+    status = _status(frame, given)
+    above = (given & (frame["retained"] > frame["size"])).to_numpy(bool)
+    if above.any():
+        row = frame.iloc[int(np.flatnonzero(above)[0])]
+        raise ValueError(
+            f"{_where(row)}: retained = {row['retained']} is above its cohort's size, {row['size']}"
+        )
+    keys = [*by, "cohort"]
+    twice = cells.duplicated([*keys, "age"]).to_numpy()
+    if twice.any():
+        raise ValueError(f"{_where(frame.iloc[int(np.flatnonzero(twice)[0])])} is given twice")
+    sizes = cells.groupby(keys, dropna=False, sort=False)["size"].transform("nunique").to_numpy()
+    if (sizes > 1).any():
+        row = frame.iloc[int(np.flatnonzero(sizes > 1)[0])]
+        raise ValueError(
+            f"the size of cohort {row['cohort']} differs between its ages; give the number of its users at every age"
+        )
+    whole = status == "complete"
+    cells = cells[keys].assign(
+        age=cells["age"].astype("int64"),
+        age_to=cells.get("age_to", cells["age"]).astype("int64"),
+        size=cells["size"].astype("int64"),
+        eligible=np.where(whole, cells["size"], 0).astype("int64"),
+        retained=cells["retained"].astype("Int64"),
+        retained_eligible=np.where(whole, cells["retained"].fillna(0), 0).astype("int64"),
+        status=status,
+    )
+    remarks = (
+        ()
+        if "status" in frame
+        else ("every given number is taken as complete; a status column says otherwise",)
+    )
+    return cells.sort_values([*keys, "age"], ignore_index=True), by, remarks
+
+
+def _status(frame: pd.DataFrame, given: pd.Series) -> np.ndarray:
+    if "status" not in frame:
+        return np.where(given, "complete", "future")
+    status = frame["status"].astype(str).to_numpy()
+    for row, said, known in zip((frame.iloc[i] for i in range(len(frame))), status, given, strict=True):
+        if said not in STATUSES:
+            raise ValueError(f"{_where(row)}: status={said!r}; use one of {', '.join(map(repr, STATUSES))}")
+        if (said == "future") == bool(known):
+            raise ValueError(
+                f"{_where(row)}: a future cell has no count, and only a future one; it is {said}"
+            )
+    return status
+
+
+def _where(row: pd.Series) -> str:
+    return f"cohort {row['cohort']} at age {row['age']}"
+
+
+def _refuse_bad_numbers(frame: pd.DataFrame, column: str, given: pd.Series) -> None:
+    chosen = frame[given]
+    values = pd.to_numeric(chosen[column], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    for bad, fault in (
+        (np.isnan(values), "is missing or not a number"),
+        (np.isinf(values), "is infinite"),
+        (values < 0, "is negative"),
+        (values != np.floor(values), "is fractional: give counts, not rates"),
+    ):
+        if bad.any():
+            row = chosen.iloc[int(np.flatnonzero(bad)[0])]
+            raise ValueError(f"{_where(row)}: {column} = {row[column]} {fault}")

@@ -1,0 +1,193 @@
+"""The pooled retention curve: one rate per age, over the cohorts whose cell is complete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from toolkit.intervals import Rate, wilson
+from toolkit.results import Result, count, percent, percent_interval, some
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Curve(Result):
+    """Retention by age. Made by `Retention.curve`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        `by`, `age`, `age_to`, `estimate` (sum of retained / sum of eligible), `low`, `high`, `n` (eligible users),
+        `retained`, `cohorts` (with a complete cell).
+    by : tuple of str
+    period : str
+    kind : str
+    confidence : float
+    notes : tuple of str
+    """
+
+    table: pd.DataFrame
+    by: tuple[str, ...]
+    period: str
+    kind: str
+    confidence: float
+    notes: tuple[str, ...] = field(default=(), repr=False)
+
+    rates: ClassVar = frozenset({"estimate", "low", "high"})
+
+    def groups(self) -> Iterator[tuple[str, pd.DataFrame]]:
+        """Each group's name and its rows, in order; the name is empty where there is no `by`."""
+        yield from split(self.table, self.by)
+
+    def sentence(self) -> str:
+        """The first and the last age of each group, with what the curve cannot say."""
+        parts = []
+        for name, rows in self.groups():
+            known = rows[(rows["age"] > 0) & (rows["n"] > 0)]
+            known = rows[rows["n"] > 0] if known.empty else known
+            if known.empty:
+                parts.append(f"{name}{': ' if name else ''}no {self.period} is complete yet")
+                continue
+            said = []
+            for row in [known.iloc[0], known.iloc[-1]][: len(known)]:
+                text = f"{percent(row['estimate'])} in {aged(self.period, row)}"
+                limits = percent_interval(row["low"], row["high"])
+                said.append(f"{text} ({limits}, n = {count(row['n'])})")
+            parts.append(f"{name}{': ' if name else ''}{' and '.join(said)}")
+        level = f"{self.confidence * 100:g} % intervals"
+        end = "".join(f"; {note}" for note in self.notes)
+        return f"Retention by age, {level}: {'; '.join(parts)}{end}."
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """A line with its interval for each group."""
+        from toolkit.cohorts import plots
+
+        return plots.curve(self, ax)
+
+
+def aged(period: str, row: Any) -> str:
+    """An age in words."""
+    low, high = int(row["age"]), int(row["age_to"])
+    return f"{period} {low}" if low == high else f"{period}s {low} to {high}"
+
+
+def split(table: pd.DataFrame, by: Sequence[str]) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Each group's name and its rows, null last."""
+    if not by:
+        yield "", table
+        return
+    for key, rows in table.groupby(list(by), dropna=False, sort=False):
+        yield " ".join("<null>" if pd.isna(value) else str(value) for value in key), rows
+
+
+def pooled(cells: pd.DataFrame, by: tuple[str, ...], confidence: float) -> pd.DataFrame:
+    """The curve's table from cells; see `Curve`."""
+    ages = cells[["age", "age_to"]].drop_duplicates()
+    frames = []
+    for _, rows in split(cells, by):
+        whole = rows[rows["status"] == "complete"]
+        # A cohort split by a column that is pooled over is one cluster again.
+        whole = whole.groupby(["age", "age_to", "cohort"], as_index=False)[
+            ["eligible", "retained_eligible"]
+        ].sum()
+        found = ages.merge(rates(whole, confidence), on=["age", "age_to"], how="left")
+        found[["n", "retained", "cohorts"]] = found[["n", "retained", "cohorts"]].fillna(0).astype("int64")
+        for place, name in enumerate(by):
+            found.insert(place, name, pd.Series([rows[name].iloc[0]] * len(found), dtype=cells[name].dtype))
+        frames.append(found)
+    columns = [*by, "age", "age_to", "estimate", "low", "high", "n", "retained", "cohorts"]
+    return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
+
+
+def rates(cells: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    """Rates over complete cells, one row per age, with intervals for users of cohorts that differ.
+
+    Notes
+    -----
+    Cohorts vary in a way of their own: variance of a rate = p (1 - p) / n * (1 + r (sum of n_c^2 / n - 1)), with r
+    the correlation within cohorts, by the analysis of variance over all ages together, 0 at least. An age that only
+    one or two cohorts have reached knows nothing of r by itself. Degrees of freedom: the binomial part has no end of
+    them, r has cohorts - 1 (Satterthwaite). With r = 0 the interval is Wilson's.
+
+    References
+    ----------
+    Ridout, Demetrio & Firth (1999), Biometrics 55, 137-148. Satterthwaite (1946), Biometrics Bulletin 2, 110-114.
+    """
+    groups = cells.assign(square=cells["eligible"].astype(float) ** 2).groupby(["age", "age_to"])
+    found = groups.agg(
+        n=("eligible", "sum"),
+        retained=("retained_eligible", "sum"),
+        cohorts=("cohort", "size"),
+        square=("square", "sum"),
+    ).reset_index()
+    n, y = found["n"].to_numpy(float), found["retained"].to_numpy(float)
+    typical = np.divide(found["square"].to_numpy(float), n, out=np.ones_like(n), where=n > 0)
+    p = np.divide(y, n, out=np.full_like(n, np.nan), where=n > 0)
+    at = groups.ngroup().to_numpy()
+    x, spread = cells["eligible"].to_numpy(float), (p * (1 - p))[at]
+    moves = (spread > 0) & (x > 0)
+    chi = np.zeros_like(x)
+    chi[moves] = (cells["retained_eligible"].to_numpy(float)[moves] - x[moves] * p[at][moves]) ** 2
+    chi[moves] /= x[moves] * spread[moves]
+    used = np.isin(np.arange(len(n)), at[moves]) & (found["cohorts"].to_numpy() > 1)
+    free = (found["cohorts"] - 1).to_numpy(float)
+    excess = chi.sum() - free[used].sum()
+    room = (n - typical - free)[used].sum()
+    r = min(max(excess / room, 0.0), 1.0) if room > 0 else 0.0
+    # Where all or none came back no cohort differs from another.
+    effect = np.where((p > 0) & (p < 1), 1 + r * (typical - 1), 1.0)
+    cohorts = cells.loc[moves, "cohort"].nunique()
+    with np.errstate(divide="ignore"):
+        freedom = (
+            (cohorts - 1) * np.where(effect > 1, (effect / (effect - 1)) ** 2, np.inf)
+            if cohorts > 1
+            else np.inf
+        )
+    rate = Rate(p, np.where(n > 0, n / effect, 0.0), freedom)
+    low, high = rate.interval(confidence)
+    return found.assign(estimate=p, low=low, high=high).drop(columns="square")
+
+
+def rising(cells: pd.DataFrame, confidence: float) -> tuple[pd.Series, pd.Series] | None:
+    """The two ages between which retention rises most, the later beyond both intervals; None if it does not rise.
+
+    Notes
+    -----
+    Ages are compared over the cohorts that are complete at both, so that it is not the cohorts that differ. The
+    level of the intervals is adjusted for the number of ages (Bonferroni).
+    """
+    whole = cells[(cells["status"] == "complete") & (cells["age"] > 0) & (cells["eligible"] > 0)]
+    ages = whole["age"].nunique()
+    adjusted = 1 - (1 - confidence) / max(ages - 1, 1)
+    widest, found = 0.0, None
+    for age, own in whole.groupby("age"):
+        same = whole[whole["cohort"].isin(own["cohort"]) & (whole["age"] <= age)]
+        counts = same.groupby(["age", "age_to"], as_index=False)[["eligible", "retained_eligible"]].sum()
+        counts["estimate"] = counts["retained_eligible"] / counts["eligible"]
+        low, high = wilson(counts["retained_eligible"].to_numpy(), counts["eligible"].to_numpy(), adjusted)
+        least = int(np.argmin(high))
+        if low[-1] - high[least] > widest:
+            widest, found = low[-1] - high[least], (counts.iloc[least], counts.iloc[-1])
+    return found
+
+
+def overlooked(cells: pd.DataFrame, by: tuple[str, ...], period: str, confidence: float) -> list[str]:
+    """A warning where retention rises with age in some group."""
+    found = []
+    for name, rows in split(cells, by):
+        pair = rising(rows, confidence)
+        if pair is not None:
+            early, late = (f"{percent(row['estimate'])} in {aged(period, row)}" for row in pair)
+            found.append(f"{name + ': ' if name else ''}{late} after {early}")
+    if not found:
+        return []
+    return [
+        f"retention rises with age ({some(found, 3)} of the same cohorts; the intervals do not overlap), as it does "
+        "when users were selected by their activity at the end of the log, or at a season: ask how the log was drawn"
+    ]

@@ -1,0 +1,160 @@
+"""Next-day retention under both definitions in use, never one number without its name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, ClassVar
+
+import pandas as pd
+
+from toolkit.cohorts import masks
+from toolkit.cohorts.curves import pooled, split
+from toolkit.cohorts.periods import Calendar
+from toolkit.cohorts.rows import left_out, sums, user_sums
+from toolkit.intervals import Rate
+from toolkit.results import Result, count, percent, percent_interval
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from toolkit.cohorts.question import Question
+
+NEW, ACTIVE = "new users", "active users"
+MEANINGS = {
+    NEW: "of users on their first day, those active the day after",
+    ACTIVE: "of all users active on a day, those active the day after",
+}
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class NextDay(Result):
+    """Next-day retention (次日留存率) by definition. Made by `Retention.d1`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        `by`, `definition` ("new users" or "active users"), `estimate`, `low`, `high`, `n` (users on their first
+        day; days of active users), `retained`, `meaning`.
+    by : tuple of str
+    confidence : float
+    """
+
+    table: pd.DataFrame
+    by: tuple[str, ...]
+    confidence: float
+    notes: tuple[str, ...] = field(default=(), repr=False)
+
+    rates: ClassVar = frozenset({"estimate", "low", "high"})
+
+    def sentence(self) -> str:
+        """Both numbers, each with its definition."""
+        parts = []
+        for name, rows in split(self.table, self.by):
+            said = [
+                f"{percent(row['estimate'])} ({percent_interval(row['low'], row['high'])}, n = {count(row['n'])}) of "
+                f"{row['definition']}"
+                for _, row in rows.iterrows()
+            ]
+            parts.append(f"{name}{': ' if name else ''}{' and '.join(said)}")
+        end = "".join(f"; {note}" for note in self.notes)
+        return f"Active again the next day, {self.confidence * 100:g} % intervals: {'; '.join(parts)}{end}."
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """A mark and an interval for each definition and group."""
+        from toolkit.cohorts import plots
+
+        return plots.estimates(self.table, [*self.by, "definition"], "active again the next day", ax)
+
+
+def next_day(question: Question) -> NextDay:
+    """See `Retention.d1`."""
+    from toolkit.cohorts.answer import counted, marked
+
+    days = replace(
+        question,
+        calendar=Calendar(question.log.timezone, "day"),
+        clock="calendar",
+        kind="exact",
+        cells=((1, 1),),
+    )
+    new = marked(days, counted(days))
+    notes = []
+    if question.born_from is None:
+        # On that day nobody can be told old from new, and the old come back more often.
+        began = pd.Timestamp(days.calendar.first_day(days.first))
+        new = new[new["cohort"] > began]
+        notes.append(f"{began.date()}, when the log begins, is no first day of anybody")
+
+    fresh = pooled(new, question.by, question.confidence)
+    fresh = fresh.assign(definition=NEW)[
+        [*question.by, "definition", "estimate", "low", "high", "n", "retained"]
+    ]
+    last = days.calendar.number(question.until) - 1
+    groups = [f"b{i}" for i in range(len(question.by))]
+    values = "".join(f", born.{name} AS {name}" for name in groups)
+    rows = f"SELECT DISTINCT u, p AS day FROM ({masks.returning(days)})"
+    if groups:
+        rows = f"SELECT r.u AS u, r.day AS day{values} FROM ({rows}) r JOIN ({masks.births(days)}) born USING (u)"
+    found = question.log.engine.frame(within(rows, groups, last, [1]))
+    found = found.rename(columns=dict(zip(groups, question.by, strict=True)))
+    old = (
+        shares(found, list(question.by), [1], question.confidence)
+        .drop(columns="within")
+        .assign(definition=ACTIVE)
+    )
+    table = pd.concat([fresh, old], ignore_index=True)[list(fresh.columns)]
+    if question.by:
+        order = {name: place for place, (name, _) in enumerate(split(fresh, question.by))}
+        keys = pd.Series("", index=table.index, dtype=object)
+        for name, rows_of in split(table, question.by):
+            keys[rows_of.index] = order.get(name, len(order))
+        table = table.iloc[keys.astype(int).argsort(kind="stable")].reset_index(drop=True)
+    table["meaning"] = table["definition"].map(MEANINGS)
+    return NextDay(table, question.by, question.confidence, (*notes, *left_out(question.log)))
+
+
+def within(days: str, groups: Sequence[str], last: int, lengths: Sequence[int]) -> str:
+    """SQL of sums over users for: of their active days, those followed by another within k days.
+
+    Parameters
+    ----------
+    days
+        SQL of u, `groups` and `day`, each active day once.
+    last
+        The last fully observed day; active days count whose k days are over by then.
+    """
+    unit = ", ".join(["u", *groups])
+    own = ", ".join(
+        f"count(*) FILTER (day + {k} <= {last}) AS x{k}, "
+        f"count(*) FILTER (day + {k} <= {last} AND later - day <= {k}) AS y{k}"
+        for k in lengths
+    )
+    chosen = ", ".join([*groups, *(sums(f"x{k}", f"y{k}", f"k{k}_") for k in lengths)])
+    tail = f" GROUP BY {', '.join(groups)} ORDER BY {', '.join(f'{name} NULLS LAST' for name in groups)}"
+    return (
+        f"SELECT {chosen} FROM (SELECT {unit}, {own} FROM (SELECT *, lead(day) OVER (PARTITION BY {unit} ORDER BY day) "
+        f"AS later FROM ({days})) GROUP BY {unit}){tail if groups else ''}"
+    )
+
+
+def shares(found: pd.DataFrame, by: Sequence[str], lengths: Sequence[int], confidence: float) -> pd.DataFrame:
+    """The answer of `within` as a table of estimates, clustered by user."""
+    lines = []
+    for _, row in found.iterrows():
+        for k in lengths:
+            own = user_sums(row, f"k{k}_")
+            rate = Rate.of_users(own)
+            limits = rate.interval(confidence)
+            lines.append(
+                [
+                    *(row[name] for name in by),
+                    k,
+                    rate.estimate,
+                    *limits,
+                    int(row[f"k{k}_x"]),
+                    int(row[f"k{k}_y"]),
+                ]
+            )
+    table = pd.DataFrame(lines, columns=[*by, "within", "estimate", "low", "high", "n", "retained"])
+    return table.astype({name: found[name].dtype for name in by})

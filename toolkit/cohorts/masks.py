@@ -1,0 +1,151 @@
+"""Retention as SQL: one row per user with a bit per period in which they were active, and the cells as sums of bits.
+
+The units relation has columns `c` (period of birth), `b0..` (values of `by`), `born` (instant of birth), `last` (the
+highest age at which the user was active, null for never) and `w0..` (words of bits, the lowest being age 0).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from toolkit.cohorts.question import Question
+from toolkit.cohorts.rows import select
+
+#: Bits of a BIGINT and of a HUGEINT that are free of its sign.
+BITS, WIDE = 63, 126
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the bits of a user are kept: in one pass over the log or two, as how many words of which type."""
+
+    one_pass: bool
+    word: str
+    width: int
+    words: int
+
+
+def layout(question: Question) -> Layout:
+    """One pass where every return is known to follow a birth and the log's calendar periods fit into one word."""
+    length = question.calendar.number(question.span[1]) - question.first + 1
+    one_pass = question.clock == "calendar" and question.covered and length <= WIDE
+    size = length if one_pass else max(high for _, high in question.cells) + 1
+    word, width = ("BIGINT", BITS) if size <= BITS else ("HUGEINT", WIDE)
+    return Layout(one_pass, word, width, -(-size // width))
+
+
+def units(question: Question) -> str:
+    """SQL of the units relation.
+
+    One pass adds up calendar periods of the log and shifts them by the birth's afterwards; two find births first.
+    """
+    form = layout(question)
+    return _one_pass(question, form.word) if form.one_pass else _two_passes(question, form)
+
+
+def births(question: Question) -> str:
+    """SQL of one row per user: u, born, c and the values of `by` in the row of birth."""
+    number = question.calendar.sql("born", *question.span)
+    source = select(
+        question.log,
+        [],
+        question.until,
+        by=question.by,
+        dedupe=question.dedupe,
+        ordered=bool(question.by),
+        where=question.start.sql,
+    )
+    return f"SELECT *, {number} AS c FROM (SELECT u, min(t) AS born{_values(question)} FROM ({source}) GROUP BY u)"
+
+
+def returning(question: Question) -> str:
+    """SQL of the rows that count as returns, with their period `p`."""
+    number = question.calendar.sql(question.log.at, *question.span)
+    return select(
+        question.log, [f"{number} AS p"], question.until, dedupe=question.dedupe, where=question.returns.sql
+    )
+
+
+def cells(question: Question) -> str:
+    """SQL of the counts: c, b0.., size, and per cell i r{i} (retained); e{i}, a{i} and g{i} by the elapsed clock.
+
+    These are users with a fully observed period, the retained among them, and users with a period that has begun.
+    """
+    groups = ["c", *(f"b{i}" for i in range(len(question.by)))]
+    sums = ["count(*) AS size"]
+    for i, (low, high) in enumerate(question.cells):
+        active = _active(question, low, high)
+        sums.append(f"count(*) FILTER ({active}) AS r{i}")
+        if question.clock == "elapsed":
+            whole = f"born + {(high + 1) * question.length} <= {question.until}"
+            sums.append(f"count(*) FILTER ({whole}) AS e{i}")
+            sums.append(f"count(*) FILTER ({whole} AND {active}) AS a{i}")
+            sums.append(f"count(*) FILTER (born + {low * question.length} < {question.until}) AS g{i}")
+    return (
+        f"SELECT {', '.join([*groups, *sums])} FROM ({units(question)}){_born(question)} GROUP BY {', '.join(groups)} "
+        f"ORDER BY {', '.join([*(f'{name} NULLS LAST' for name in groups[1:]), 'c'])}"
+    )
+
+
+def _one_pass(question: Question, word: str) -> str:
+    starts, log = question.start, question.log
+    number = question.calendar.sql(log.at, *question.span)
+    columns = [f"{number} AS p"]
+    counted = ""
+    if not question.returns.all and starts.sql != question.returns.sql:
+        columns.append(f"coalesce({question.returns.sql}, FALSE) AS returned")
+        counted = " FILTER (returned)"
+    source = select(
+        log,
+        columns,
+        question.until,
+        by=question.by,
+        dedupe=question.dedupe,
+        ordered=bool(question.by),
+        where=starts.sql,
+    )
+    # Each part is asked for only where it is needed: 10 M rows tell the difference.
+    last = f", max(p){counted} - min(p) AS last" if question.kind == "rolling" else ""
+    born = ", min(t) AS born" if question.born_from is not None else ""
+    bits = f"bit_or(CAST(1 AS {word}) << CAST(p - {question.first} AS INTEGER)){counted}"
+    return (
+        f"SELECT *, mask >> CAST(c - {question.first} AS INTEGER) AS w0 FROM (SELECT u, min(p) AS c{born}{last}, "
+        f"coalesce({bits}, 0) AS mask{_values(question)} FROM ({source}) GROUP BY u)"
+    )
+
+
+def _two_passes(question: Question, form: Layout) -> str:
+    word, width, size = form.word, form.width, max(high for _, high in question.cells) + 1
+    age = "p - c" if question.clock == "calendar" else f"(t - born) // {question.length}"
+    words = []
+    for k in range(form.words):
+        inside = f"d >= {k * width} AND d < {min((k + 1) * width, size)}"
+        # A filtered row is shifted all the same, and may not be shifted out of the word.
+        bit = f"CAST(1 AS {word}) << CAST(CASE WHEN {inside} THEN d - {k * width} ELSE 0 END AS INTEGER)"
+        words.append(f"bit_or({bit}) FILTER ({inside}) AS w{k}")
+    ages = f"SELECT r.u AS u, {age} AS d FROM ({returning(question)}) r JOIN born USING (u) WHERE r.t >= born.born"
+    return (
+        f"WITH born AS ({births(question)}), active AS (SELECT u, max(d) AS last, {', '.join(words)} FROM ({ages}) "
+        "GROUP BY u) SELECT born.*, active.* EXCLUDE (u) FROM born LEFT JOIN active USING (u)"
+    )
+
+
+def _active(question: Question, low: int, high: int) -> str:
+    """SQL of whether a user counts as retained in a cell; null bits count as none."""
+    if question.kind == "rolling":
+        return f"last >= {low}"
+    form = layout(question)
+    tests = []
+    for k in range(low // form.width, min(high // form.width + 1, form.words)):
+        start, end = max(low, k * form.width), min(high, (k + 1) * form.width - 1)
+        bits = ((1 << (end - start + 1)) - 1) << (start - k * form.width)
+        tests.append(f"(w{k} & CAST({bits} AS {form.word})) <> 0")
+    return " OR ".join(tests) or "FALSE"
+
+
+def _values(question: Question) -> str:
+    return "".join(f", arg_min_null(b{i}, (t, seq)) AS b{i}" for i in range(len(question.by)))
+
+
+def _born(question: Question) -> str:
+    return "" if question.born_from is None else f" WHERE born >= {question.born_from}"

@@ -1,0 +1,120 @@
+"""Calendar days, weeks and months of a zone: a row's period as SQL, a period's first day and first instant."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import pandas as pd
+
+from toolkit.logs.engines import literal
+from toolkit.logs.times import zone
+
+UNITS = ("day", "week", "month")
+MICROSECOND = dt.timedelta(microseconds=1)
+DAY = 86_400_000_000
+LENGTHS = {"day": DAY, "week": 7 * DAY}
+EPOCH = dt.date(1970, 1, 1)
+#: Days in 400 years, a whole number of weeks: added before a division, since SQL rounds towards zero.
+ERA = 146_097
+#: Longest log of which the changes of a zone's offset are looked up one by one.
+MOST_DAYS = 100 * 366
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Periods of one unit in one zone, numbered; weeks begin on `week_start` (0 = Monday)."""
+
+    timezone: str
+    unit: str = "day"
+    week_start: int = 0
+
+    def number(self, at: int) -> int:
+        """The period in which an instant (microseconds since 1970 UTC) lies."""
+        local = dt.datetime.fromtimestamp(at // 1_000_000, dt.UTC).astimezone(zone(self.timezone))
+        day = (local.date() - EPOCH).days
+        if self.unit == "day":
+            return day
+        if self.unit == "week":
+            return (day + 3 - self.week_start) // 7  # 1 January 1970 was a Thursday
+        return local.year * 12 + local.month - 1
+
+    def first_day(self, number: int) -> dt.date:
+        """The first day of a period."""
+        if self.unit == "month":
+            return dt.date(number // 12, number % 12 + 1, 1)
+        days = number if self.unit == "day" else number * 7 - 3 + self.week_start
+        return EPOCH + dt.timedelta(days=days)
+
+    def start(self, number: int) -> int:
+        """The first instant of a period, in microseconds since 1970 UTC."""
+        # Where midnight does not exist or comes twice, fold=0 gives the first instant of the day.
+        local = dt.datetime.combine(self.first_day(number), dt.time(), zone(self.timezone))
+        return (local.astimezone(dt.UTC) - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // MICROSECOND
+
+    def first_whole(self, at: int) -> int:
+        """The first period that begins at or after an instant."""
+        number = self.number(at)
+        return number if self.start(number) >= at else number + 1
+
+    def sql(self, at: str, first: int, last: int) -> str:
+        """SQL of the period of each row, given the SQL of its instant and the log's first and last one."""
+        local = self._local(at, first, last)
+        if self.unit == "week":
+            shift = (ERA + 3 - self.week_start) * DAY
+            return f"(({local} + {shift}) // {7 * DAY} - {ERA // 7})"
+        day = f"({local} + {ERA * DAY}) // {DAY} - {ERA}"
+        if self.unit == "day":
+            return f"({day})"
+        date = f"(DATE '1970-01-01' + CAST({day} AS INTEGER))"
+        return f"(CAST(date_part('year', {date}) AS BIGINT) * 12 + date_part('month', {date}) - 1)"
+
+    def _local(self, at: str, first: int, last: int) -> str:
+        """SQL of local time. Offsets are constants between two changes: no row needs the zone's calendar."""
+        if (last - first) // DAY > MOST_DAYS:
+            return f"epoch_us(timezone({literal(self.timezone)}, make_timestamptz({at})))"
+        changes = _offsets(self.timezone, first, last)
+        text = str(changes[-1][1])
+        for (_, offset), (until, _) in reversed(list(pairwise(changes))):
+            text = f"CASE WHEN {at} < {until} THEN {offset} ELSE {text} END"
+        return f"({at} + {text})"
+
+
+def _offsets(timezone: str, first: int, last: int) -> list[tuple[int, int]]:
+    """When a zone's offset from UTC changes between two instants: (from, offset), in microseconds."""
+    where = zone(timezone)
+
+    def offset(second: int) -> int:
+        return (
+            dt.datetime.fromtimestamp(second, dt.UTC).astimezone(where).utcoffset() or dt.timedelta()
+        ) // (MICROSECOND)
+
+    low, end = first // 1_000_000, last // 1_000_000 + 1
+    found = [(first, offset(low))]
+    while low < end:
+        high = min(low + 86_400, end)
+        if offset(high) != found[-1][1]:
+            left, right = low, high
+            while right - left > 1:
+                middle = (left + right) // 2
+                left, right = (middle, right) if offset(middle) == found[-1][1] else (left, middle)
+            found.append((right * 1_000_000, offset(right)))
+        low = high
+    return found
+
+
+def calendar(timezone: str, unit: Any, week_start: Any = 0) -> Calendar:
+    """A checked calendar."""
+    if unit not in UNITS:
+        raise ValueError(f"period={unit!r}; use one of {', '.join(map(repr, UNITS))}")
+    if isinstance(week_start, bool) or not isinstance(week_start, int) or not 0 <= week_start <= 6:
+        raise ValueError(f"week_start={week_start!r}; use 0 (Monday) to 6 (Sunday)")
+    return Calendar(timezone, unit, week_start)
+
+
+def shown(at: int, timezone: str) -> str:
+    """An instant as a reader writes it in a zone: the day alone where it is midnight."""
+    local = pd.Timestamp(at, unit="us", tz="UTC").tz_convert(timezone).tz_localize(None)
+    return str(local.date()) if local == local.normalize() else str(local.floor("s"))

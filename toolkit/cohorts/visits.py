@@ -1,0 +1,298 @@
+"""How many are active, how often they come, when they come again, and where a change of their number comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from toolkit import intervals
+from toolkit.cohorts import rows
+from toolkit.cohorts.curves import split
+from toolkit.cohorts.periods import Calendar, calendar, shown
+from toolkit.logs.times import instant
+from toolkit.results import Result, count, counted, percent, percent_interval, some
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from toolkit.cohorts.habits import Growth, Habits
+    from toolkit.logs.events import EventLog
+
+TRAILING = {"wau": 7, "mau": 30}
+
+
+@dataclass(frozen=True)
+class Visiting:
+    """What `activity` was asked, checked against its log."""
+
+    log: EventLog = field(repr=False)
+    rows: rows.Rows
+    by: tuple[str, ...]
+    since: int
+    until: int
+    confidence: float
+
+    @property
+    def groups(self) -> list[str]:
+        """Names of the `by` columns inside a query."""
+        return [f"b{i}" for i in range(len(self.by))]
+
+    @property
+    def days(self) -> tuple[int, int]:
+        """Numbers of the first and of the last fully observed day."""
+        days = Calendar(self.log.timezone)
+        return days.first_whole(self.since), days.number(self.until) - 1
+
+    def active(self, periods: Calendar) -> str:
+        """SQL of u, b0.. and `day`, the number of a period, each once for a user who was active in it; `opens` rows."""
+        number = periods.sql(self.log.at, *rows.span(self.log, self.until))
+        source = rows.select(self.log, [f"{number} AS day"], self.until, by=self.by, where=self.rows.sql)
+        unit = ", ".join(["u", *self.groups, "day"])
+        return f"SELECT {unit}, count(*) AS opens FROM ({source}) GROUP BY {unit}"
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Activity(Result):
+    """Active users day by day. Made by `activity`, or by `Activity.from_counts`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        `by`, `day`, `dau`, `wau` and `mau` (distinct users of the day and of the 7 and 30 days that end with it;
+        missing until these fit into the log), `stickiness` (dau / mau) with `low` and `high` (Wilson).
+    by : tuple of str
+    confidence : float
+    """
+
+    table: pd.DataFrame
+    by: tuple[str, ...]
+    confidence: float
+    question: Visiting | None = field(default=None, repr=False)
+    notes: tuple[str, ...] = field(default=(), repr=False)
+
+    rates: ClassVar = frozenset({"stickiness", "low", "high"})
+
+    @classmethod
+    def from_counts(cls, frame: pd.DataFrame, *, confidence: float = 0.95) -> Activity:
+        """The same result from counts: `day`, `dau`, and if there are any `wau`, `mau`, columns to break down by.
+
+        Raises
+        ------
+        ValueError
+            For a missing column, counts below 0 or fractional, and a day with more users than its month.
+        """
+        for name in ("day", "dau"):
+            if name not in frame.columns:
+                raise ValueError(
+                    f"no column {name!r} among the counts; they have: {some([str(c) for c in frame.columns])}"
+                )
+        by = tuple(str(name) for name in frame.columns if name not in ("day", "dau", "wau", "mau"))
+        table = frame[[*by, "day"]].assign(day=pd.to_datetime(frame["day"]))
+        for name in ("dau", "wau", "mau"):
+            values = frame[name] if name in frame else pd.Series(pd.NA, index=frame.index)
+            numbers = pd.to_numeric(values, errors="coerce").astype("Float64")
+            wrong = (
+                (numbers.isna() & values.notna())
+                | (numbers < 0).fillna(False)
+                | (numbers % 1 != 0).fillna(False)
+            )
+            wrong |= values.isna() if name == "dau" else False
+            if wrong.any():
+                at = int(np.flatnonzero(wrong)[0])
+                raise ValueError(f"{frame['day'].iloc[at]}: {name} = {values.iloc[at]} is no count of users")
+            table[name] = numbers.astype("Int64")
+        above = (table["dau"] > table["mau"]).fillna(False) | (table["dau"] > table["wau"]).fillna(False)
+        above |= (table["wau"] > table["mau"]).fillna(False)
+        if above.any():
+            row = table[above].iloc[0]
+            raise ValueError(
+                f"{row['day'].date()}: dau, wau, mau = {row['dau']}, {row['wau']}, {row['mau']} must rise"
+            )
+        return cls(_sticky(table.reset_index(drop=True), confidence), by, rows.level(confidence))
+
+    @cached_property
+    def opens(self) -> Habits:
+        """Rows (opens, visits) per active user and day: their distribution and mean."""
+        from toolkit.cohorts.habits import opens
+
+        return opens(self._need_log("opens per day"))
+
+    @cached_property
+    def returns(self) -> Habits:
+        """Time between visits: the share of active days that another one follows within 1, 2, ... 30 days."""
+        from toolkit.cohorts.habits import returns
+
+        return returns(self._need_log("the time between visits"))
+
+    def growth(self, period: str = "week", *, week_start: int = 0) -> Growth:
+        """Active users of each whole period as new, retained and resurrected, and those who churned since the last.
+
+        Parameters
+        ----------
+        period : {"day", "week", "month"}
+        week_start : int
+            0 for Monday to 6 for Sunday.
+        """
+        from toolkit.cohorts.habits import growth
+
+        asked = self._need_log("growth accounting")
+        return growth(asked, calendar(asked.log.timezone, period, week_start))
+
+    def groups(self) -> list[tuple[str, pd.DataFrame]]:
+        """Each group's name and its rows of `table`."""
+        return list(split(self.table, self.by))
+
+    def sentence(self) -> str:
+        """Active users of the last day, and how the mean of the last days stands to that of the first."""
+        parts = []
+        for name, lines in self.groups():
+            if not len(lines):
+                continue
+            last = lines.iloc[-1]
+            text = f"{name}{': ' if name else ''}{counted(last['dau'], 'user')} on {last['day'].date()}"
+            if pd.isna(last["mau"]):
+                text += ", no month of 30 days observed yet"
+            else:
+                limits = percent_interval(last["low"], last["high"])
+                text += f", {percent(last['stickiness'])} ({limits}) of the {count(last['mau'])} of 30 days"
+            weeks = lines["dau"].astype(float)
+            if len(weeks) >= 14:
+                ends = count(weeks[:7].mean()), count(weeks[-7:].mean())
+                text += f"; mean of the first 7 days {ends[0]}, of the last 7 {ends[1]}"
+            parts.append(text)
+        notes = "".join(f"; {note}" for note in self.notes)
+        if not parts:
+            return f"No day is fully observed{notes}."
+        return f"Active: {'; '.join(parts)} ({self.confidence * 100:g} % intervals){notes}."
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Daily, weekly and monthly active users of one group; of several groups the daily ones."""
+        from toolkit.cohorts import plots
+
+        return plots.activity(self, ax)
+
+    def _need_log(self, what: str) -> Visiting:
+        if self.question is None:
+            raise ValueError(f"{what} needs a log; a result from counts knows only how many were active")
+        return self.question
+
+
+def activity(
+    log: EventLog,
+    *,
+    event: Any = None,
+    by: str | Sequence[str] | None = None,
+    observed_from: Any = None,
+    observed_until: Any = None,
+    confidence: float = 0.95,
+) -> Activity:
+    """How many users are active per day, in the last 7 and in the last 30 days.
+
+    Parameters
+    ----------
+    log : EventLog
+    event : str, Step or list, optional
+        What makes a user active. Any event if not given.
+    by : str or list of str, optional
+        Properties of the row: a user active on two platforms is active on each.
+    observed_from, observed_until : time, optional
+        Span of observation, its end not observed. From the first row to just after the last one if not given, so
+        that the days of both, which may be observed in part, are left out.
+    confidence : float
+
+    Returns
+    -------
+    Activity
+
+    Raises
+    ------
+    ValueError
+        For an event that the log does not have, or a span of observation without a day.
+
+    Examples
+    --------
+    >>> from toolkit import read_events
+    >>> from toolkit.cohorts import activity
+    >>> days = pd.to_datetime(["2019-11-01", "2019-11-01", "2019-11-02"])
+    >>> log = read_events(pd.DataFrame({"user_id": [1, 2, 1], "event": "open", "timestamp": days}))
+    >>> activity(log, observed_until="2019-11-03").table[["day", "dau"]]
+             day  dau
+    0 2019-11-01    2
+    1 2019-11-02    1
+    """
+    until = rows.end_of(log, observed_until)
+    first, _ = rows.span(log, until)
+    since = first if observed_from is None else instant(observed_from, log.timezone, "observed_from")
+    if since >= until:
+        raise ValueError(
+            f"observed_from={observed_from!r} is not before the end, {shown(until, log.timezone)}"
+        )
+    asked = Visiting(
+        log, rows.matching(log, event, "event"), rows.grouping(log, by), since, until, rows.level(confidence)
+    )
+    table = _table(asked)
+    if not table["dau"].sum():
+        rows.refuse_absent(log, asked.rows.events)
+    notes = []
+    if observed_from is None or observed_until is None:
+        ends = [("first", observed_from), ("last", observed_until)]
+        named = " and ".join(name for name, given in ends if given is None)
+        notes.append(f"the log's {named} day may be observed in part, so it is left out unless it is whole")
+    return Activity(table, asked.by, asked.confidence, asked, (*notes, *rows.left_out(log)))
+
+
+def _table(asked: Visiting) -> pd.DataFrame:
+    low, high = asked.days
+    unit = ", ".join(["u", *asked.groups])
+    groups = "".join(f"{name}, " for name in asked.groups)
+    # An active day d counts in the k days from d on, up to the user's next active day, which then counts itself.
+    ends = "".join(
+        f" UNION ALL SELECT {groups}least(day + {k}, later) AS d, '{name}' AS what, -1 AS n FROM active"
+        for name, k in TRAILING.items()
+    )
+    starts = "".join(
+        f" UNION ALL SELECT {groups}day AS d, '{name}' AS what, 1 AS n FROM active" for name in TRAILING
+    )
+    found = asked.log.engine.frame(
+        f"WITH active AS (SELECT {unit}, day, coalesce(lead(day) OVER (PARTITION BY {unit} ORDER BY day), 1000000000) "
+        f"AS later FROM ({asked.active(Calendar(asked.log.timezone))})) SELECT {groups}d, what, sum(n) AS n FROM "
+        f"(SELECT {groups}day AS d, 'dau' AS what, 1 AS n FROM active{starts}{ends}) GROUP BY ALL "
+        f"ORDER BY {''.join(f'{name} NULLS LAST, ' for name in asked.groups)}d"
+    )
+    found = found.rename(columns=dict(zip(asked.groups, asked.by, strict=True)))
+    numbers = np.arange(low, high + 1)
+    days = pd.to_datetime([Calendar(asked.log.timezone).first_day(int(number)) for number in numbers])
+    frames = []
+    for _, own in split(found, asked.by):
+        columns: dict[str, Any] = {"day": pd.Series(days).astype("datetime64[us]")}
+        for what, length in {"dau": 1, **TRAILING}.items():
+            steps = own[own["what"] == what].groupby("d")["n"].sum()
+            if what == "dau":
+                values = steps.reindex(numbers, fill_value=0).to_numpy()
+            else:
+                running = steps.sort_index().cumsum()
+                at = np.searchsorted(running.index.to_numpy(), numbers, side="right") - 1
+                counts = running.to_numpy() if len(running) else np.zeros(1)
+                values = np.where(at >= 0, counts[np.maximum(at, 0)], 0)
+            columns[what] = pd.array(values.astype("int64"), dtype="Int64")
+            columns[what][: length - 1] = pd.NA
+        frame = pd.DataFrame(columns)
+        for place, name in enumerate(asked.by):
+            frame.insert(place, name, pd.Series([own[name].iloc[0]] * len(frame), dtype=found[name].dtype))
+        frames.append(frame)
+    if not frames:
+        frames = [pd.DataFrame(columns=[*asked.by, "day", "dau", "wau", "mau"])]
+    return _sticky(pd.concat(frames, ignore_index=True), asked.confidence)
+
+
+def _sticky(table: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    dau, mau = (table[name].astype("Float64").to_numpy(float, na_value=np.nan) for name in ("dau", "mau"))
+    known = mau > 0
+    rate = intervals.Rate.of_counts(np.where(known, dau, 0), np.where(known, mau, 0))
+    low, high = rate.interval(confidence)
+    return table.assign(stickiness=rate.estimate, low=low, high=high)

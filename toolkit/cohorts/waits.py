@@ -1,0 +1,175 @@
+"""How long buyers take to buy again, those who have not yet included: Kaplan-Meier, and log-rank between groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from toolkit.cohorts.curves import split
+from toolkit.cohorts.periods import DAY
+from toolkit.cohorts.tallies import first_purchases
+from toolkit.results import Result, count, counted, p_value, percent, percent_interval
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from toolkit.cohorts.buyers import Buying
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Waits(Result):
+    """Share of buyers who have bought again, by days since the first purchase. Made by `Repurchase.waits`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        `by`, `day` (whole days since the first purchase, the end included), `estimate` (bought again by then), `low`,
+        `high` (pointwise), `n` (still at risk), `events`. Days without a second purchase have no row.
+    by : tuple of str
+    confidence : float
+    days : DataFrame
+        `by`, `day`, `again`, `censored`: what the curve is made of.
+    """
+
+    table: pd.DataFrame
+    by: tuple[str, ...]
+    confidence: float
+    days: pd.DataFrame = field(repr=False)
+
+    rates: ClassVar = frozenset({"estimate", "low", "high"})
+
+    def groups(self) -> Iterator[tuple[str, pd.DataFrame]]:
+        """Each group's name and its rows of `table`."""
+        yield from split(self.table, self.by)
+
+    def at(self, day: int) -> pd.DataFrame:
+        """The curve's value at a number of days: `by`, `estimate`, `low`, `high`, `n`; missing past the last buyer."""
+        lines = []
+        for _, rows in split(self.days, self.by):
+            steps = _curve(rows, self.confidence)
+            known = steps[steps["day"] <= day]
+            n = int((rows["again"] + rows["censored"])[rows["day"] >= day].sum())
+            values = [0.0, 0.0, 0.0] if known.empty else known[["estimate", "low", "high"]].iloc[-1].tolist()
+            lines.append([*rows[list(self.by)].iloc[0], *(values if n else [np.nan] * 3), n])
+        return pd.DataFrame(lines, columns=[*self.by, "estimate", "low", "high", "n"])
+
+    def log_rank(self) -> tuple[float, float]:
+        """Chi-squared and p value of one and the same curve in all groups.
+
+        References
+        ----------
+        Mantel (1966), Cancer Chemotherapy Reports 50, 163-170.
+        """
+        from statsmodels.duration.survfunc import survdiff
+
+        if len(dict(self.groups())) < 2:
+            raise ValueError("a log-rank test compares groups; ask repurchase with by=")
+        time, status, group = [], [], []
+        for place, (_, rows) in enumerate(split(self.days, self.by)):
+            for column, event in (("again", 1), ("censored", 0)):
+                repeats = rows[column].to_numpy()
+                time.append(np.repeat(rows["day"].to_numpy(), repeats))
+                status.append(np.full(repeats.sum(), event))
+                group.append(np.full(repeats.sum(), place))
+        chi, p = survdiff(*(np.concatenate(parts) for parts in (time, status, group)))
+        return float(chi), float(p)
+
+    def sentence(self) -> str:
+        """How many have bought again by 30 and 90 days, group by group, and whether groups differ."""
+        parts = []
+        for place, (name, rows) in enumerate(split(self.days, self.by)):
+            longest = int(rows["day"].max()) if len(rows) else 0
+            said = []
+            for day in [30, 90][: 1 + (longest >= 90)] if longest >= 30 else [longest]:
+                row = self.at(day).iloc[place]
+                said.append(
+                    f"{percent(row['estimate'])} within {counted(day, 'day')} "
+                    f"({percent_interval(row['low'], row['high'])}, {count(row['n'])} followed so long)"
+                )
+            parts.append(f"{name}{': ' if name else ''}{' and '.join(said)}")
+        text = f"Bought again (Kaplan-Meier, pointwise {self.confidence * 100:g} % intervals): {'; '.join(parts)}"
+        if len(parts) > 1:
+            chi, p = self.log_rank()
+            text += f"; log-rank test of equal curves: chi-squared {chi:.1f}, p {_equals(p)}"
+        return f"{text}; it takes buyers of late dates to be like earlier ones."
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """A rising step for each group, with its interval."""
+        from toolkit.cohorts import plots
+
+        return plots.waits(self, ax)
+
+
+def waits(asked: Buying) -> Waits:
+    """See `Repurchase.waits`."""
+    groups = [f"b{i}" for i in range(len(asked.by))]
+    # A second purchase counts in the day that it ends, if that day was observed to its end.
+    follow = f"(({asked.until} - 1 - first) // {DAY})"
+    wait = f"((second - first + {DAY - 1}) // {DAY})"
+    again = f"second IS NOT NULL AND {wait} <= {follow}"
+    order = ", ".join([*(f"{group} NULLS LAST" for group in groups), "day"])
+    days = asked.log.engine.frame(
+        f"SELECT {', '.join([*groups, 'day'])}, count(*) FILTER (again) AS again, "
+        f"count(*) FILTER (NOT again) AS censored "
+        f"FROM (SELECT *, {again} AS again, "
+        f"CASE WHEN {again} THEN {wait} ELSE {follow} END AS day "
+        f"FROM ({first_purchases(asked)})) GROUP BY ALL ORDER BY {order}"
+    )
+    days = days.rename(columns=dict(zip(groups, asked.by, strict=True)))
+    days = days.astype(dict.fromkeys(("day", "again", "censored"), "int64"))
+    frames = []
+    for _, rows in split(days, asked.by):
+        curve = _curve(rows, asked.confidence)
+        for place, name in enumerate(asked.by):
+            curve.insert(place, name, pd.Series([rows[name].iloc[0]] * len(curve), dtype=days[name].dtype))
+        frames.append(curve)
+    columns = [*asked.by, "day", "estimate", "low", "high", "n", "events"]
+    table = pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
+    return Waits(table, asked.by, asked.confidence, days)
+
+
+def _curve(days: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    """One group's curve.
+
+    References
+    ----------
+    Interval: complementary log-log of Greenwood's variance; Kalbfleisch & Prentice (2002), section 1.4.1.
+    """
+    from statsmodels.duration.survfunc import SurvfuncRight
+
+    time = np.repeat(days["day"].to_numpy(), 2)
+    weights = days[["again", "censored"]].to_numpy().ravel()
+    kept = weights > 0
+    if not days["again"].sum():
+        return pd.DataFrame({"day": [], "estimate": [], "low": [], "high": [], "n": [], "events": []}).astype(
+            {"day": "int64", "n": "int64", "events": "int64"}
+        )
+    found = SurvfuncRight(time[kept], np.tile([1, 0], len(days))[kept], freq_weights=weights[kept])
+    n, d, s = (np.asarray(value, float) for value in (found.n_risk, found.n_events, found.surv_prob))
+    # With weights statsmodels 0.15 gives the error of the cumulated hazard, so Greenwood's is added up here.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = np.sqrt(np.cumsum(d / (n * (n - d)))) / np.abs(np.log(s))
+        z = special.ndtri((1 + confidence) / 2)
+        low, high = (1 - s ** np.exp(sign * z * error) for sign in (-1, 1))
+    ended = s <= 0
+    low, high = np.where(ended, np.nan, low), np.where(ended, np.nan, high)
+    return pd.DataFrame(
+        {
+            "day": found.surv_times.astype("int64"),
+            "estimate": 1 - s,
+            "low": low,
+            "high": high,
+            "n": n.astype("int64"),
+            "events": d.astype("int64"),
+        }
+    )
+
+
+def _equals(p: float) -> str:
+    text = p_value(p)
+    return text if text.startswith("<") else f"= {text}"
