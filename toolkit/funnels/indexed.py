@@ -18,7 +18,7 @@ from toolkit.results import some
 
 THREADS, PARTS = 2, 8
 MODES = {"ordered": ORDERED, "strict": STRICT, "any": ANY}
-NO_CODES, NO_WORDS = np.empty(0, np.int32), np.empty(0, np.uint32)
+NO_CODES, NO_WORDS = np.empty(0, np.int8), np.empty(0, np.uint32)
 
 
 def refusal(question: Question) -> str | None:

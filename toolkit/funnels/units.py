@@ -159,49 +159,60 @@ def _tally(
 ) -> Any:
     """Sums n, q, f, u, o and a, sums r and s, and one counted unit of each group (-1 for none)."""
     whole, shares = np.zeros((6, groups, k), np.int64), np.full((2, groups, k), np.nan)
-    first, own, met = (
-        np.full(groups, -1, np.int64),
+    own, met, first = (
         np.zeros((groups, k), np.int64),
         np.empty(groups, np.int64),
+        np.full(groups, -1, np.int64),
     )
-    n = 0
-    for c in range(len(counted) + 1):
-        if c and (c == len(counted) or user[counted[c]] != user[counted[c - 1]]):
-            for m in range(n):
-                _add(whole, shares, met[m], own, k)
-            n = 0
-        if c == len(counted):
-            break
-        i = counted[c]
-        g = group[i]
-        if level[i] < max(least, 1):
-            continue
-        if own[g, 0] == 0:
-            met[n] = g
-            n += 1
-        if first[g] < 0:
-            first[g] = i
-        for j in range(level[i]):
-            own[g, j] += 1
-        if start[i] > after:
-            whole[4, g, level[i] - 1] += 1
+    # Users of one unit, by its level: most users, and added up at once in the end.
+    lone = np.zeros((groups, k + 1), np.int64)
+    c, n = 0, len(counted)
+    while c < n:
+        who = user[counted[c]]
+        alone, seen = c + 1 == n or user[counted[c + 1]] != who, 0
+        while c < n and user[counted[c]] == who:
+            i = counted[c]
+            c += 1
+            g = group[i]
+            if level[i] < max(least, 1):
+                continue
+            if first[g] < 0:
+                first[g] = i
+            whole[4, g, level[i] - 1] += start[i] > after
+            if alone:
+                lone[g, level[i]] += 1
+                continue
+            if own[g, 0] == 0:
+                met[seen] = g
+                seen += 1
+            for j in range(level[i]):
+                own[g, j] += 1
+        for m in range(seen):
+            _add(whole, shares, met[m], own, 1)
+    for g in range(groups):
+        for reached in range(1, k + 1):
+            for j in range(reached):
+                own[g, j] = 1
+            if lone[g, reached]:
+                _add(whole, shares, g, own, lone[g, reached])
+            own[g, :] = 0
     return whole, shares, first
 
 
 @njit(cache=True, nogil=True)
-def _add(whole: Any, shares: Any, g: int, own: Any, k: int) -> None:
-    """Add one user's counts in a group to its sums, and forget them."""
-    for j in range(k):
+def _add(whole: Any, shares: Any, g: int, own: Any, times: int) -> None:
+    """Add one user's counts in a group to its sums, that many times, and forget them."""
+    for j in range(own.shape[1]):
         y = own[g, j]
-        whole[0, g, j] += y
-        whole[1, g, j] += y * y
-        whole[2, g, j] += own[g, 0] * y
-        whole[3, g, j] += y > 0
+        whole[0, g, j] += times * y
+        whole[1, g, j] += times * y * y
+        whole[2, g, j] += times * own[g, 0] * y
+        whole[3, g, j] += times * (y > 0)
         if j == 0:
             continue
-        whole[5, g, j] += own[g, j - 1] * y
+        whole[5, g, j] += times * own[g, j - 1] * y
         for share, base in ((0, own[g, j - 1]), (1, own[g, 0])):
             if base > 0:
                 so_far = shares[share, g, j]
-                shares[share, g, j] = y * y / base + (0.0 if np.isnan(so_far) else so_far)
+                shares[share, g, j] = times * y * y / base + (0.0 if np.isnan(so_far) else so_far)
     own[g, :] = 0

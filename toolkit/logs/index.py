@@ -93,18 +93,23 @@ def _together(columns: list[pa.Array]) -> tuple[Any, int, list[pa.Array]]:
     coded = [
         column if pa.types.is_dictionary(column.type) else column.dictionary_encode() for column in columns
     ]
-    codes = [column.indices.fill_null(-1).to_numpy().astype(np.int32, copy=False) for column in coded]
+    codes = [column.indices.fill_null(-1).to_numpy() for column in coded]
     values = [column.dictionary for column in coded]
     if len(coded) == 1:
         parts = [np.arange(1, len(values[0]) + 1)]
-        return codes[0], max(len(parts[0]), 1), [dictionary(parts[0], values[0])]
+        return _narrow(codes[0], len(parts[0])), max(len(parts[0]), 1), [dictionary(parts[0], values[0])]
     pairs = Pairs(len(coded))
-    together = pairs.encode([code + 1 for code in codes])
+    together = pairs.encode([code.astype(np.int32) + 1 for code in codes])
     parts = pairs.decode(np.arange(1, together.max(initial=0) + 1))
     whole = np.all([part > 0 for part in parts], axis=0)
     numbers = np.where(whole, np.cumsum(whole) - 1, -1).astype(np.int32)
     found = [dictionary(part[whole], value) for part, value in zip(parts, values, strict=True)]
-    return numbers[together - 1], max(int(whole.sum()), 1), found
+    return _narrow(numbers[together - 1], len(found[0])), max(len(found[0]), 1), found
+
+
+def _narrow(codes: Any, size: int) -> Any:
+    """Codes as int8 or int32: two widths, so that kernels are compiled for two."""
+    return codes.astype(np.int8 if size < 1 << 7 else np.int32, copy=False)
 
 
 @njit(cache=True, nogil=True)

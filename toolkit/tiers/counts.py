@@ -1,0 +1,256 @@
+"""Counts by platform and tier: checked, whether they come from a table or from a funnel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from toolkit.intervals import Rate
+from toolkit.results import count, some
+from toolkit.tiers.moments import Moments
+from toolkit.tiers.precision import Precision, correlated
+from toolkit.tiers.users import MISSING, counts_by, moments_by
+
+if TYPE_CHECKING:
+    from toolkit.funnels import Funnel
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """Trials `n` and successes `y`, platforms x tiers, and how users repeat among them.
+
+    `cells` and `whole` are sums over users by platform and tier, and by platform; without them every unit counts
+    once.
+    """
+
+    platforms: tuple[str, ...]
+    tiers: tuple[str, ...]
+    n: np.ndarray = field(repr=False)
+    y: np.ndarray = field(repr=False)
+    of: str
+    outcome: str
+    cells: Moments | None = field(default=None, repr=False)
+    whole: Moments | None = field(default=None, repr=False)
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def rates(self) -> np.ndarray:
+        """Successes over trials, platforms x tiers."""
+        return self.y / self.n
+
+    @cached_property
+    def mixes(self) -> np.ndarray:
+        """Each platform's shares of tiers."""
+        return self.n / self.n.sum(1, keepdims=True)
+
+    @cached_property
+    def cell_rates(self) -> Rate:
+        """The rate of each platform and tier, platform by platform."""
+        n, y = self.n.ravel(), self.y.ravel()
+        return Rate.of_counts(y, n) if self.cells is None else Rate.of_users(self.cells.sums(_columns(n, y)))
+
+    @cached_property
+    def crude(self) -> Rate:
+        """The rate of each platform: sum over sum."""
+        n, y = self.n.sum(1), self.y.sum(1)
+        return Rate.of_counts(y, n) if self.whole is None else Rate.of_users(self.whole.sums(_columns(n, y)))
+
+    @cached_property
+    def crude_correlation(self) -> np.ndarray:
+        """Of platforms' rates, which share users."""
+        n, y = self.n.sum(1), self.y.sum(1)
+        found = Moments.once(_columns(n, y)) if self.whole is None else self.whole
+        return correlated(_covariance(_influence(n, y), found))
+
+    @cached_property
+    def effective(self) -> tuple[np.ndarray, np.ndarray]:
+        """Trials and successes that would tell as much if each counted once (Rao & Scott 1992)."""
+        size = np.asarray(self.cell_rates.size).reshape(self.n.shape)
+        return size, size * self.rates
+
+    @cached_property
+    def precision(self) -> Precision:
+        """Of all rates, platform by platform, and then of all shares of mixes."""
+        shape, n, y = self.n.shape, self.n.ravel(), self.y.ravel()
+        cells = Moments.once(_columns(n, y)) if self.cells is None else self.cells
+        mix = self._mix()
+        mix_error = np.sqrt(mix.estimate * (1 - mix.estimate) / mix.size)
+        rates = self.cell_rates
+        error = np.sqrt(rates.estimate * (1 - rates.estimate) / rates.size)
+        influence = np.concatenate([_influence(n, y), self._mix_influence()])
+        # A platform's shares add up to 1: only changes of mix against its own average count.
+        same = np.kron(np.eye(shape[0]), np.ones((shape[1], shape[1])))
+        free = np.eye(2 * n.size)
+        free[n.size :, n.size :] -= same * mix.estimate[:, None]
+        freedom = np.broadcast_to(rates.freedom, n.shape)
+        return Precision(
+            values=np.concatenate([rates.estimate, mix.estimate]),
+            sizes=np.concatenate([rates.size, mix.size]),
+            freedom=np.concatenate([freedom, mix.freedom]),
+            errors=np.concatenate([error, mix_error]),
+            skewed=np.arange(2 * n.size) < n.size,
+            correlation=correlated(_covariance(influence, cells)),
+            projection=free,
+        )
+
+    def place(self, platform: Any) -> int:
+        """The position of a platform, or an error that names those there are."""
+        if str(platform) not in self.platforms:
+            raise ValueError(f"no platform {str(platform)!r}; there are {some(list(self.platforms))}")
+        return self.platforms.index(str(platform))
+
+    def pairs(self, to: Any = None) -> list[tuple[int, int]]:
+        """Positions of each platform and the one that it is compared with; every pair without `to`."""
+        size = len(self.platforms)
+        if to is None:
+            return [(i, j) for i in range(size) for j in range(i + 1, size)]
+        reference = self.place(to)
+        return [(i, reference) for i in range(size) if i != reference]
+
+    def _mix_influence(self) -> np.ndarray:
+        """By share: how far it moves per trial and success of each cell, as sums over users see it."""
+        size, tiers = self.n.size, self.n.shape[1]
+        same = np.kron(np.eye(self.n.shape[0]), np.ones((tiers, tiers)))
+        by_trial = (np.eye(size) - same * self.mixes.ravel()[:, None]) / np.repeat(self.n.sum(1), tiers)[
+            :, None
+        ]
+        return np.stack([by_trial, np.zeros((size, size))], axis=-1)
+
+    def _mix(self) -> Rate:
+        # A user's visits are nearly all made from one tier, so users and not visits are what a mix is known by.
+        n, tiers = self.n.sum(1), self.n.shape[1]
+        users, squares = n, n
+        if self.whole is not None:
+            at = np.arange(len(n))
+            users, squares = self.whole.users[:, 0], self.whole.products[at, 0, at, 0]
+        freedom = np.where(squares <= n, np.inf, users - 1)
+        return Rate(self.mixes.ravel(), np.repeat(n * n / squares, tiers), np.repeat(freedom, tiers))
+
+
+def _columns(n: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.stack([n, y], axis=-1)
+
+
+def _influence(n: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """By rate: how far it moves per trial and success of each group."""
+    return np.stack([np.diag(-y / n**2), np.diag(1 / n)], axis=-1)
+
+
+def _covariance(influence: np.ndarray, found: Moments) -> np.ndarray:
+    flat = influence.reshape(len(influence), -1)
+    size = flat.shape[1]
+    return flat @ found.products.reshape(size, size) @ flat.T
+
+
+def counts_of(
+    source: Funnel | pd.DataFrame,
+    *,
+    platform: str,
+    tier: str,
+    outcome: str | None,
+    of: str | None,
+    pool: Mapping[str, str] | None,
+    exclude: Sequence[str],
+    movers: str | None,
+) -> Counts:
+    """Check a table or a funnel and lay its counts out by platform and tier. See `toolkit.tiers.compare`."""
+    if isinstance(source, pd.DataFrame):
+        of, outcome = "n" if of is None else of, "converted" if outcome is None else outcome
+        frame = of_table(source, [platform, tier], [of, outcome])
+        _refuse_more_than_all(frame, of, outcome)
+        notes = ["intervals assume independent units"]
+        frame = frame.rename(columns={platform: "platform", tier: "tier", of: "n", outcome: "y"})
+        order = {
+            name: list(map(str, source[old].cat.categories))
+            for name, old in (("platform", platform), ("tier", tier))
+            if isinstance(source[old].dtype, pd.CategoricalDtype)
+        }
+    elif hasattr(source, "steps") and hasattr(source, "counts"):
+        frame, of, outcome, notes = counts_by(source, platform, tier, outcome, of, movers)
+        order = {}
+    else:
+        raise TypeError(f"compare takes a table of counts or a Funnel, not {type(source).__name__}")
+    joined = {str(old): str(new) for old, new in (pool or {}).items()}
+    left = [str(name) for name in ([exclude] if isinstance(exclude, str) else exclude)]
+    known = [*order.get("tier", ()), *frame["tier"]]
+    for name in (*joined, *left):
+        if name not in known:
+            raise ValueError(f"no tier {name!r} to pool or exclude; there are {some(sorted(set(known)))}")
+    out = frame["tier"].isin(left)
+    if out.any():
+        notes.append(f"{count(frame.loc[out, 'n'].sum())} in {some(left)} are left out")
+    frame = frame[~out].assign(tier=lambda rows: rows["tier"].replace(joined))
+    if joined:
+        notes.append("pooled: " + ", ".join(f"{old} with {new}" for old, new in joined.items()))
+    platforms, tiers = (
+        tuple(name for name in dict.fromkeys([*order.get(key, ()), *frame[key]]) if name in set(frame[key]))
+        for key in ("platform", "tier")
+    )
+    if len(platforms) < 2:
+        raise ValueError(f"there is only one platform, {some(list(platforms))}: nothing to compare it with")
+    summed = frame.groupby(["platform", "tier"])[["n", "y"]].sum()
+    summed = summed.reindex(pd.MultiIndex.from_product([platforms, tiers]), fill_value=0)
+    n, y = (summed[name].to_numpy(float).reshape(len(platforms), len(tiers)) for name in ("n", "y"))
+    _refuse_absent(platforms, tiers, n)
+    cells = whole = None
+    if not isinstance(source, pd.DataFrame) and source.unit in ("pairs", "entries"):
+        cells, whole = moments_by(source, (platform, tier), (of, outcome), joined, platforms, tiers)
+    return Counts(platforms, tiers, n, y, of, outcome, cells, whole, tuple(notes))
+
+
+def of_table(source: pd.DataFrame, keys: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
+    """Columns of a table of counts: keys as text, missing ones under a name of their own; whole numbers."""
+    for name in (*keys, *numbers):
+        if name not in source.columns:
+            raise ValueError(
+                f"no column {name!r} among the counts; they have: {some(list(map(str, source.columns)))}"
+            )
+    if not len(source):
+        raise ValueError("the table of counts has no rows")
+    frame = pd.DataFrame(index=source.index)
+    for name in keys:
+        frame[name] = [MISSING if pd.isna(value) else str(value) for value in source[name]]
+    for name in numbers:
+        values = pd.to_numeric(source[name], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+        for bad, fault in (
+            (~np.isfinite(values), "is missing or no number"),
+            (values < 0, "is negative"),
+            (values != np.floor(values), "is fractional: give counts, not rates"),
+        ):
+            if bad.any():
+                at = int(np.flatnonzero(bad)[0])
+                raise ValueError(f"{row_name(frame, at, keys)}: {name} = {source[name].iloc[at]} {fault}")
+        frame[name] = values
+    return frame
+
+
+def row_name(frame: pd.DataFrame, at: int, keys: Sequence[str]) -> str:
+    """A row as an error names it."""
+    return f"row {frame.index[at]} ({', '.join(str(frame[key].iloc[at]) for key in keys)})"
+
+
+def _refuse_more_than_all(frame: pd.DataFrame, of: str, outcome: str) -> None:
+    more = np.flatnonzero(frame[outcome].to_numpy() > frame[of].to_numpy())
+    if len(more):
+        row = frame.iloc[more[0]]
+        raise ValueError(
+            f"{row_name(frame, more[0], list(frame.columns[:2]))}: {outcome} = {count(row[outcome])} is more than "
+            f"{of} = {count(row[of])}; count the same unit in both (people, not orders)"
+        )
+
+
+def _refuse_absent(platforms: Sequence[str], tiers: Sequence[str], n: np.ndarray) -> None:
+    absent = np.argwhere(n == 0)
+    if not len(absent):
+        return
+    where = some([f"{tiers[t]!r} on {platforms[p]}" for p, t in absent], 6)
+    first = tiers[absent[0][1]]
+    raise ValueError(
+        f"no one is in tier {where}, so its rate there is unknown: leave it out with exclude=[{first!r}], or count "
+        f"it with another by pool={{{first!r}: 'that tier'}}"
+    )

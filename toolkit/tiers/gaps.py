@@ -1,0 +1,303 @@
+"""`compare`: whether the gap between two platforms is mix or rate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from toolkit.results import count, counted, percent, percent_interval
+from toolkit.tiers import reversals, splits, standards
+from toolkit.tiers.answers import Answer, adjusted, checked, points, points_between
+from toolkit.tiers.counts import Counts, counts_of
+from toolkit.tiers.shrinkage import shrunk
+
+if TYPE_CHECKING:
+    from toolkit.funnels import Funnel
+    from toolkit.tiers.logits import Coefficients, Effects, GapTests
+    from toolkit.tiers.ratios import Ratios
+
+#: With fewer conversions, or fewer non-conversions, a tier is marked.
+FEW = 10
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Rates(Answer):
+    """Rates by platform and tier, as counted and drawn towards the platform's rate.
+
+    `table`: `platform`, `tier` ("all" for the platform), `estimate`, `low`, `high`, `n`, `converted`, `shrunk`,
+    `shrunk_low`, `shrunk_high`, `few` (fewer than 10 conversions or non-conversions).
+    """
+
+    rates: ClassVar = frozenset({"estimate", "low", "high", "shrunk", "shrunk_low", "shrunk_high"})
+    axis: ClassVar = "rate, %"
+    null: ClassVar = None
+
+    def sentence(self) -> str:
+        """Each platform's rate, and how many tiers are small."""
+        whole = self.table[self.table["tier"] == "all"]
+        parts = [
+            f"{row.platform} {percent(row.estimate)} ({percent_interval(row.low, row.high)}, n = {count(row.n)})"
+            for row in whole.itertuples()
+        ]
+        few = int(self.table["few"].sum())
+        small = f"{counted(few, 'rate')} with fewer than {FEW} conversions or non-conversions" if few else ""
+        return f"In all tiers: {'; '.join(parts)} ({self.level}s){self.closing(small)}"
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Gaps(Answer):
+    """Gaps between platforms, each the sum of a mix part and a rate part. Made by `compare`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        `platform`, `reference`, `part` ("gap", "mix", "rate"), `estimate` (platform less reference), `low`, `high`,
+        `n`, `n_reference`, `p` of being 0, and `p_adjusted` over the family.
+    family : str
+        The tests that p values are adjusted over, and how.
+    counts : Counts
+        By platform and tier.
+    """
+
+    counts: Counts = field(repr=False)
+    pairs: tuple[tuple[int, int], ...] = field(repr=False)
+    mix: standards.Mix = field(repr=False)
+    standard: str | Mapping[str, float] = field(repr=False)
+    adjust: str | None
+    family: str
+
+    rates: ClassVar = frozenset({"estimate", "low", "high"})
+    named: ClassVar = ("platform", "reference", "part")
+    axis: ClassVar = "gap, points"
+
+    def sentence(self) -> str:
+        """The widest gap, its two parts, whether the order reverses, and how sure that is."""
+        lines = self.table[self.table["part"] == "gap"]
+        top = lines.loc[lines["estimate"].abs().idxmax()]
+        own = self.table[
+            (self.table["platform"] == top["platform"]) & (self.table["reference"] == top["reference"])
+        ]
+        own = own.set_index("part")
+        told = {
+            part: f"{points(own.loc[part, 'estimate'])} ({points_between(own.loc[part, 'low'], own.loc[part, 'high'])})"
+            for part in ("gap", "mix", "rate")
+        }
+        widest = "" if len(lines) == 1 else f"widest of {len(lines)} gaps: "
+        rates = dict(zip(self.counts.platforms, self.counts.crude.estimate, strict=True))
+        first, second = top["platform"], top["reference"]
+        text = (
+            f"{self.counts.outcome} of {self.counts.of}, {widest}{first} {percent(rates[first])} against {second} "
+            f"{percent(rates[second])}, {told['gap']}: mix {told['mix']}, rate {told['rate']} ({self.level}s, n = "
+            f"{count(top['n'])} and {count(top['n_reference'])})"
+        )
+        turned = reversals.in_words(self.reversal())
+        few = int((np.minimum(self.counts.y, self.counts.n - self.counts.y) < FEW).sum())
+        small = (
+            f"{counted(few, 'rate')} of {self.counts.n.size} rest{'s' * (few == 1)} on fewer than {FEW}"
+            if few
+            else ""
+        )
+        family = "" if len(self.table) == 3 and self.adjust is None else self.family
+        return f"{text}{self.closing(turned, small and f'{small} conversions or non-conversions', family)}"
+
+    def by_tier(self) -> splits.TierSplit:
+        """What each tier adds to the mix part and to the rate part."""
+        return splits.by_tier(self.counts, self.pairs, self.confidence)
+
+    def rates_by_tier(self) -> Rates:
+        """Rates of all platforms and tiers with Wilson intervals, and drawn towards the platform's rate."""
+        counts, lines = self.counts, []
+        n, y = counts.effective
+        low, high = (end.reshape(counts.n.shape) for end in counts.cell_rates.interval(self.confidence))
+        for i, platform in enumerate(counts.platforms):
+            rate = splits.platform_rate(counts, i)
+            sizes = counts.n[i].sum(), counts.y[i].sum()
+            lines.append(
+                [platform, "all", rate.estimate, *rate.interval(self.confidence), *sizes, *[np.nan] * 3]
+            )
+            pulled, limits = shrunk(n[i], y[i], self.confidence)
+            own = zip(
+                counts.tiers,
+                *(counts.rates[i], low[i], high[i], counts.n[i], counts.y[i], pulled, *limits),
+                strict=True,
+            )
+            lines += [[platform, *values] for values in own]
+        names = [
+            "platform",
+            "tier",
+            "estimate",
+            "low",
+            "high",
+            "n",
+            "converted",
+            "shrunk",
+            "shrunk_low",
+            "shrunk_high",
+        ]
+        table = pd.DataFrame(lines, columns=names).astype({"n": "int64", "converted": "int64"})
+        table["few"] = np.minimum(table["converted"], table["n"] - table["converted"]) < FEW
+        return Rates(table, self.confidence, counts.notes)
+
+    def standardised(self, standard: str | Mapping[str, float] | None = None) -> standards.Standardised:
+        """Each platform's rate if all had one mix of tiers.
+
+        Parameters
+        ----------
+        standard : {"pooled", "equal"}, a platform, or dict of tier to share, optional
+            That of `compare` if not given.
+        """
+        chosen = self.standard if standard is None else standard
+        return standards.standardised(self.counts, chosen, self.confidence)
+
+    def sensitivity(self) -> standards.Sensitivity:
+        """The gaps at every standard mix: pooled, each platform's, equal shares, and the mean of the two."""
+        crude = {pair: splits.crude_gap(self.counts, pair, self.confidence) for pair in self.pairs}
+        return standards.sensitivity(self.counts, self.pairs, crude, self.standard, self.confidence)
+
+    def reversal(self) -> reversals.Reversal:
+        """Whether the order turns round inside tiers, and the table that shows it."""
+        return reversals.reversal(self.counts, self.pairs, self.mix, self.confidence)
+
+    @property
+    def reverses(self) -> bool:
+        """Whether any pair's gap changes its sign at one common mix of tiers."""
+        return bool(self.reversal())
+
+    def effects(self) -> Effects:
+        """Average marginal effects of the platform, from a logit of platform and tier, over all units as observed."""
+        from toolkit.tiers import logits
+
+        return logits.effects(self.counts, self.pairs, self.confidence)
+
+    def logit(self, *, tiers: bool = True, interaction: bool = False) -> Coefficients:
+        """Log odds ratios against the reference platform (the first one, without `to`) and the first tier."""
+        from toolkit.tiers import logits
+
+        reference = self.pairs[0][1] if len({j for _, j in self.pairs}) == 1 else 0
+        return logits.coefficients(
+            self.counts, reference, self.confidence, tiers=tiers, interaction=interaction
+        )
+
+    def tests(self) -> GapTests:
+        """Whether the gap is the same in every tier (likelihood ratio, Breslow-Day), and none (Mantel-Haenszel)."""
+        from toolkit.tiers import logits
+
+        return logits.tests(self.counts, self.pairs, self.adjust, self.confidence)
+
+    def ratios(self) -> Ratios:
+        """Ratios of rates, crude and standardised, and Mantel-Haenszel odds ratios, with E-values."""
+        from toolkit.tiers import ratios
+
+        return ratios.ratios(self.counts, self.pairs, self.mix, self.confidence)
+
+
+def compare(
+    counts: Funnel | pd.DataFrame,
+    *,
+    platform: str = "platform",
+    tier: str = "city_tier",
+    outcome: str | None = None,
+    of: str | None = None,
+    to: str | None = None,
+    standard: str | Mapping[str, float] = "pooled",
+    pool: Mapping[str, str] | None = None,
+    exclude: Sequence[str] = (),
+    movers: str | None = None,
+    adjust: str | None = "auto",
+    confidence: float = 0.95,
+) -> Gaps:
+    """Say whether platforms convert differently because their users differ, or because each tier converts differently.
+
+    Parameters
+    ----------
+    counts : Funnel or DataFrame
+        A funnel with ``by=[platform, tier]``, or a tidy table: one row per platform and tier (rows of the same two
+        are added up).
+    platform, tier : str
+        Columns. Rows without a value count as "missing", a tier of its own.
+    outcome, of : str, optional
+        Names of steps, by default the last and the first; or of columns of counts, by default "converted"
+        and "n".
+    to : str, optional
+        The platform that all others are compared with. Every pair if not given.
+    standard : {"pooled", "equal"}, a platform, or dict of tier to share
+        The mix of tiers at which rates are compared.
+    pool : dict of str to str, optional
+        Tiers that count together with another one.
+    exclude : list of str, optional
+        Tiers that are left out.
+    movers : {"first", "last", "split"}, optional
+        Where users of several tiers count. The funnel decides that; here it is confirmed, and must be where the
+        funnel left it to its default.
+    adjust : {"auto", "holm", "benjamini_hochberg", None}
+        Of p values; "auto" takes Holm up to 20 tests.
+    confidence : float
+        Of every interval, between 0 and 1.
+
+    Returns
+    -------
+    Gaps
+
+    Raises
+    ------
+    ValueError
+        For more conversions than units, fractions, a tier with no one on one platform, a single platform, a mix
+        that does not add up to 1, and users of several tiers without a choice; the message names them.
+
+    Notes
+    -----
+    Of a gap between platforms 1 and 0 with shares w and rates r of tiers, mix = sum (w1 - w0) (r1 + r0) / 2 and
+    rate = sum (r1 - r0) (w1 + w0) / 2. Neither is a cause: who would move between tiers or platforms is another
+    question. Intervals: see `toolkit.tiers.precision`. Where users count more than once (pairs, entries) they are
+    clustered by user, also across platforms.
+
+    References
+    ----------
+    Kitagawa (1955), JASA 50, 1168-1194.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"platform": ["A", "A", "B", "B"], "city_tier": ["small", "large"] * 2,
+    ...                      "n": [87, 263, 270, 80], "converted": [81, 192, 234, 55]})  # Charig et al. (1986)
+    >>> gaps = compare(rows)
+    >>> gaps.table[["part", "estimate", "low", "high"]].round(3)
+       part  estimate    low   high
+    0   gap    -0.046 -0.104  0.013
+    1   mix    -0.099 -0.136 -0.063
+    2  rate     0.054 -0.012  0.120
+    >>> gaps.reverses
+    True
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence lies between 0 and 1, as 0.95 does, not {confidence}")
+    adjust = checked(adjust)
+    found = counts_of(
+        counts,
+        platform=platform,
+        tier=tier,
+        outcome=outcome,
+        of=of,
+        pool=pool,
+        exclude=exclude,
+        movers=movers,
+    )
+    pairs = found.pairs(to)
+    lines = [line for pair in pairs for line in splits.in_all(found, pair, confidence)]
+    names = ["platform", "reference", "part", "estimate", "low", "high", "n", "n_reference", "p"]
+    many = "the pair" if len(pairs) == 1 else f"{len(pairs)} pairs"
+    table, family = adjusted(pd.DataFrame(lines, columns=names), adjust, f"gap, mix and rate of {many}")
+    return Gaps(
+        table=table,
+        confidence=confidence,
+        caveats=found.notes,
+        counts=found,
+        pairs=tuple(pairs),
+        mix=standards.mix_of(found, standard),
+        standard=standard,
+        adjust=adjust,
+        family=family,
+    )

@@ -1,0 +1,274 @@
+"""Logits of platform and tier: coefficients, average effects on the probability scale, and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from toolkit.tiers.answers import Answer, adjusted, points, points_between
+from toolkit.tiers.counts import Counts
+from toolkit.tiers.precision import Precision
+from toolkit.tiers.ratios import strata
+
+#: A coefficient beyond this is on its way to infinity: some platform or tier has none or all converted.
+INFINITE = 12.0
+#: Steps of Newton's method, and how still the likelihood must lie at the end.
+STEPS, STILL = 50, 1e-10
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A logit fitted to cells: `design` (cells x coefficients), names, coefficients and fitted rates.
+
+    `ok` is False where the likelihood has no maximum.
+    """
+
+    names: tuple[str, ...]
+    design: np.ndarray = field(repr=False)
+    beta: np.ndarray = field(repr=False)
+    fitted: np.ndarray = field(repr=False)
+    n: np.ndarray = field(repr=False)
+    ok: bool
+
+    @property
+    def inverse(self) -> np.ndarray:
+        """Inverse of the information."""
+        weight = self.n * self.fitted * (1 - self.fitted)
+        return np.linalg.pinv(self.design.T @ (weight[:, None] * self.design))
+
+    def influence(self) -> np.ndarray:
+        """How each coefficient moves with the rate of each cell."""
+        return self.inverse @ (self.design * self.n[:, None]).T
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Coefficients(Answer):
+    """Log odds ratios of a logit. `table`: `term`, `estimate`, `error`, `low`, `high`, `n`."""
+
+    named: ClassVar = ("term",)
+    axis: ClassVar = "log odds ratio"
+
+    def sentence(self) -> str:
+        """What the model is, and how many units it was fitted to."""
+        terms = ", ".join(self.table["term"].iloc[1:])
+        return f"Logit with {terms}, fitted to {self.table['n'].iloc[0]:,} units{self.closing()}"
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Effects(Answer):
+    """Average marginal effects of the platform on the probability scale, tiers held fixed.
+
+    `table`: `platform`, `reference`, `estimate`, `error`, `low`, `high`, `n`, `n_reference`.
+    """
+
+    rates: ClassVar = frozenset({"estimate", "error", "low", "high"})
+    named: ClassVar = ("platform", "reference")
+    axis: ClassVar = "average effect, points"
+
+    def sentence(self) -> str:
+        """By how much each platform's users convert more often, tiers held fixed."""
+        parts = [
+            f"{row.platform} against {row.reference} {points(row.estimate)} ({points_between(row.low, row.high)})"
+            for row in self.table.itertuples()
+        ]
+        model = "from a logit in which a platform's odds ratio is the same in every tier"
+        return f"With tiers held fixed, on average: {'; '.join(parts)} ({self.level}s){self.closing(model)}"
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class GapTests(Answer):
+    """Tests of whether the gap is the same in every tier, and of whether there is one at all.
+
+    `table`: `platform`, `reference`, `test`, `statistic`, `freedom`, `p`, `p_adjusted`, `least_expected` (the
+    smallest count that the model expects), `n`, `n_reference`.
+    """
+
+    named: ClassVar = ("platform", "reference", "test")
+
+    def sentence(self) -> str:
+        """For how many pairs the gap differs between tiers."""
+        column = "p_adjusted" if "p_adjusted" in self.table else "p"
+        rows = self.table[self.table["test"].str.startswith("interaction, likelihood")]
+        found = rows[rows[column] < 1 - self.confidence]
+        if not len(found):
+            return f"No pair's odds ratio differs surely between tiers{self.closing()}"
+        pairs = ", ".join(
+            f"{row.platform} and {row.reference} (p {_p(getattr(row, column))})" for row in found.itertuples()
+        )
+        return f"The odds ratio differs between tiers for {len(found)} of {len(rows)} pairs: {pairs}{self.closing()}"
+
+    def plot(self, ax: object = None) -> object:  # type: ignore[override]
+        """P values of all tests, on a log scale."""
+        from toolkit.tiers import plots
+
+        return plots.p_values(self, ax)  # type: ignore[arg-type]
+
+
+def fit(n: np.ndarray, y: np.ndarray, names: tuple[str, ...], design: np.ndarray) -> Fit:
+    """Maximum likelihood by Newton's method, on cells of trials and successes."""
+    beta = np.zeros(design.shape[1])
+    beta[0] = special.logit(np.clip(y.sum() / n.sum(), 1e-9, 1 - 1e-9))
+    before, still = -np.inf, False
+    for _ in range(STEPS):
+        fitted = special.expit(design @ beta)
+        likelihood = float(np.sum(special.xlogy(y, fitted) + special.xlog1py(n - y, -fitted)))
+        still = abs(likelihood - before) <= STILL * (abs(likelihood) + 1)
+        before = likelihood
+        information = design.T @ ((n * fitted * (1 - fitted))[:, None] * design)
+        # One more step than the likelihood needs, since the coefficients come to rest later.
+        beta = beta + np.clip(np.linalg.pinv(information) @ (design.T @ (y - n * fitted)), -4, 4)
+        if still:
+            break
+    fitted = special.expit(design @ beta)
+    return Fit(names, design, beta, fitted, n, still and bool(np.abs(beta[1:]).max(initial=0) < INFINITE))
+
+
+def design_of(
+    counts: Counts, reference: int, *, tiers: bool = True, interaction: bool = False
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """Names and columns: constant, platforms other than the reference, tiers other than the first, products."""
+    size, kinds = counts.n.shape
+    on = np.repeat(np.eye(size), kinds, axis=0)
+    kind = np.tile(np.eye(kinds), (size, 1))
+    platforms = [(counts.platforms[i], on[:, i]) for i in range(size) if i != reference]
+    others = [(counts.tiers[t], kind[:, t]) for t in range(1, kinds)] if tiers else []
+    columns = [("constant", np.ones(size * kinds)), *platforms, *others]
+    if interaction:
+        columns += [(f"{a} x {b}", u * v) for a, u in platforms for b, v in others]
+    return tuple(name for name, _ in columns), np.stack([column for _, column in columns], axis=1)
+
+
+def coefficients(
+    counts: Counts, reference: int, confidence: float, *, tiers: bool, interaction: bool
+) -> Coefficients:
+    """See `Gaps.logit`."""
+    names, design = design_of(counts, reference, tiers=tiers, interaction=interaction)
+    found = fit(counts.n.ravel(), counts.y.ravel(), names, design)
+    slopes = found.influence()
+    errors = _precision(counts, found).error(slopes) if found.ok else np.full(len(names), np.nan)
+    beta = found.beta if found.ok else np.full(len(names), np.nan)
+    reach = special.ndtri((1 + confidence) / 2) * errors
+    table = pd.DataFrame(
+        {"term": names, "estimate": beta, "error": errors, "low": beta - reach, "high": beta + reach}
+    ).assign(n=int(counts.n.sum()))
+    against = f"against {counts.platforms[reference]} and {counts.tiers[0]}"
+    return Coefficients(table, confidence, (against, _infinite(found), *counts.notes))
+
+
+def effects(counts: Counts, pairs: Sequence[tuple[int, int]], confidence: float) -> Effects:
+    """See `Gaps.effects`."""
+    # A tier where none or all converted tells nothing of the odds ratio, and no platform changes its rate.
+    some = (counts.y.sum(0) > 0) & (counts.y.sum(0) < counts.n.sum(0))
+    weight = counts.n.sum(0)[some] / counts.n.sum()
+    kept = Counts(
+        counts.platforms,
+        tuple(np.array(counts.tiers)[some]),
+        counts.n[:, some],
+        counts.y[:, some],
+        counts.of,
+        counts.outcome,
+    )
+    found, precision = None, None
+    if some.any():
+        names, design = design_of(kept, 0)
+        found = fit(kept.n.ravel(), kept.y.ravel(), names, design)
+        precision = _precision(counts, found, np.tile(some, len(counts.platforms)))
+    lines = []
+    for i, j in pairs:
+        line = [np.nan] * 4
+        if found is not None and precision is not None and found.ok:
+            cells = [np.arange(some.sum()) + at * int(some.sum()) for at in (i, j)]
+            one, two = (found.fitted[cell] for cell in cells)
+            slope = (weight * one * (1 - one)) @ design[cells[0]] - (weight * two * (1 - two)) @ design[
+                cells[1]
+            ]
+            estimate, gradient = weight @ (one - two), slope @ found.influence()
+            limits = precision.interval(estimate, gradient, confidence, -1.0)
+            line = [estimate, float(precision.error(gradient)), limits.low, min(limits.high, 1.0)]
+        sizes = [int(counts.n[at].sum()) for at in (i, j)]
+        lines.append([counts.platforms[i], counts.platforms[j], *line, *sizes])
+    names_of = ["platform", "reference", "estimate", "error", "low", "high", "n", "n_reference"]
+    return Effects(pd.DataFrame(lines, columns=names_of), confidence, (_infinite(found), *counts.notes))
+
+
+def tests(
+    counts: Counts, pairs: Sequence[tuple[int, int]], adjust: str | None, confidence: float
+) -> GapTests:
+    """See `Gaps.tests`."""
+    n, y = counts.effective
+    lines = []
+    for i, j in pairs:
+        own = [i, j]
+        two = Counts(
+            tuple(counts.platforms[at] for at in own), counts.tiers, n[own], y[own], counts.of, counts.outcome
+        )
+        some = (two.y.sum(0) > 0) & (two.y.sum(0) < two.n.sum(0))
+        freedom = int(some.sum()) - 1
+        both = bool(two.y.sum(1).all() and (two.n - two.y).sum(1).all())
+        statistic, least = np.nan, np.nan
+        names, design = design_of(two, 1)
+        found = fit(two.n.ravel(), two.y.ravel(), names, design)
+        expected = two.n.ravel() * found.fitted
+        if both and freedom > 0:
+            least = float(np.minimum(expected, two.n.ravel() - expected).reshape(two.n.shape)[:, some].min())
+            statistic = 2 * float(
+                np.sum(special.xlogy(two.y.ravel(), two.y.ravel() / expected))
+                + np.sum(
+                    special.xlogy(
+                        (two.n - two.y).ravel(), (two.n - two.y).ravel() / (two.n.ravel() - expected)
+                    )
+                )
+            )
+        table = strata(two.n[:, some], two.y[:, some], (0, 1)) if both and some.any() else None
+        equal = table.test_equal_odds() if table is not None and freedom > 0 else None
+        null = table.test_null_odds(correction=True) if table is not None else None
+        common = [two.platforms[0], two.platforms[1]]
+        sizes = [int(counts.n[at].sum()) for at in own]
+        for name, value, df in (
+            ("interaction, likelihood ratio", statistic, freedom),
+            ("interaction, Breslow-Day", np.nan if equal is None else equal.statistic, freedom),
+            ("equal odds in every tier, Mantel-Haenszel", np.nan if null is None else null.statistic, 1),
+        ):
+            p = special.chdtrc(df, value) if df > 0 and np.isfinite(value) else np.nan
+            lines.append([*common, name, value, df, p, least, *sizes])
+    columns = [
+        "platform",
+        "reference",
+        "test",
+        "statistic",
+        "freedom",
+        "p",
+        "least_expected",
+        "n",
+        "n_reference",
+    ]
+    table, family = adjusted(
+        pd.DataFrame(lines, columns=columns), adjust, "interaction and Mantel-Haenszel tests of every pair"
+    )
+    return GapTests(table, confidence, (family, *counts.notes))
+
+
+def _precision(counts: Counts, found: Fit, cells: np.ndarray | None = None) -> Precision:
+    """What is known of cell rates if the model holds: at the fitted rates, at the cells' effective sizes."""
+    known = np.flatnonzero(np.ones(counts.n.size, bool) if cells is None else cells)
+    rates = counts.cell_rates
+    size = np.asarray(rates.size)[known]
+    freedom = np.broadcast_to(rates.freedom, counts.n.size)[known]
+    error = np.sqrt(found.fitted * (1 - found.fitted) / size)
+    correlation = counts.precision.correlation[np.ix_(known, known)]
+    return Precision(found.fitted, size, freedom, error, np.ones(len(known), bool), correlation)
+
+
+def _infinite(found: Fit | None) -> str:
+    if found is not None and found.ok:
+        return ""
+    return "too few: where none or all converted, the model has no answer"
+
+
+def _p(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"= {p:.3f}"

@@ -1,0 +1,156 @@
+"""Ratios of two platforms' rates, and how strong an unseen cause must be to explain them away."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from toolkit import intervals
+from toolkit.tiers.answers import Answer
+from toolkit.tiers.counts import Counts
+from toolkit.tiers.splits import platform_rate
+from toolkit.tiers.standards import Mix, gradient
+
+if TYPE_CHECKING:
+    from statsmodels.stats.contingency_tables import StratifiedTable
+
+#: From this rate on an odds ratio is no longer close to a ratio of rates (VanderWeele & Ding 2017, table 2).
+COMMON = 0.15
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Ratios(Answer):
+    """Crude and adjusted ratios with their E-values.
+
+    `table`: `platform`, `reference`, `measure`, `estimate`, `low`, `high`, `n`, `n_reference`, `e_value`,
+    `e_value_limit` (of the limit nearer to 1; 1 where the interval holds 1).
+    """
+
+    named: ClassVar = ("platform", "reference", "measure")
+    axis: ClassVar = "ratio"
+    null: ClassVar = 1.0
+
+    def sentence(self) -> str:
+        """The standardised ratios, and what an unseen cause would have to do."""
+        parts = [
+            f"{row.platform} converts {row.estimate:.3g} times as often as {row.reference} ({self.level} "
+            f"{row.low:.3g} to {row.high:.3g}; to explain it away an unseen cause must go with platform and with "
+            f"outcome by a ratio of {row.e_value:.3g} each, for its interval {row.e_value_limit:.3g})"
+            for row in self.table[self.table["measure"] == "rate ratio, standardised"].itertuples()
+        ]
+        return f"At one mix of tiers {'; '.join(parts)}{self.closing()}"
+
+
+def e_value(
+    estimate: float, low: float, high: float, *, measure: str = "risk ratio", common: bool = False
+) -> tuple[float, float]:
+    """How strongly an unseen cause must go with both platform and outcome to explain a ratio away.
+
+    Parameters
+    ----------
+    estimate, low, high : float
+        A ratio and its interval, above 0.
+    measure : {"risk ratio", "odds ratio"}
+    common : bool
+        Whether the outcome is not rare (15 % or more), so that an odds ratio is first brought nearer to a
+        risk ratio, by its square root.
+
+    Returns
+    -------
+    tuple of float
+        E-value of the estimate, and of the limit nearer to 1 (1 where the interval holds 1).
+
+    Notes
+    -----
+    RR + sqrt(RR (RR - 1)), for RR below 1 of 1 / RR. It says how strong a cause must be, not that there is one.
+
+    References
+    ----------
+    VanderWeele & Ding (2017), Annals of Internal Medicine 167, 268-274, tables 1 and 2.
+
+    Examples
+    --------
+    >>> "{:.1f} {:.1f}".format(*e_value(3.9, 1.8, 8.7))
+    '7.3 3.0'
+    """
+    if measure not in ("risk ratio", "odds ratio"):
+        raise ValueError(f"measure={measure!r}; use 'risk ratio' or 'odds ratio'")
+    if not (estimate >= 0 and low <= estimate <= high):
+        if math.isnan(estimate) or math.isnan(low) or math.isnan(high):
+            return math.nan, math.nan
+        raise ValueError(
+            f"a ratio lies inside its interval and not below 0; got {low} to {high} around {estimate}"
+        )
+    values = [math.sqrt(v) if measure == "odds ratio" and common else v for v in (estimate, low, high)]
+    if values[1] <= 1 <= values[2]:
+        return _away(values[0]), 1.0
+    return _away(values[0]), _away(values[1] if values[0] > 1 else values[2])
+
+
+def _away(ratio: float) -> float:
+    if ratio == 0 or math.isinf(ratio):
+        return math.inf
+    ratio = 1 / ratio if ratio < 1 else ratio
+    return ratio + math.sqrt(ratio * (ratio - 1))
+
+
+def ratios(counts: Counts, pairs: Sequence[tuple[int, int]], mix: Mix, confidence: float) -> Ratios:
+    """See `Gaps.ratios`."""
+    lines = []
+    for i, j in pairs:
+        one, two = (platform_rate(counts, at) for at in (i, j))
+        crude = intervals.ratio(one, two, correlation=counts.crude_correlation[i, j], confidence=confidence)
+        fixed = [float(mix.shares @ counts.rates[at]) for at in (i, j)]
+        slopes = [gradient(counts, mix, at) for at in (i, j)]
+        limits = counts.precision.ratio(fixed[0], slopes[0], fixed[1], slopes[1], confidence)
+        sizes = [int(counts.n[at].sum()) for at in (i, j)]
+        common = counts.y[[i, j]].sum() >= COMMON * counts.n[[i, j]].sum()
+        for measure, estimate, low, high in (
+            ("rate ratio, crude", _over(one.estimate, two.estimate), crude.low, crude.high),
+            ("rate ratio, standardised", _over(*fixed), limits.low, limits.high),
+            ("odds ratio, Mantel-Haenszel", *mantel_haenszel(counts, (i, j), confidence)),
+        ):
+            kind = "odds ratio" if measure.startswith("odds") else "risk ratio"
+            away = e_value(estimate, low, high, measure=kind, common=bool(common))
+            names = [counts.platforms[i], counts.platforms[j]]
+            lines.append([*names, measure, estimate, low, high, *sizes, *away])
+    names = ["platform", "reference", "measure", "estimate", "low", "high", "n", "n_reference"]
+    return Ratios(
+        pd.DataFrame(lines, columns=[*names, "e_value", "e_value_limit"]),
+        confidence,
+        (f"standardised to the {mix.name} mix of tiers", *counts.notes),
+    )
+
+
+def mantel_haenszel(counts: Counts, pair: tuple[int, int], confidence: float) -> tuple[float, float, float]:
+    """Odds ratio common to all tiers, with its interval; unknown where a platform has none or all converted.
+
+    Users who repeat widen it through effective sizes. The estimate itself is made of the counts.
+    """
+    estimate = strata(counts.n, counts.y, pair).oddsratio_pooled
+    successes, failures = counts.y[list(pair)].sum(1), (counts.n - counts.y)[list(pair)].sum(1)
+    if not successes.all() or not failures.all() or not np.isfinite(estimate) or estimate <= 0:
+        return (np.nan,) * 3
+    error = strata(*counts.effective, pair).logodds_pooled_se
+    reach = special.ndtri((1 + confidence) / 2) * error
+    return float(estimate), float(estimate * np.exp(-reach)), float(estimate * np.exp(reach))
+
+
+def strata(n: np.ndarray, y: np.ndarray, pair: tuple[int, int]) -> StratifiedTable:
+    """One table of platform by outcome for each tier."""
+    from statsmodels.stats.contingency_tables import StratifiedTable  # a second to import
+
+    i, j = pair
+    return StratifiedTable(
+        [[[a, b - a], [c, d - c]] for a, b, c, d in zip(y[i], n[i], y[j], n[j], strict=True)]
+    )
+
+
+def _over(a: float, b: float) -> float:
+    return float(a / b) if b else math.inf if a else math.nan
