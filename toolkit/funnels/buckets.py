@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from toolkit.funnels.kernels import NEVER, Limits, mixed, tied
+from toolkit.funnels.kernels import NEVER, Limits, highest, mixed, tied
 
 #: Buckets of one thread.
 BUCKETS = 128
@@ -190,30 +190,26 @@ def _apply(
 
 @njit(cache=True, nogil=True)
 def _move_unit(units: Any, unit: int, t: int, mask: int, group: int, limits: Limits, at: int) -> None:
-    k = limits.k
-    groups = units.shape[1] > STARTS + k
-    # From the last step down, so that one row fills one step.
-    for j in range(k - 1, -1, -1):
-        if (mask >> j) & 1 == 0:
-            continue
-        start = t
-        if j == 0:
-            if t < limits.first or t >= limits.end:
-                continue
-        else:
-            start = units[unit, STARTS + j - 1]
-            if t - start > limits.within:
-                continue
-        units[unit, STARTS + j] = start
-        if groups:
-            carried = STARTS + k + j
+    groups = units.shape[1] > STARTS + limits.k
+    entry = t if limits.first <= t < limits.end else NEVER
+    ended = units[unit, ENDED]
+    while mask:
+        # From the last step down, so that one row fills one step; chosen by value, not by branch.
+        j = highest(mask)
+        mask ^= np.int64(1) << j
+        before = units[unit, STARTS + j - 1]
+        start = before if j else entry
+        valid = t - start <= limits.within
+        units[unit, STARTS + j] = start if valid else units[unit, STARTS + j]
+        deeper = valid and (ended & 31) < j + 1
+        ended = (t << 5) | (j + 1) if deeper else ended
+        if groups and valid:
+            carried = STARTS + limits.k + j
             units[unit, carried] = (
                 group if at == 0 or at == j + 1 else units[unit, carried - 1] if j else NEVER
             )
-        if (units[unit, ENDED] & 31) < j + 1:
-            units[unit, ENDED] = (t << 5) | (j + 1)
-            if groups:
-                units[unit, GROUP] = units[unit, STARTS + k + j]
+            units[unit, GROUP] = units[unit, carried] if deeper else units[unit, GROUP]
+    units[unit, ENDED] = ended
 
 
 @njit(cache=True, nogil=True)

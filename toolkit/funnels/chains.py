@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from toolkit.funnels.kernels import FOREVER, NEVER, Limits, tied
+from toolkit.funnels.kernels import FOREVER, NEVER, Limits, highest, tied
 
 ORDERED, STRICT, ANY = 0, 1, 2
 #: Bits of a row's word: 16 for steps, then one per exclusion, then "a row that a strict chain may not skip".
@@ -66,7 +66,7 @@ def levels(table: Table, lo: int, hi: int, limits: Limits) -> Any:
     at, order = np.empty(most, np.int64), np.empty(most, np.int64)
     owner, slot_of, held = np.full(holds, -1, np.int64), np.empty(holds, np.int32), np.empty(size, np.int32)
     start, level, ended = (
-        np.empty((size, limits.k), np.int64),
+        np.empty((size, limits.k + 1), np.int64),
         np.empty(size, np.int64),
         np.empty(size, np.int64),
     )
@@ -86,7 +86,7 @@ def levels(table: Table, lo: int, hi: int, limits: Limits) -> Any:
             slots = _deepen(n, found, t, code, words, hold, 2 * user + 1, state, limits)
         for s in range(slots):
             out_user[units], out_hold[units], out_level[units] = user, held[s], level[s]
-            out_start[units], out_end[units] = start[s, level[s] - 1] if level[s] else NEVER, ended[s]
+            out_start[units], out_end[units] = start[s, level[s]] if level[s] else NEVER, ended[s]
             units += 1
     return out_user[:units], out_hold[:units], out_level[:units], out_start[:units], out_end[:units]
 
@@ -121,25 +121,21 @@ def _deepen(
         if owner[h] != turn:
             owner[h], slot_of[h] = turn, slots
             held[slots], level[slots], ended[slots] = h, 0, NEVER
-            for j in range(k):
+            for j in range(k + 1):
                 start[slots, j] = NEVER
             slots += 1
         s = np.uint64(slot_of[h])
-        # From the last step down, so that one row fills one step.
-        for j in range(k - 1, -1, -1):
-            if (mask >> j) & 1 == 0:
-                continue
-            begun = now
-            if j == 0:
-                if now < first or now >= end:
-                    continue
-            else:
-                begun = start[s, j - 1]
-                if now - begun > within:
-                    continue
-            start[s, j] = begun
-            if level[s] <= j:
-                level[s], ended[s] = j + 1, now
+        start[s, 0] = now if first <= now < end else NEVER
+        while mask:
+            # From the last step down, so that one row fills one step; chosen by value, not by branch.
+            j = highest(mask)
+            mask ^= np.int64(1) << j
+            begun = start[s, j]
+            valid = now - begun <= within
+            start[s, j + 1] = begun if valid else start[s, j + 1]
+            deeper = valid and level[s] <= j
+            level[s] = j + 1 if deeper else level[s]
+            ended[s] = now if deeper else ended[s]
     return slots
 
 

@@ -42,6 +42,18 @@ def mixed(user: int, hold: int) -> int:
 
 
 @njit(cache=True, nogil=True)
+def highest(mask: int) -> int:
+    """The highest bit of a step mask that is set, without a branch."""
+    high = np.int64(mask > 0xFF) << 3
+    mask >>= high
+    for shift in (2, 1):
+        more = np.int64(mask >= 1 << (1 << shift)) << shift
+        mask >>= more
+        high += more
+    return high + (mask >> 1)
+
+
+@njit(cache=True, nogil=True)
 def tied(t: Any, mask: Any, order: Any) -> bool:
     """Make `order`, given as 0..n-1, the total order; False if times go back or are beyond all calendars."""
     n = len(t)

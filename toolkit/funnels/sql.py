@@ -152,7 +152,11 @@ def _chain_units(question: Question, chain: bool) -> str:
             for i, rule in enumerate(question.exclude)
             if rule.first < j <= rule.last
         ]
-        ctes.append(f"c{j} AS (SELECT *, CASE WHEN {' AND '.join(limits)} THEN p{j} END AS s{j} FROM p{j})")
+        # The last one is read by the sums and by each step back along the chain.
+        kept = "MATERIALIZED " if j == k and (walk or attributed) else ""
+        ctes.append(
+            f"c{j} AS {kept}(SELECT *, CASE WHEN {' AND '.join(limits)} THEN p{j} END AS s{j} FROM p{j})"
+        )
     sums = [f"max({_highest(k, 's{} IS NOT NULL')}) AS level"]
     for j in range(1, k + 1):
         done = f"CASE WHEN s{j} IS NOT NULL THEN"
@@ -251,14 +255,17 @@ def asof(question: Question) -> str:
     attributed = bool(question.by) and not question.held_by
     same = " AND ".join(f"a.{name} = b.{name}" for name in ("u", *held(question)))
     ours = ", ".join(f"a.{name}" for name in ("u", *held(question)))
+    # Each level is read twice, by the next one and by the sums; computed twice it would double the time.
     # `v` are a row's values of `by`, `e` those of its chain's entry; packed, for max_by would pass over nulls.
     own, entry = (", a.v, a.seq", ", b.e") if attributed else ("", "")
     ctes = [f"r1 AS (SELECT * FROM ({_rows_of_step(question, 1, attributed)}) WHERE {_in_range(question)})"]
     if attributed:
         # Of entries of one moment the last one is the latest: the chain's.
-        ctes.append(f"c1 AS (SELECT {unit}, t, t AS s, max_by(v, seq) AS e FROM r1 GROUP BY {unit}, t)")
+        ctes.append(
+            f"c1 AS MATERIALIZED (SELECT {unit}, t, t AS s, max_by(v, seq) AS e FROM r1 GROUP BY {unit}, t)"
+        )
     else:
-        ctes.append("c1 AS (SELECT *, t AS s FROM r1)")
+        ctes.append("c1 AS MATERIALIZED (SELECT *, t AS s FROM r1)")
     for j in range(2, k + 1):
         limits = [] if question.within is None else [f"a.t - b.s <= {question.within}"]
         if j in question.gaps:
@@ -270,7 +277,7 @@ def asof(question: Question) -> str:
                 voids += f" ASOF LEFT JOIN ({_rows_where(question, rule.predicate)}) x{i} ON {nearest} AND a.t > x{i}.t"
                 limits.append(f"(x{i}.t IS NULL OR x{i}.t <= b.t)")
         ctes.append(
-            f"c{j} AS (SELECT {ours}, a.t, b.s{own}{entry} FROM ({_rows_of_step(question, j, attributed)}) a "
+            f"c{j} AS MATERIALIZED (SELECT {ours}, a.t, b.s{own}{entry} FROM ({_rows_of_step(question, j, attributed)}) a "
             f"ASOF JOIN c{j - 1} b ON {same} AND a.t >= b.t{voids} WHERE {' AND '.join(limits) or 'TRUE'})"
         )
     levels = []
