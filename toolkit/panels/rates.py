@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import html
-import io
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from toolkit import style
+from toolkit.panels import pieces
 from toolkit.results import count, some
 from toolkit.scenarios.rates import WhatIf, broken_down_by, checked, groups, what_if
 
@@ -105,7 +102,10 @@ class RatesPanel(widgets.VBox):
             style={"description_width": "9em"},
             layout={"width": "27em", "display": "" if options[0] else "none"},
         )
-        self.rates = {step: self._slider(step) for step in steps}
+        self.rates = {
+            step: pieces.rate_slider(f"to {step}", (rates[step] for rates in self._rates.values()))
+            for step in steps
+        }
         self.amount = widgets.BoundedFloatText(
             min=0,
             max=1e12,
@@ -124,23 +124,6 @@ class RatesPanel(widgets.VBox):
         for control in (*self.rates.values(), self.amount):
             control.observe(self._update, "value")
         self._start_again()
-
-    def _slider(self, step: str) -> widgets.FloatSlider:
-        """A slider whose range suits the rates observed in any group, so that changing groups keeps it."""
-        seen = [rates[step] for rates in self._rates.values() if not math.isnan(rates[step])]
-        wide = min(1.0, 2 * max(seen, default=0.0)) or 1.0
-        unit = 10.0 ** math.floor(math.log10(wide))
-        top = next(unit * lead for lead in (1, 2, 5, 10) if wide <= unit * lead * (1 + 1e-9))
-        return widgets.FloatSlider(
-            min=0,
-            max=top,
-            step=top / 200,
-            readout_format=".1%" if top > 0.05 else ".2%",
-            continuous_update=False,
-            description=f"to {step}",
-            style={"description_width": "9em"},
-            layout={"width": "36em"},
-        )
 
     def _start_again(self, _: object = None) -> None:
         """Put the chosen group's observed rates and amount into the controls."""
@@ -172,7 +155,7 @@ class RatesPanel(widgets.VBox):
             source=self._observed[self.group.value].source,
         )
         self.answer.value = _told(self.result)
-        self.figure.value = _drawn(self.result)
+        self.figure.value = pieces.drawn(self.result)
 
     def __repr__(self) -> str:
         answer = self.result
@@ -198,30 +181,12 @@ def _rates(answer: WhatIf) -> dict[str, float]:
 
 
 def _told(answer: WhatIf) -> str:
-    """Two large numbers and the sentence; names are text."""
-    numbers = [
+    """Two large numbers and the sentence."""
+    numbers = []
+    for name, then, now in [
         ("buyers", answer.buyers, answer.buyers_now),
         (f"GMV, {answer.currency}", answer.gmv or 0, answer.gmv_now or 0),
-    ]
-    blocks = []
-    for name, then, now in numbers:
+    ]:
         change = f", {100 * (then / now - 1):+,.0f} %" if now and then != now else ""
-        blocks.append(
-            f'<div><div style="font-size: 1.8em; line-height: 1.3">{count(then)}</div>'
-            f"<div>{html.escape(name)} (observed {count(now)}{change})</div></div>"
-        )
-    return (
-        f'<div style="display: flex; gap: 3em; padding: 0.5em 0">{"".join(blocks)}</div>'
-        f'<p style="max-width: 46em; line-height: 1.4; margin: 0 0 0.6em">'
-        f"{html.escape(answer.sentence())}</p>"
-    )
-
-
-def _drawn(answer: WhatIf) -> bytes:
-    with style.context():
-        figure = Figure()
-        FigureCanvasAgg(figure)
-        answer.plot(figure.subplots())
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png")
-    return buffer.getvalue()
+        numbers.append((count(then), f"{name} (observed {count(now)}{change})"))
+    return pieces.told(numbers, answer.sentence())

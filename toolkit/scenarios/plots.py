@@ -5,15 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from toolkit import style
 from toolkit.results import count, percent
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
+    from toolkit.scenarios.mixes import WhatIfMix
     from toolkit.scenarios.rates import WhatIf
+
+#: Points squared of a mark for a tier of all users.
+AREA = 900
 
 
 def rates(answer: WhatIf, ax: Axes | None = None) -> Axes:
@@ -45,6 +51,92 @@ def rates(answer: WhatIf, ax: Axes | None = None) -> Axes:
     ax.set_xlabel("how many reach the step, log scale (%: of the step before)")
     ax.set_title(style.drawn(_title(answer)))
     return ax
+
+
+def mixes(answer: WhatIfMix, ax: Axes | None = None) -> Axes:
+    """Draw both platforms' rates by tier, marks as large as the tier's share: open as observed, filled as assumed."""
+    ax = plt.gca() if ax is None else ax
+    looks = style.looks([answer.platform, answer.reference])
+    own, other = looks[answer.platform], looks[answer.reference]
+    table = answer.table.assign(at=range(len(answer.table)))
+    for look, suffix, lift in ((own, "", -0.06), (other, "_reference", 0.06)):
+        ends = 100 * table[f"low{suffix}"], 100 * table[f"high{suffix}"]
+        ax.hlines(table["at"] + lift, *ends, color=look.colour, linewidth=3, alpha=0.3)
+    _marks(ax, table, "rate_reference", "share_reference", other)
+    _marks(ax, table, "assumed_rate", "assumed_share", own)
+    _marks(ax, table, "rate", "share", own, hollow=True)
+    ax.axhline(len(table) - 1.5, color=style.QUIET, linewidth=0.8)
+    ax.set_yticks(table["at"], [style.drawn(line) for line in _tiers(answer)], fontsize=9)
+    ax.set_ylim(len(table) - 0.5, -0.6)
+    ax.set_xlim(left=0)
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.grid(axis="x")
+    ax.set_xlabel(
+        f"{style.drawn(answer.question)}, % (area: share of the tier; bars: observed, {_level(answer)})"
+    )
+    ax.legend(handles=_key(own, other), loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0)
+    ax.set_title(style.drawn(_gap_title(answer)), pad=26)
+    return ax
+
+
+def _marks(
+    ax: Axes, table: pd.DataFrame, rate: str, share: str, look: style.Look, *, hollow: bool = False
+) -> None:
+    areas = AREA * table[share] + 8
+    areas.iloc[-1] = 60  # all tiers: a share of 1 says nothing
+    ax.scatter(
+        100 * table[rate],
+        table["at"],
+        s=areas,
+        marker=look.marker,
+        c="none" if hollow else look.colour,
+        edgecolors=look.colour,
+        linewidths=1.3 if hollow else 0,
+        alpha=1 if hollow else 0.75,
+        zorder=4 if hollow else 3,
+    )
+
+
+def _tiers(answer: WhatIfMix) -> list[str]:
+    lines, reference = [], style.label(answer.reference)
+    for row in answer.table.iloc[:-1].itertuples(index=False):
+        now, then, other = (
+            f"{100 * share:.0f} %" for share in (row.share, row.assumed_share, row.share_reference)
+        )
+        lines.append(f"{row.tier}\n{now}{'' if then == now else f' → {then}'} ({reference} {other})")
+    return [*lines, str(answer.table["tier"].iloc[-1])]
+
+
+def _key(own: style.Look, other: style.Look) -> list[Line2D]:
+    names = (f"{own.label} as observed", f"{own.label} as assumed", other.label)
+    looks, fills = (own, own, other), ("none", own.colour, other.colour)
+    return [
+        Line2D(
+            [],
+            [],
+            linestyle="none",
+            marker=look.marker,
+            markersize=8,
+            color=fill,
+            markeredgecolor=look.colour,
+            label=style.drawn(name),
+        )
+        for name, look, fill in zip(names, looks, fills, strict=True)
+    ]
+
+
+def _gap_title(answer: WhatIfMix) -> str:
+    from toolkit.tiers.answers import points
+
+    mix, rate = (points(part).removesuffix(" points") for part in (answer.mix, answer.rate))
+    said = f"gap {points(answer.gap)}, mix {mix} and rate {rate}"
+    said = f"{answer.source}: {said}" if answer.source else f"{said[0].upper()}{said[1:]}"
+    return f"{said}\n{answer.turn()[0].upper()}{answer.turn()[1:]}" if answer.reverses else said
+
+
+def _level(answer: WhatIfMix) -> str:
+    return f"{answer.confidence * 100:g} % intervals"
 
 
 def _lines(answer: WhatIf) -> list[str]:

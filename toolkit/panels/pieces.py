@@ -1,0 +1,59 @@
+"""What panels are put together from: a rate's slider, numbers in large type, a figure as PNG."""
+
+from __future__ import annotations
+
+import html
+import io
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import ipywidgets as widgets
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from toolkit import style
+
+if TYPE_CHECKING:
+    from toolkit.results import Result
+
+
+def rate_slider(name: str, seen: Iterable[float], *, width: str = "36em") -> widgets.FloatSlider:
+    """A slider from 0 to a round number about twice the highest rate seen; it waits for the hand to rest."""
+    wide = min(1.0, 2 * max((rate for rate in seen if not math.isnan(rate)), default=0.0)) or 1.0
+    unit = 10.0 ** math.floor(math.log10(wide))
+    top = next(unit * lead for lead in (1, 2, 5, 10) if wide <= unit * lead * (1 + 1e-9))
+    return widgets.FloatSlider(
+        min=0,
+        max=top,
+        step=top / 200,
+        readout_format=".1%" if top > 0.05 else ".2%",
+        continuous_update=False,
+        description=name,
+        style={"description_width": "9em"},
+        layout={"width": width},
+    )
+
+
+def told(numbers: Iterable[tuple[str, str]], sentence: str) -> str:
+    """Numbers in large type, each with what it is, and a sentence; names are text."""
+    blocks = (
+        f'<div><div style="font-size: 1.8em; line-height: 1.3">{html.escape(number)}</div>'
+        f'<div style="line-height: 1.4">{html.escape(what)}</div></div>'
+        for number, what in numbers
+    )
+    return (
+        f'<div style="display: flex; gap: 3em; padding: 0.5em 0">{"".join(blocks)}</div>'
+        f'<p style="max-width: 46em; line-height: 1.4; margin: 0 0 0.6em">{html.escape(sentence)}</p>'
+    )
+
+
+def drawn(answer: Result, height: float = 4.0) -> bytes:
+    """An answer's figure as PNG, without touching the session's own figures or style."""
+    with style.context():
+        figure = Figure(figsize=(6.4, height))
+        FigureCanvasAgg(figure)
+        answer.plot(figure.subplots())
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png")
+    return buffer.getvalue()

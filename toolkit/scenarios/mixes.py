@@ -1,0 +1,302 @@
+"""`what_if_mix`: what a gap between two platforms would be at another mix of tiers, or at other rates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from numbers import Real
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from toolkit import style
+from toolkit.results import Result, count, percent, percent_interval, some
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from toolkit.tiers import Gaps
+
+#: A mix that misses 1 by no more than this is rounded, not wrong.
+ROUNDING = 1e-6
+#: The last row of the table.
+ALL = "all"
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class WhatIfMix(Result):
+    """A gap between two platforms as observed, and at an assumed mix of tiers and assumed rates of one of them.
+
+    Attributes
+    ----------
+    table : DataFrame
+        A row per tier and a last one, "all": `tier`; of the platform `share`, `assumed_share`, `rate`, `low`, `high`,
+        `n`, `assumed_rate`; of the reference `share_reference`, `rate_reference`, `low_reference`, `high_reference`,
+        `n_reference`; then `mix_part` and `rate_part` of the assumed gap.
+    observed : DataFrame
+        `part` ("gap", "mix", "rate"), `estimate`, `low`, `high` as `compare` found them.
+    gap, mix, rate : float
+        At the assumed mix and rates; the gap is the sum of the two parts.
+    standardised, standardised_now : float
+        The gap at the standard mix of `compare`, which stays as it was: at assumed rates, and as observed.
+    """
+
+    table: pd.DataFrame
+    platform: str
+    reference: str
+    observed: pd.DataFrame = field(repr=False)
+    standardised: float
+    standardised_now: float
+    standard: str
+    question: str
+    confidence: float
+    source: str = ""
+
+    rates: ClassVar = frozenset(
+        {"share", "assumed_share", "rate", "low", "high", "assumed_rate", "share_reference", "rate_reference"}
+        | {"low_reference", "high_reference", "mix_part", "rate_part"}
+    )
+
+    @property
+    def mix(self) -> float:
+        """What the assumed difference in mix makes of the assumed gap."""
+        return float(self.table["mix_part"].iloc[-1])
+
+    @property
+    def rate(self) -> float:
+        """What the assumed difference in tiers' rates makes of the assumed gap."""
+        return float(self.table["rate_part"].iloc[-1])
+
+    @property
+    def gap(self) -> float:
+        """The platform's assumed rate less the reference's."""
+        return self.mix + self.rate
+
+    def now(self, part: str) -> pd.Series:
+        """`estimate`, `low` and `high` of "gap", "mix" or "rate" as observed."""
+        return self.observed.set_index("part").loc[part]
+
+    @property
+    def reverses(self) -> bool:
+        """Whether the assumed gap and the assumed gap at the standard mix have opposite signs."""
+        return self.gap * self.standardised < 0
+
+    @property
+    def reverses_now(self) -> bool:
+        """The same as observed."""
+        return float(self.now("gap")["estimate"]) * self.standardised_now < 0
+
+    @property
+    def tiers_opposite(self) -> int:
+        """In how many tiers the assumed difference of rates is against the assumed gap."""
+        tiers = self.table.iloc[:-1]
+        return int(((tiers["assumed_rate"] - tiers["rate_reference"]) * self.gap < 0).sum())
+
+    @property
+    def changed(self) -> pd.DataFrame:
+        """By tier, whether its `share` and its `rate` are assumed to differ."""
+        tiers = self.table.iloc[:-1]
+        return pd.DataFrame(
+            {name: (tiers[f"assumed_{name}"] - tiers[name]).abs() > ROUNDING for name in ("share", "rate")}
+        ).set_axis(tiers["tier"], axis=0)
+
+    @property
+    def pair(self) -> str:
+        """The two platforms as a reader calls them."""
+        return (
+            f"{style.label(self.platform, english=True)} against {style.label(self.reference, english=True)}"
+        )
+
+    @property
+    def name(self) -> str:
+        """Source and platforms as a reader calls them."""
+        return " · ".join(filter(None, (self.source, self.pair)))
+
+    def turn(self) -> str:
+        """Whether the order reverses, in words."""
+        if not self.reverses:
+            return "the order does not reverse"
+        tiers = f"{self.tiers_opposite} of {len(self.table) - 1} tiers"
+        return f"the order reverses at the {self.standard} mix, and in {tiers}"
+
+    def sentence(self) -> str:
+        """The answer in words, with the mix and the rates that it assumes."""
+        from toolkit.tiers.answers import points, points_between
+
+        assumed, moved = self._assumed(), bool(self.changed.to_numpy().any())
+        parts = {}
+        for part, value in (("gap", self.gap), ("mix", self.mix), ("rate", self.rate)):
+            seen = self.now(part)
+            interval = f"{self.confidence * 100:g} % interval {points_between(seen['low'], seen['high'])}"
+            if moved:
+                interval = f"observed {points(seen['estimate'])}, {interval}"
+            parts[part] = f"{part} {points(value)} ({interval})"
+        last = self.table.iloc[-1]
+        sizes = f"n = {count(last['n'])} and {count(last['n_reference'])}"
+        caveat = (
+            " This is arithmetic on assumed numbers and has no interval: it is no forecast." if moved else ""
+        )
+        return (
+            f"{self.name}, {self.question}, {assumed}: {parts['gap']}, of it {parts['mix']} and {parts['rate']}; "
+            f"{sizes}; {self.turn()}.{caveat}"
+        )
+
+    def _assumed(self) -> str:
+        tiers, said = self.table.iloc[:-1], []
+        for name in ("share", "rate"):
+            rows = tiers[self.changed[name].to_numpy()]
+            if not len(rows):
+                continue
+            told = []
+            for row in rows.itertuples():
+                seen = f"observed {percent(getattr(row, name))}"
+                if name == "rate":
+                    seen += f", interval {percent_interval(row.low, row.high)}, n = {count(row.n)}"
+                told.append(f"{row.tier} {percent(getattr(row, f'assumed_{name}'))} ({seen})")
+            said.append(f"{'a mix of' if name == 'share' else 'rates of'} {some(told)}")
+        return f"with {' and '.join(said)}" if said else "as observed"
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Rates by tier with marks as large as a tier's share: open marks as observed, filled marks as assumed."""
+        from toolkit.scenarios import plots
+
+        return plots.mixes(self, ax)
+
+
+def what_if_mix(
+    gaps: Gaps,
+    *,
+    platform: str | None = None,
+    to: str | None = None,
+    mix: Mapping[str, float] | None = None,
+    rates: Mapping[str, float] | None = None,
+    source: str = "",
+) -> WhatIfMix:
+    """Work out a platform's gap to another one if its users were spread over tiers, or converted, otherwise.
+
+    Parameters
+    ----------
+    gaps : Gaps
+        What `toolkit.tiers.compare` found.
+    platform, to : str, optional
+        Whose mix and rates are assumed, and the reference, which stays as observed. Needed where `gaps` has
+        several pairs.
+    mix : dict of str to float, optional
+        Shares of tiers. Tiers that are not named share the rest in the proportions observed.
+    rates : dict of str to float, optional
+        By tier, between 0 and 1; tiers that are not named keep theirs.
+    source : str
+        What the counts are, such as "Simulated log".
+
+    Returns
+    -------
+    WhatIfMix
+
+    Raises
+    ------
+    KeyError
+        For a pair or a tier that is not there.
+    ValueError
+        For a share or a rate that is none, and for shares that do not add up to 1.
+
+    Notes
+    -----
+    Of assumed shares v and rates s, and the reference's w and r: mix = sum (v - w) (s + r) / 2, rate = sum (s - r)
+    (v + w) / 2. It takes for granted that a tier converts alike however many of it there are.
+
+    Examples
+    --------
+    >>> from toolkit.tiers import compare
+    >>> rows = pd.DataFrame({"platform": ["A", "A", "B", "B"], "city_tier": ["small", "large"] * 2,
+    ...                      "n": [87, 263, 270, 80], "converted": [81, 192, 234, 55]})  # Charig et al. (1986)
+    >>> answer = what_if_mix(compare(rows), mix={"small": 0.75})
+    >>> round(answer.gap, 3), round(answer.mix, 3), answer.reverses_now, answer.reverses
+    (0.055, -0.004, True, False)
+    """
+    from toolkit.tiers import splits
+
+    counts = gaps.counts
+    pair = _pair(gaps, platform, to)
+    first, second = (counts.platforms[at] for at in pair)
+    shares = _mix(counts.mixes[pair[0]], counts.tiers, mix or {})
+    assumed = counts.rates[pair[0]].copy()
+    for tier, rate in (rates or {}).items():
+        assumed[_place(counts.tiers, tier)] = _share(rate, f"rate of tier {tier!r}")
+
+    both = np.stack([shares, counts.mixes[pair[1]]])
+    parts, _ = splits.parts(np.stack([assumed, counts.rates[pair[1]]]), both, (0, 1))
+    low, high = (end.reshape(counts.n.shape) for end in counts.cell_rates.interval(gaps.confidence))
+    wholes = counts.crude.interval(gaps.confidence)
+    columns: dict[str, list[object]] = {"tier": [*counts.tiers, ALL]}
+    for at, suffix in zip(pair, ("", "_reference"), strict=True):
+        columns[f"share{suffix}"] = [*counts.mixes[at], 1.0]
+        columns[f"rate{suffix}"] = [*counts.rates[at], counts.y[at].sum() / counts.n[at].sum()]
+        columns[f"low{suffix}"] = [*low[at], wholes.low[at]]
+        columns[f"high{suffix}"] = [*high[at], wholes.high[at]]
+        columns[f"n{suffix}"] = [int(n) for n in (*counts.n[at], counts.n[at].sum())]
+    columns["assumed_share"] = [*shares, 1.0]
+    columns["assumed_rate"] = [*assumed, shares @ assumed]
+    columns |= {f"{name}_part": [*own, own.sum()] for name, own in zip(("mix", "rate"), parts, strict=True)}
+    order = ["tier", "share", "assumed_share", "rate", "low", "high", "n", "assumed_rate"]
+    rows = gaps.table[(gaps.table["platform"] == first) & (gaps.table["reference"] == second)]
+    return WhatIfMix(
+        table=pd.DataFrame(columns)[[*order, *(name for name in columns if name not in order)]],
+        platform=first,
+        reference=second,
+        observed=rows[["part", "estimate", "low", "high"]].reset_index(drop=True),
+        standardised=float(gaps.mix.shares @ (assumed - counts.rates[pair[1]])),
+        standardised_now=float(gaps.mix.shares @ (counts.rates[pair[0]] - counts.rates[pair[1]])),
+        standard=gaps.mix.name,
+        question=f"{counts.outcome} of {counts.of}",
+        confidence=gaps.confidence,
+        source=source,
+    )
+
+
+def pairs(gaps: Gaps) -> list[tuple[str, str]]:
+    """The platforms that were compared, each with its reference."""
+    return [(gaps.counts.platforms[i], gaps.counts.platforms[j]) for i, j in gaps.pairs]
+
+
+def _pair(gaps: Gaps, platform: str | None, to: str | None) -> tuple[int, int]:
+    found = [
+        at
+        for at, (first, second) in zip(gaps.pairs, pairs(gaps), strict=True)
+        if platform in (None, first) and to in (None, second)
+    ]
+    if len(found) == 1:
+        return found[0]
+    there = some([f"{first} to {second}" for first, second in pairs(gaps)])
+    if found:
+        raise KeyError(f"several pairs were compared: {there}; give platform= and to=")
+    raise KeyError(f"no comparison of {platform!r} to {to!r}; there are {there}")
+
+
+def _place(tiers: tuple[str, ...], tier: str) -> int:
+    if tier not in tiers:
+        raise KeyError(f"no tier {tier!r}; there are {some(list(tiers))}")
+    return tiers.index(tier)
+
+
+def _share(value: object, what: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) <= 1:
+        raise ValueError(f"{what} is {value!r}: give a number between 0 and 1")
+    return float(value)
+
+
+def _mix(observed: np.ndarray, tiers: tuple[str, ...], mix: Mapping[str, float]) -> np.ndarray:
+    """Assumed shares; tiers without one share what is left in the proportions observed."""
+    if not mix:
+        return observed.copy()
+    given = np.full(len(tiers), math.nan)
+    for tier, share in mix.items():
+        given[_place(tiers, tier)] = _share(share, f"share of tier {tier!r}")
+    free, total = np.isnan(given), float(np.nansum(given))
+    if total > 1 + ROUNDING or (not free.any() and total < 1 - ROUNDING):
+        raise ValueError(f"shares of a mix add up to 1; these add up to {total:.6g}")
+    if not free.any():
+        return given / total
+    given[free] = max(1 - total, 0.0) * observed[free] / observed[free].sum()
+    return given
