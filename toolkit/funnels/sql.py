@@ -277,7 +277,8 @@ def asof(question: Question) -> str:
                 voids += f" ASOF LEFT JOIN ({_rows_where(question, rule.predicate)}) x{i} ON {nearest} AND a.t > x{i}.t"
                 limits.append(f"(x{i}.t IS NULL OR x{i}.t <= b.t)")
         ctes.append(
-            f"c{j} AS MATERIALIZED (SELECT {ours}, a.t, b.s{own}{entry} FROM ({_rows_of_step(question, j, attributed)}) a "
+            f"c{j} AS MATERIALIZED (SELECT {ours}, a.t, b.s{own}{entry} "
+            f"FROM ({_rows_of_step(question, j, attributed)}) a "
             f"ASOF JOIN c{j - 1} b ON {same} AND a.t >= b.t{voids} WHERE {' AND '.join(limits) or 'TRUE'})"
         )
     levels = []

@@ -163,26 +163,21 @@ def _scan(question: Question, *, few: bool) -> pa.Table:
     log = question.log
     user, hold = _Key(log, [log.user], few=False, nulls=False), _Key(log, question.hold, few=few, nulls=False)
     group = _Key(log, () if question.held_by else question.by, few=few, nulls=True)
-    columns = [
-        f"{log.at} AS t",
-        f"CAST({sql.mask(question)} AS USMALLINT) AS m",
-        *user.sql,
-        *hold.sql,
-        *group.sql,
-    ]
+    matching, code, masks = _steps(question)
+    columns = [f"{log.at} AS t", f"{code} AS m", *user.sql, *hold.sql, *group.sql]
     whole = " AND ".join(f"{identifier(name)} IS NOT NULL" for name in (log.user, *question.hold))
-    rows = f"SELECT {', '.join(columns)} FROM {log.engine.table} WHERE ({_matching(question)}) AND {whole}"
+    rows = f"SELECT {', '.join(columns)} FROM {log.engine.table} WHERE ({matching}) AND {whole}"
     at = {"entry": 1, "last": 0}.get(str(question.attribution), question.attribution)
     batches = log.engine.batches(f"SELECT * FROM ({rows}) WHERE t IS NOT NULL")
     limits = found.limits(question)
     one_pass = Pass(limits, at=int(at), groups=bool(group.sql), per_entry=question.count == "entries")
     with one_pass, batches:
         for batch in batches:
-            t, mask, *rest = batch.columns
+            t, codes, *rest = batch.columns
             users = user.encode(rest[:1])
             held = hold.encode(rest[1 : 1 + len(hold.sql)])
             groups = group.encode(rest[1 + len(hold.sql) :]).astype(np.int32)
-            one_pass.feed(buckets.Rows(users, held, t.to_numpy(), mask.to_numpy(), groups))
+            one_pass.feed(buckets.Rows(users, held, t.to_numpy(), masks[codes.to_numpy()], groups))
         units = one_pass.finish()
     return found.table(
         question,
@@ -195,12 +190,19 @@ def _scan(question: Question, *, few: bool) -> pa.Table:
     )
 
 
-def _matching(question: Question) -> str:
-    """SQL of "a row matches a step", in a form that Parquet's statistics can answer where names alone decide."""
-    if all(predicate.events for predicate in question.predicates):
-        names = {name: None for predicate in question.predicates for name in predicate.events}
-        return f"{question.log.named} IN ({literals(tuple(names))})"
-    return " OR ".join(f"({predicate.sql})" for predicate in question.predicates)
+def _steps(question: Question) -> tuple[str, str, Any]:
+    """SQL of "a row matches a step" and of a row's code, and the step mask of every code."""
+    named, predicates = question.log.named, question.predicates
+    if not all(predicate.events for predicate in predicates):
+        matching = " OR ".join(f"({predicate.sql})" for predicate in predicates)
+        return matching, f"CAST({sql.mask(question)} AS USMALLINT)", np.arange(1 << 16, dtype=np.uint16)
+    # Names alone decide: Parquet's statistics can answer IN, and one look at a short list is all that a row costs.
+    names = list(dict.fromkeys(name for predicate in predicates for name in predicate.events))
+    masks = np.zeros(len(names) + 1, np.uint16)
+    for step, predicate in enumerate(predicates):
+        for name in predicate.events:
+            masks[names.index(name) + 1] |= np.uint16(1 << step)
+    return f"{named} IN ({literals(names)})", f"list_position([{literals(names)}], {named})", masks
 
 
 class _Key:
@@ -209,7 +211,7 @@ class _Key:
     def __init__(self, log: EventLog, names: Sequence[str], *, few: bool, nulls: bool) -> None:
         self.log, self.names = log, names
         self.plain = len(names) == 1 and log.columns[names[0]] in WHOLE and not nulls
-        self.codes = [Codes(log, name, few=few) for name in names]
+        self.codes = [Codes(log, name, few=few, nulls=nulls) for name in names]
         self.sql = [codes.sql for codes in self.codes]
         self.pairs = Pairs(len(names))
 

@@ -69,7 +69,7 @@ def reduce(question: Question, units: pa.Table) -> pd.DataFrame:
     """What `sql.reduce` gives, from a table in memory in which the units of a user stand together."""
     k, names = question.size, sql.grouped(question)
     user, level = _whole(units["u"]), units["level"].to_numpy()
-    start, ended = (units[name].fill_null(NEVER).to_numpy() for name in ("start", "ended"))
+    start, ended = (_filled(units[name], NEVER) for name in ("start", "ended"))
     group, groups = _grouped([units[name] for name in names], len(units))
     counted = np.arange(len(level))
     if question.count == "users" and question.hold:
@@ -96,9 +96,17 @@ def reduce(question: Question, units: pa.Table) -> pd.DataFrame:
     return pd.concat([keys, frame], axis=1)
 
 
+def _array(column: pa.ChunkedArray) -> pa.Array:
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def _filled(column: pa.ChunkedArray | pa.Array, value: int) -> Any:
+    return (column.fill_null(value) if column.null_count else column).to_numpy()
+
+
 def _whole(column: pa.ChunkedArray) -> Any:
     """Users as numbers: any that tell them apart."""
-    values = column.combine_chunks()
+    values = _array(column)
     values = values.indices if pa.types.is_dictionary(values.type) else values
     values = values if pa.types.is_integer(values.type) else values.dictionary_encode().indices
     return values.to_numpy().astype(np.int64, copy=False)
@@ -106,12 +114,14 @@ def _whole(column: pa.ChunkedArray) -> Any:
 
 def _grouped(columns: list[pa.ChunkedArray], rows: int) -> tuple[Any, int]:
     """Numbers of groups below the number returned with them; null is a group too."""
-    group = np.zeros(rows, np.int64)
+    group = np.zeros(rows if not columns else 0, np.int32)
     for place, column in enumerate(columns):
-        values = column.combine_chunks()
+        values = _array(column)
         values = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
-        codes = values.indices.fill_null(len(values.dictionary)).to_numpy().astype(np.int64, copy=False)
-        group = Numbers().encode((group << 32) | codes).astype(np.int64) if place else codes
+        # As int32 first: the number after the last may not fit the width of the indices.
+        indices = values.indices.cast(pa.int32()) if values.indices.null_count else values.indices
+        codes = _filled(indices, len(values.dictionary)).astype(np.int32, copy=False)
+        group = Numbers().encode((group.astype(np.int64) << 32) | codes) if place else codes
     return group, int(group.max(initial=0)) + 1
 
 

@@ -104,36 +104,37 @@ class Codes:
         The column.
     few
         Whether to list the values that the first rows have; a later one then raises `UnlistedError`.
+    nulls
+        Whether null may come; if not, the scan is spared the question.
     """
 
-    def __init__(self, log: EventLog, name: str, *, few: bool) -> None:
+    def __init__(self, log: EventLog, name: str, *, few: bool, nulls: bool = True) -> None:
         column, self.kind = identifier(name), log.columns[name]
         self.engine = log.engine
         self.whole, self.numbers = self.kind in WHOLE, Numbers()
         text = column if self.kind == "VARCHAR" else f"CAST({column} AS VARCHAR)"
         self.sql = f"CAST({column} AS BIGINT)" if self.whole else text
         self.known: dict[str, int] = {}
-        self.listed = few and not self.whole and self._list(column, text)
+        self.listed = few and not self.whole and self._list(column, text, nulls)
 
-    def _list(self, column: str, text: str) -> bool:
+    def _list(self, column: str, text: str, nulls: bool) -> bool:
         sample = f"SELECT {text} AS v FROM {self.engine.table} LIMIT {SAMPLE}"
         found = [row[0] for row in self.engine.rows(f"SELECT DISTINCT v FROM ({sample}) WHERE v IS NOT NULL")]
         if not 0 < len(found) <= FEW:
             return False
         self.known = {value: code for code, value in enumerate(found, 1)}
-        self.sql = (
-            f"CAST(coalesce(list_position([{literals(found)}], {text}), CASE WHEN {column} IS NULL THEN 0 ELSE -1 END) "
-            "AS SMALLINT)"
-        )
+        self.sql = f"list_position([{literals(found)}], {text})"
+        if nulls:
+            self.sql = f"coalesce({self.sql}, CASE WHEN {column} IS NULL THEN 0 ELSE -1 END)"
+        self.sql = f"CAST({self.sql} AS SMALLINT)"
         return True
 
     def encode(self, column: Any) -> Any:
         """Codes of a scanned column, as int16 or int32."""
         if self.listed:
-            codes = column.to_numpy()
-            if len(codes) and codes.min() < 0:
+            if column.null_count or (len(column) and column.to_numpy().min() < 0):
                 raise UnlistedError
-            return codes
+            return column.to_numpy()
         if self.whole:
             codes = self.numbers.encode(column.fill_null(0).to_numpy())
         else:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from toolkit.intervals import Rate
 from toolkit.results import count, some
+from toolkit.sources.mechanisms import TIERS
 from toolkit.tiers.moments import Moments
 from toolkit.tiers.precision import Precision, correlated
 from toolkit.tiers.users import MISSING, counts_by, moments_by
@@ -188,7 +189,10 @@ def counts_of(
     if joined:
         notes.append("pooled: " + ", ".join(f"{old} with {new}" for old, new in joined.items()))
     platforms, tiers = (
-        tuple(name for name in dict.fromkeys([*order.get(key, ()), *frame[key]]) if name in set(frame[key]))
+        # City tiers stand in their own order, which is not that of the alphabet.
+        tuple(
+            name for name in dict.fromkeys([*order.get(key, TIERS), *frame[key]]) if name in set(frame[key])
+        )
         for key in ("platform", "tier")
     )
     if len(platforms) < 2:
