@@ -49,14 +49,16 @@ def limits(question: Question) -> Limits:
     )
 
 
-def relation(question: Question) -> str:
-    """SQL that reads the table, called `memory`: Arrow has no ENUM, whose order is that of the groups."""
-    columns = [
-        *zip(sql.held(question), question.hold, strict=True),
-        *zip(sql.grouped(question), question.by, strict=True),
-    ]
-    kinds = [(at, question.log.columns[name]) for at, name in columns]
-    casts = [f"CAST({at} AS {kind}) AS {at}" for at, kind in kinds if kind.startswith("ENUM")]
+def relation(question: Question, *, grouped: bool = False) -> str:
+    """SQL that reads the table, called `memory`, or its `by` columns alone.
+
+    Arrow has no ENUM, whose order is that of the groups, so values become one here.
+    """
+    kinds = dict(zip(sql.grouped(question), question.by, strict=True))
+    if not grouped:
+        kinds |= dict(zip(sql.held(question), question.hold, strict=True))
+    enums = {at: question.log.columns[name] for at, name in kinds.items()}
+    casts = [f"CAST({at} AS {kind}) AS {at}" for at, kind in enums.items() if kind.startswith("ENUM")]
     return f"SELECT * REPLACE ({', '.join(casts)}) FROM memory" if casts else "SELECT * FROM memory"
 
 
@@ -90,9 +92,12 @@ def reduce(question: Question, units: pa.Table) -> pd.DataFrame:
         frame = frame[[name for name in frame.columns if name[0] in "no"]]
     if not names:
         return frame
-    # Through DuckDB, so that groups have the types that they have on every other path.
-    keys = f"SELECT {', '.join(names)} FROM ({relation(question)})"
-    keys = question.log.engine.over(units.take(pa.array(first[seen])), keys).df()
+    groups_of = units.select(names).take(pa.array(first[seen]))
+    if len(seen) and all(question.log.columns[name] == "VARCHAR" for name in question.by):
+        keys = pa.table({name: groups_of[name].cast(pa.string()) for name in names}).to_pandas()
+    else:
+        # Through DuckDB, so that groups have the types that they have on every other path.
+        keys = question.log.engine.over(groups_of, relation(question, grouped=True)).df()
     return pd.concat([keys, frame], axis=1)
 
 
