@@ -1,0 +1,152 @@
+"""Festivals: the Chinese holidays and sales that move daily series, 2015 to 2027, with the days around them.
+
+calendar     events between two days, with their windows and sources
+festivals    what each event is, and why its windows are so wide
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from functools import cache
+from typing import Any
+
+import pandas as pd
+
+from toolkit.sources import definitions
+
+YEARS = range(2015, 2028)
+_ONE_DAY = timedelta(days=1)
+_TOLD = ("header", "part_of", "before", "after", "reason")
+
+
+def calendar(
+    start: str | date | pd.Timestamp,
+    end: str | date | pd.Timestamp,
+    *,
+    events: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Holidays and sales whose days, or the days around them, fall between two days.
+
+    Parameters
+    ----------
+    start, end
+        First and last day, both included.
+    events
+        A name as `festivals` lists them, or several; all by default. The name of a festival brings its phases too:
+        ``"double_11"`` is the day itself, its presale and, since 2020, its first wave of payments.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per event and year in order of time: event, start and end (both included), before and after (days
+        around it that are unlike ordinary ones), source. ``attrs["unknown"]`` names events of those years whose
+        dates no source gave, such as ``"double_11_presale 2023"``: they are missing, not absent.
+
+    Raises
+    ------
+    ValueError
+        An event without an entry; a day outside 2015 to 2027; an end before the start.
+
+    Notes
+    -----
+    A public holiday is the whole run of days off around its day, weekends and swapped days included, as the
+    `holidays` package has them. Where the State Council has not yet published the swaps of a year, the source
+    says so. Two holidays in one run (Mid-Autumn within National Day's) do not share it: the lesser has its own
+    day only. Days that are worked in return (调休) are not marked.
+
+    Examples
+    --------
+    >>> calendar("2019-09-20", "2019-11-30").iloc[:, :5]
+                   event      start        end  before  after
+    0       national_day 2019-10-01 2019-10-07       3      3
+    1  double_11_presale 2019-10-21 2019-11-10       0      0
+    2          double_11 2019-11-11 2019-11-11      10     14
+    """
+    first, last = _day(start, "start"), _day(end, "end")
+    if last < first:
+        raise ValueError(f"the calendar ends on {last} before it starts on {first}; swap them")
+    tables = definitions.read("festivals")
+    names = list(tables) if events is None else [events] if isinstance(events, str) else list(events)
+    for name in names:
+        if name not in tables:
+            raise ValueError(f"no event {name!r} in the calendar; it has: {', '.join(tables)}")
+    rows, unknown = [], []
+    for name, table in tables.items():
+        if name not in names and table.get("part_of") not in names:
+            continue
+        before, after = timedelta(table["before"]), timedelta(table["after"])
+        # New Year's run of days off may begin in the year before.
+        for year in range(first.year, min(last.year + 1, YEARS[-1]) + 1):
+            if (known := _dates(name, year)) is None:
+                if table.get("since", 0) <= year <= last.year:
+                    unknown.append(f"{name} {year}")
+                continue
+            begins, ends, source = known
+            if begins - before <= last and ends + after >= first:
+                rows.append((name, begins, ends, before.days, after.days, source))
+    frame = pd.DataFrame(rows, columns=["event", "start", "end", "before", "after", "source"])
+    frame = frame.astype({"event": "str", "before": "int64", "after": "int64", "source": "str"})
+    frame[["start", "end"]] = frame[["start", "end"]].astype("datetime64[us]")
+    frame = frame.sort_values(["start", "end"], kind="stable", ignore_index=True)
+    frame.attrs["unknown"] = unknown
+    return frame
+
+
+def festivals() -> pd.DataFrame:
+    """Every event of the calendar: event, header, part_of (the festival of a phase), before, after, reason."""
+    tables = definitions.read("festivals")
+    blank = {"part_of": ""}
+    rows = [{"event": name} | {key: (blank | table)[key] for key in _TOLD} for name, table in tables.items()]
+    return pd.DataFrame(rows)
+
+
+def _day(value: Any, name: str) -> date:
+    day = pd.Timestamp(value)
+    if day is pd.NaT or day.year not in YEARS:
+        raise ValueError(f"the calendar covers {YEARS[0]} to {YEARS[-1]}; {name} is {value!r}")
+    return day.date()
+
+
+@cache
+def _dates(name: str, year: int) -> tuple[date, date, str] | None:
+    """First day, last day and source of an event in a year; None where it is not known."""
+    table = definitions.read("festivals")[name]
+    if "holiday" in table:
+        return _run(name, year)
+    if "day" in table:
+        day = date.fromisoformat(f"{year}-{table['day']}")
+        return day, day, table["source"]
+    found = [row for row in table["dates"] if row["year"] == year]
+    return (found[0]["start"], found[0]["end"], found[0]["source"]) if found else None
+
+
+def _run(name: str, year: int) -> tuple[date, date, str]:
+    """The days off around a public holiday, as one run."""
+    off, version = _days_off(year)
+    day = _named(off, definitions.read("festivals")[name]["holiday"], year)
+    source = f"holidays {version}, after the State Council's yearly notice"
+    if not any("substituted" in text for at, text in off.items() if at.year == year):
+        source += f"; the swapped days off of {year} are not yet in it"
+    first = last = day
+    while not off.is_working_day(first - _ONE_DAY):
+        first -= _ONE_DAY
+    while not off.is_working_day(last + _ONE_DAY):
+        last += _ONE_DAY
+    if name == "mid_autumn" and first <= _named(off, "National Day", year) <= last:
+        first = last = day
+    return first, last, source
+
+
+@cache
+def _days_off(year: int) -> tuple[Any, str]:
+    import holidays
+
+    # The neighbours too: a run at New Year crosses the year.
+    years = range(year - 1, year + 2)
+    return holidays.country_holidays("CN", years=years, language="en_US"), holidays.__version__
+
+
+def _named(off: Any, name: str, year: int) -> date:
+    """The first day of a year that a holiday gives its name to."""
+    return min(at for at, text in off.items() if at.year == year and name in text.split("; "))
