@@ -19,13 +19,17 @@ RELATIONS = ("non_fan", "fan")
 #: No rate is planted above this, whatever its factors.
 HIGHEST_RATE = 0.95
 
-_ABOUT = {"unit", "kind", "reason", "source"}
+#: What is said about a parameter; `platform` and on say where and when a daily series moves.
+_ABOUT = {"unit", "kind", "reason", "source", "platform", "column", "term", "days", "tau"}
 _LIMITS = {
     "probability": (0, 1),
     "scale": (0.1, 1_000),
     "count": (1, 90_000),
     "seconds": (1, 600),
     "yuan": (1, 1_000_000),
+    "log": (-5, 5),
+    "log a day": (-1, 1),
+    "logit": (-5, 5),
 }
 
 
@@ -37,6 +41,8 @@ class Mechanisms:
     changes : mapping, optional
         Parameter name to value, such as ``{"steps.enter.douyin": 0.3}``. `toolkit/sources/definitions/mechanisms.toml`
         lists the names with unit, reason and source.
+    of
+        The file: "mechanisms" for the log, "days" for the daily series.
 
     Raises
     ------
@@ -46,10 +52,11 @@ class Mechanisms:
         A value of another shape than the one it replaces, or outside the range of its unit.
     """
 
-    def __init__(self, changes: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, changes: Mapping[str, Any] | None = None, of: str = "mechanisms") -> None:
+        self.file = of
         self.values: dict[str, Any] = {}
         self.about: dict[str, dict[str, str]] = {}
-        for name, table in _tables(read("mechanisms")):
+        for name, table in _tables(read(of)):
             for key, value in table.items():
                 if key not in _ABOUT:
                     full = name if key == "value" else f"{name}.{key}"
@@ -58,7 +65,7 @@ class Mechanisms:
         self.changed = dict(changes or {})
         for name, value in self.changed.items():
             self.values[name] = self._checked(name, value)
-        if not any(self.get("users.share", name) for name in PLATFORMS):
+        if of == "mechanisms" and not any(self.get("users.share", name) for name in PLATFORMS):
             raise ValueError("parameter 'users.share': at least one platform must have users")
 
     def get(self, name: str, platform: str, default: Any = None) -> Any:
@@ -96,7 +103,7 @@ class Mechanisms:
             near = difflib.get_close_matches(name, self.values, n=1, cutoff=0.4)
             hint = f"; the nearest is {near[0]!r}" if near else ""
             raise KeyError(
-                f"no parameter {name!r}{hint}; toolkit/sources/definitions/mechanisms.toml lists all"
+                f"no parameter {name!r}{hint}; toolkit/sources/definitions/{self.file}.toml lists all"
             )
         old, unit = self.values[name], self.about[name]["unit"]
         numbers = value if isinstance(value, list | tuple) else [value]

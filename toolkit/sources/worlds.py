@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import tempfile
@@ -159,7 +160,11 @@ def simulate(
         "visit_rates": [row for platform in platforms.values() for row in visit_rates(platform)],
         "parameters": mechanisms.record(),
     }
-    (folder / "truth.json").write_text(as_json(truth), encoding="utf-8")
+    notes = folder / "truth.json"
+    # The daily series have their truth in the same file.
+    before = json.loads(notes.read_text(encoding="utf-8")) if notes.exists() else {}
+    daily = {key: value for key, value in before.items() if key.startswith("daily")}
+    notes.write_text(as_json(truth | daily), encoding="utf-8")
     return World(folder, paths, truth)
 
 
