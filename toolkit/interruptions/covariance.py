@@ -114,6 +114,8 @@ class Structure:
     def traces(self) -> np.ndarray:
         """tr(V^-1 dV_a V^-1 dV_b) for a, b in (scale, rho, lam)."""
         at, n = self.correlation.at, len(self.correlation.at)
+        if self.lam == 1:
+            return self._traces_without_noise()
         powers = self.rho ** np.arange(at[-1] - at[0] + 1)
         r = powers[np.abs(at[:, None] - at)]
         eye = np.eye(n)
@@ -125,6 +127,22 @@ class Structure:
         found[1, 1] = (by_rho * by_rho.T).sum()
         found[1, 2] = found[2, 1] = (by_rho * by_lam.T).sum()
         found[2, 2] = (by_lam * by_lam.T).sum()
+        return found
+
+    def _traces_without_noise(self) -> np.ndarray:
+        # With L = log|R| = sum of log(1 - phi^2): tr(T R') = L', and tr((T R')^2) = tr(T'' R) + L''.
+        c = self.correlation
+        a, n = 1 / (1 - c.phi**2), len(c.at)
+        first = (-2 * c.phi * c.slope * a).sum()
+        second = (-2 * (c.slope**2 + c.phi * c.curve) * a - 4 * (c.phi * c.slope * a) ** 2).sum()
+        across = c.inverse_curve[1].sum() + 2 * (c.inverse_curve[0, 1:] * c.phi).sum()
+        by_lam = n - c.inverse[1].sum()
+        found = np.empty((3, 3))
+        found[0] = found[:, 0] = n, first, by_lam
+        found[1, 1] = across + second
+        found[1, 2] = found[2, 1] = first + c.inverse_slope[1].sum()
+        # tr((I - T)^2), of three diagonals.
+        found[2, 2] = ((1 - c.inverse[1]) ** 2).sum() + 2 * (c.inverse[0] ** 2).sum()
         return found
 
     def _unmix(self, columns: np.ndarray) -> np.ndarray:
@@ -173,7 +191,8 @@ class Fit:
         """For each series which error parameters lie at the end of their range, as text; empty if none."""
         said = []
         for rho, lam in zip(self.rho, self.lam, strict=True):
-            parts = [f"rho = {rho:.2f}"] if rho >= RHOS[-1] or rho <= RHOS[0] else []
+            rhos = FINE if self.kind == "ar1" else RHOS
+            parts = [f"rho = {rho:.2f}"] if rho > rhos[-1] - 1e-4 or rho < rhos[0] + 1e-4 else []
             if self.kind == "ar1_noise" and (lam <= LAMS[0] or lam >= LAMS[-1]):
                 parts.append(f"lam = {lam:.2f}")
             said.append(" and ".join(parts))
@@ -284,13 +303,16 @@ def estimate(design: Any, values: Any, at: Any = None, *, kind: str = "ar1_noise
     Notes
     -----
     The likelihood is looked at on a coarse grid of (rho, lam), then on a fine one around its highest point, then at the
-    top of the parabola through that and its neighbours; with noise, rounded to 0.01 in rho (0.0025 from 0.9 on) and
-    0.02 in lam, far below what any series tells, so that series of a batch share their work.
+    top of the parabola through that and its neighbours; rounded, with noise to 0.01 in rho (0.0025 from 0.9 on) and
+    0.02 in lam, without it to 0.0005 in artanh(rho): far below what any series tells, so that series of a batch share
+    their work, and each is fitted as it would be alone.
 
     References
     ----------
     Kenward and Roger (1997), Biometrics 53:983, for `Fit.contrast`.
     """
+    if kind not in KINDS:
+        raise ValueError(f"no errors of kind {kind!r}; there are: {', '.join(KINDS)}")
     design = np.asarray(design, float)
     values = np.asarray(values, float)
     values = values[:, None] if values.ndim == 1 else values
@@ -365,7 +387,7 @@ def _top(profile: _Profile, kind: str) -> tuple[np.ndarray, np.ndarray]:
     rhos, lams = (FINE, np.ones(1)) if kind == "ar1" else (RHOS, LAMS)
     axes = [(rhos, lams, np.arange(m))]
     rho, lam = np.empty(m), np.empty(m)
-    for zoom in range(3 if kind == "ar1" else 2):
+    for _ in range(3 if kind == "ar1" else 2):
         finer = []
         for rhos, lams, series in axes:
             heights = np.array([[profile(r, la, series) for la in lams] for r in rhos])
@@ -379,7 +401,7 @@ def _top(profile: _Profile, kind: str) -> tuple[np.ndarray, np.ndarray]:
                 finer.append((_around(rhos, a, points), _around(lams, b, 5), series[best == cell]))
         axes = finer
     if kind == "ar1":
-        return rho, lam
+        return np.tanh(np.round(np.arctanh(rho) / 0.0005) * 0.0005), lam
     step = np.where(rho > 0.9, 0.0025, 0.01)
     return np.round(rho / step) * step, np.round(lam / 0.02) * 0.02
 
