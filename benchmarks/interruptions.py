@@ -1,0 +1,303 @@
+"""Do the intervals of an interrupted time series hold a known truth, and how fast is a batch of series?
+
+Coverage of `toolkit.interruptions.covariance.estimate` and its guarded Kenward-Roger contrasts, the default of
+`interrupted_time_series`: with AR(1) errors, with thirteen kinds of other errors, and for counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from scipy.signal import lfilter
+from scipy.special import stdtrit
+from tqdm import tqdm
+
+from toolkit.interruptions.covariance import estimate
+
+REPORT = Path(__file__).with_suffix(".md")
+MARK = "<!-- below: written by benchmarks/interruptions.py -->"
+SPEED = "<!-- speed: written by benchmarks/interruptions.py --speed -->"
+EFFECTS = ("level", "slope", "average")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row: what is drawn, the design, and the planted level and slope."""
+
+    data: str
+    n: int
+    start: int
+    draw: Callable[[np.random.Generator, int], np.ndarray]
+    planted: tuple[float, float] = (0.0, 0.0)
+    weekdays: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.data}, n = {self.n}, from {self.start}, {self.planted}, {self.weekdays}"
+
+    def design(self) -> np.ndarray:
+        t = np.arange(self.n)
+        after = (t >= self.start).astype(float)
+        columns = [np.ones(self.n), t, after, after * (t - self.start)]
+        if self.weekdays:
+            columns += [t % 7 == day for day in range(1, 7)]
+        return np.column_stack(columns).astype(float)
+
+    def weights(self, k: int) -> np.ndarray:
+        """Level, slope, and the average effect over all points after the interruption."""
+        found = np.zeros((3, k))
+        found[0, 2] = found[1, 3] = found[2, 2] = 1
+        found[2, 3] = (self.n - self.start - 1) / 2
+        return found
+
+
+def arma(rng, m, n, ar=(), ma=(), shocks=None):
+    e = rng.standard_normal((m, n + 300)) if shocks is None else shocks(rng, (m, n + 300))
+    return lfilter(np.r_[1, ma], np.r_[1, -np.asarray(ar)], e, axis=1)[:, 300:]
+
+
+def ar1(rng, m, n, rho):
+    return arma(rng, m, n, [rho])
+
+
+def walk(rng, m, n, step=1.0, noise=0.0):
+    return step * np.cumsum(rng.standard_normal((m, n)), 1) + noise * rng.standard_normal((m, n))
+
+
+def doubled(rng, m, n, start):
+    return ar1(rng, m, n, 0.5) * np.where(np.arange(n) < start, 1, 2)
+
+
+def t3(rng, size):
+    return rng.standard_t(3, size) / np.sqrt(3)
+
+
+def counted(rng, m, n, mean, rho, spread, planted, start):
+    """Poisson counts around a latent AR(1) log rate; logs, of y + 1/2 for a series that has a zero."""
+    t = np.arange(n)
+    latent = ar1(rng, m, n, rho) * np.sqrt(1 - rho**2) * spread
+    effect = np.where(t >= start, planted[0] + planted[1] * (t - start), 0)
+    y = rng.poisson(mean * np.exp(latent + effect))
+    return np.log(y + np.where((y == 0).any(1, keepdims=True), 0.5, 0.0))
+
+
+def grid() -> Iterator[Cell]:
+    """AR(1) errors."""
+    for n in (12, 24, 48, 100, 200):
+        for rho in (0, 0.2, 0.4, 0.6, 0.8):
+            planted = (1.5, -0.05) if rho in (0.4, 0.8) else (0.0, 0.0)
+            yield Cell(f"rho {rho}", n, n // 2, partial(ar1, n=n, rho=rho), planted)
+
+
+def others() -> Iterator[Cell]:
+    """Errors that are not what the model says."""
+    weekly = -np.convolve([1, -0.5], np.r_[1, np.zeros(6), -0.4])[1:]
+    for n in (48, 100, 200):
+        kinds = {
+            "AR(1) .5": partial(arma, n=n, ar=[0.5]),
+            "AR(1) .95": partial(arma, n=n, ar=[0.95]),
+            "AR(2) .5, .3": partial(arma, n=n, ar=[0.5, 0.3]),
+            "ARMA .8, -.4": partial(arma, n=n, ar=[0.8], ma=[-0.4]),
+            "AR(1) .5 x AR(7) .4": partial(arma, n=n, ar=weekly),
+            "AR(1) -.4": partial(arma, n=n, ar=[-0.4]),
+            "AR(2) .6, -.3": partial(arma, n=n, ar=[0.6, -0.3]),
+            "ARMA .95, -.7": partial(arma, n=n, ar=[0.95], ma=[-0.7]),
+            "MA(1) .6": partial(arma, n=n, ma=[0.6]),
+            "random walk": partial(walk, n=n),
+            "random walk + noise": partial(walk, n=n, step=0.3, noise=1.0),
+            "AR(1) .5, t3 shocks": partial(arma, n=n, ar=[0.5], shocks=t3),
+            "AR(1) .5, twice the spread after": partial(doubled, n=n, start=n // 2),
+        }
+        for place, (data, draw) in enumerate(kinds.items()):
+            yield Cell(data, n, n // 2, draw)
+            if place < 5:
+                yield Cell(data, n, round(0.85 * n), draw)
+                if n >= 100:
+                    yield Cell(f"{data}; weekday means", n, n // 2, draw, weekdays=True)
+
+
+def counts() -> Iterator[Cell]:
+    """Counts, on the log scale."""
+    for n in (24, 48, 100):
+        for mean in (5, 20, 200, 5000):
+            for rho, spread in ((0, 0), (0.5, 0.1), (0.8, 0.1)):
+                for planted in ((0.0, 0.0), (0.4, 0.0)) if rho == 0.5 else ((0.0, 0.0),):
+                    draw = partial(
+                        counted, n=n, mean=mean, rho=rho, spread=spread, planted=planted, start=n // 2
+                    )
+                    yield Cell(f"mean {mean:,}, rho {rho}", n, n // 2, draw, planted)
+
+
+SECTIONS = {section.__name__: section for section in (grid, others, counts)}
+
+
+def hac(design: np.ndarray, values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, ...]:
+    """OLS with its own standard errors, and with Newey-West's: Bartlett, lag .75 n^(1/3), times n / (n - k)."""
+    n, k = design.shape
+    inverse = np.linalg.inv(design.T @ design)
+    pull = weights @ inverse @ design.T
+    residuals = values - design @ (inverse @ design.T @ values)
+    plain = np.sqrt((residuals**2).sum(0)[:, None] / (n - k) * np.diag(weights @ inverse @ weights.T))
+    scores = pull[:, :, None] * residuals
+    square, lags = (scores**2).sum(1), int(np.ceil(0.75 * n ** (1 / 3)))
+    for lag in range(1, lags + 1):
+        square += 2 * (1 - lag / (lags + 1)) * (scores[:, lag:] * scores[:, :-lag]).sum(1)
+    return (pull @ values).T, plain, np.sqrt(np.maximum(square, 0).T * n / (n - k))
+
+
+def covered(cell: Cell, seed: int, replicates: int) -> dict[str, tuple[float, float]]:
+    """Share of intervals that hold the truth, and their median width."""
+    # Each cell has its own stream, so that a row added later changes none of the others.
+    rng = np.random.default_rng([seed, zlib.crc32(cell.name.encode())])
+    design, values = cell.design(), cell.draw(rng, replicates).T
+    if not cell.data.startswith("mean"):  # counts carry their effect in the rate
+        values = values + (design[:, 2:4] @ cell.planted)[:, None]
+    n, k = design.shape
+    weights = cell.weights(k)
+    truth = weights[:, 2:4] @ cell.planted
+    middle, error, df = estimate(design, values).contrast(weights)
+    found = {}
+
+    def add(name, middle, half, which):
+        hit = np.abs(middle - truth[which]) <= half
+        found[name] = float(hit.mean()), float(np.median(2 * half))
+
+    half = stdtrit(df, 0.975) * error
+    for which, name in enumerate(EFFECTS):
+        add(name, middle[:, which], half[:, which], which)
+    middle, plain, robust = hac(design, values, weights)
+    for name, error in (("OLS", plain), ("HAC", robust)):
+        add(f"slope, {name}", middle[:, 1], stdtrit(n - k, 0.975) * error[:, 1], 1)
+    return found
+
+
+def shown(found: tuple[float, float], replicates: int) -> str:
+    share, width = found
+    return f"{share * 100:.1f} ± {np.sqrt(share * (1 - share) / replicates) * 100:.1f} ({width:.2g})"
+
+
+def table(rows: list[tuple[Cell, dict]], replicates: int) -> str:
+    columns = list(rows[0][1])
+    lines = [["errors", "n", "before", "planted", *columns], ["---"] * (4 + len(columns))]
+    for cell, found in rows:
+        planted = "0" if cell.planted == (0.0, 0.0) else "{:g}, {:g}".format(*cell.planted)
+        each = [shown(found[name], replicates) for name in columns]
+        lines.append([cell.data, str(cell.n), str(cell.start), planted, *each])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def summary(rows: list[tuple[Cell, dict]]) -> str:
+    """Worst, mean and best cell of each column."""
+    parts = []
+    for name in rows[0][1]:
+        share = 100 * np.array([found[name][0] for _, found in rows])
+        parts.append(f"{name} {share.min():.1f} / {share.mean():.1f} / {share.max():.1f}")
+    return f"{len(rows)} cells; worst / mean / highest: {'; '.join(parts)}."
+
+
+def coverage(options: argparse.Namespace) -> str:
+    found: dict[str, list] = {name: [] for name in SECTIONS if options.only in (None, name)}
+    work = [(name, cell) for name in found for cell in SECTIONS[name]()]
+    run = partial(covered, seed=options.seed, replicates=options.replicates)
+    with ProcessPoolExecutor(options.workers) as pool:
+        answers = pool.map(run, [cell for _, cell in work])
+        for (name, cell), answer in tqdm(zip(work, answers, strict=True), total=len(work), unit="cell"):
+            found[name].append((cell, answer))
+    text = (
+        f"Simulated, {date.today():%Y-%m-%d}: {options.replicates:,} replicates a cell, seed {options.seed}. Each entry "
+        "is the coverage of 95 % intervals in %, ± its Monte Carlo standard error, and in brackets the median "
+        "width. *Before* is the number of points before the interruption, *planted* the true level and slope.\n"
+    )
+    for name, rows in found.items():
+        text += f"\n## {SECTIONS[name].__doc__.rstrip('.')}\n\n{summary(rows)}\n\n{table(rows, options.replicates)}\n"
+    return text
+
+
+def speed(seed: int) -> str:
+    """A batch of 10,000 series of 200 points, beside a loop over statsmodels on 200 of them."""
+    import warnings
+
+    from statsmodels.tsa.arima.model import ARIMA
+    from statsmodels.tsa.statespace.sarimax import SARIMAX
+
+    cell = Cell("rho .5", 200, 100, partial(ar1, n=200, rho=0.5))
+    design, rng = cell.design(), np.random.default_rng(seed)
+    values, weights = np.asfortranarray(cell.draw(rng, 10_000).T), cell.weights(4)
+    noisy = np.asfortranarray(values + 0.5 * rng.standard_normal(values.shape))
+
+    def batch(kind, values):
+        return estimate(design, values, kind=kind).contrast(weights)
+
+    def loop(model, values):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # some of the peer's fits do not converge
+            for y in values.T:
+                model(y).bse
+
+    pairs = [
+        ("AR(1)", "ar1", values, "ARIMA(1,0,0)", lambda y: ARIMA(y, design, order=(1, 0, 0), trend="n").fit()),
+        (
+            "AR(1) + noise",
+            "ar1_noise",
+            noisy,
+            "SARIMAX(1,0,0), measurement error",
+            lambda y: SARIMAX(y, design, order=(1, 0, 0), measurement_error=True).fit(disp=False),
+        ),
+    ]
+    lines = ["| errors | ours, ms a series | peer | peer, ms a series | ratio |", "| --- | --- | --- | --- | --- |"]
+    for errors, kind, y, peer, model in pairs:
+        batch(kind, y[:, :50])
+        model(y[:, 0])
+        times = []
+        for _ in range(3):
+            begun = time.perf_counter()
+            batch(kind, y)
+            times.append((time.perf_counter() - begun) / 10_000)
+        begun = time.perf_counter()
+        loop(model, y[:, :200])
+        theirs, ours = (time.perf_counter() - begun) / 200, float(np.median(times))
+        lines.append(f"| {errors} | {ours * 1e3:.3f} | {peer} | {theirs * 1e3:.0f} | {theirs / ours:.0f} |")
+    singles = []
+    for y in noisy.T[:50]:
+        begun = time.perf_counter()
+        batch("ar1_noise", y)
+        singles.append(time.perf_counter() - begun)
+    return (
+        f"Measured {date.today():%Y-%m-%d} in one run: 10,000 series of 200 points in one batch, fit and three "
+        "contrasts (median of three); the peer in a loop over 200 of them, its fit and standard errors.\n\n"
+        + "\n".join(lines)
+        + f"\n\nOne series alone, AR(1) + noise: median {np.median(singles) * 1e3:.0f} ms, slowest of 50 "
+        f"{max(singles) * 1e3:.0f} ms.\n"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--replicates", type=int, default=5000)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--only", choices=list(SECTIONS))
+    parser.add_argument("--speed", action="store_true", help="measure speed instead of coverage")
+    parser.add_argument("--write", action="store_true", help=f"also write {REPORT.name}")
+    options = parser.parse_args()
+    text = speed(options.seed) if options.speed else coverage(options)
+    print(text)
+    if options.write:
+        kept = REPORT.read_text(encoding="utf-8") if REPORT.exists() else ""
+        kept, _, old_speed = kept.partition(SPEED)
+        prose, _, tables = kept.partition(MARK)
+        tables, old_speed = (tables, f"\n\n{text}") if options.speed else (f"\n\n{text}\n", old_speed)
+        REPORT.write_text(f"{prose}{MARK}{tables}{SPEED}{old_speed}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
