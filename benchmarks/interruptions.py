@@ -1,4 +1,4 @@
-"""Do the intervals of an interrupted time series hold a known truth, and how fast is a batch of series?
+"""How often intervals of an interrupted time series hold a known truth, and how fast a batch of series is.
 
 Coverage of `toolkit.interruptions.covariance.estimate` and its guarded Kenward-Roger contrasts, the default of
 `interrupted_time_series`: with AR(1) errors, with thirteen kinds of other errors, and for counts.
@@ -42,9 +42,11 @@ class Cell:
 
     @property
     def name(self) -> str:
+        """All that tells it from other cells."""
         return f"{self.data}, n = {self.n}, from {self.start}, {self.planted}, {self.weekdays}"
 
     def design(self) -> np.ndarray:
+        """Intercept, trend, level, slope, and weekdays if asked."""
         t = np.arange(self.n)
         after = (t >= self.start).astype(float)
         columns = [np.ones(self.n), t, after, after * (t - self.start)]
@@ -213,8 +215,8 @@ def coverage(options: argparse.Namespace) -> str:
         for (name, cell), answer in tqdm(zip(work, answers, strict=True), total=len(work), unit="cell"):
             found[name].append((cell, answer))
     text = (
-        f"Simulated, {date.today():%Y-%m-%d}: {options.replicates:,} replicates a cell, seed {options.seed}. Each entry "
-        "is the coverage of 95 % intervals in %, ± its Monte Carlo standard error, and in brackets the median "
+        f"Simulated, {date.today():%Y-%m-%d}: {options.replicates:,} replicates a cell, seed {options.seed}. Each "
+        "entry is the coverage of 95 % intervals in %, ± its Monte Carlo standard error, and in brackets the median "
         "width. *Before* is the number of points before the interruption, *planted* the true level and slope.\n"
     )
     for name, rows in found.items():
@@ -241,10 +243,16 @@ def speed(seed: int) -> str:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # some of the peer's fits do not converge
             for y in values.T:
-                model(y).bse
+                _ = model(y).bse
 
     pairs = [
-        ("AR(1)", "ar1", values, "ARIMA(1,0,0)", lambda y: ARIMA(y, design, order=(1, 0, 0), trend="n").fit()),
+        (
+            "AR(1)",
+            "ar1",
+            values,
+            "ARIMA(1,0,0)",
+            lambda y: ARIMA(y, design, order=(1, 0, 0), trend="n").fit(),
+        ),
         (
             "AR(1) + noise",
             "ar1_noise",
@@ -253,7 +261,10 @@ def speed(seed: int) -> str:
             lambda y: SARIMAX(y, design, order=(1, 0, 0), measurement_error=True).fit(disp=False),
         ),
     ]
-    lines = ["| errors | ours, ms a series | peer | peer, ms a series | ratio |", "| --- | --- | --- | --- | --- |"]
+    lines = [
+        "| errors | ours, ms a series | peer | peer, ms a series | ratio |",
+        "| --- | --- | --- | --- | --- |",
+    ]
     for errors, kind, y, peer, model in pairs:
         batch(kind, y[:, :50])
         model(y[:, 0])

