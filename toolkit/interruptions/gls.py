@@ -1,0 +1,199 @@
+"""Generalised least squares for one error covariance per series: what the estimators by name have in common.
+
+Linear       coefficients of one design for many series, contrasts with t quantiles, error covariances for bands
+Errors       the error covariance that a series' estimator settled on
+least        fit a design by the covariances of its series
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import linalg
+
+#: Residuals smaller than this share of the series are rounding: the design fits without error.
+EXACT = 1e-13
+
+
+@dataclass(frozen=True, eq=False)
+class Errors:
+    """The error covariance of one series, at unit scale, between any two sets of positions.
+
+    Attributes
+    ----------
+    between
+        From positions of length a and b to an a x b array.
+    parameters
+        What was estimated, by name.
+    scale
+        The variance that goes with it; None: from the residuals, with n - k degrees of freedom.
+    notes
+        What a reader must know, such as an optimiser that did not converge.
+    """
+
+    between: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    parameters: Mapping[str, float]
+    scale: float | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """One design fitted to m series by generalised least squares.
+
+    Attributes
+    ----------
+    coefficients : (m, k) array
+    residuals : (n, m) array
+    scale : (m,) array
+        Variance that multiplies the error covariance.
+    parameters : dict of (m,) arrays
+        Of the error process, by name.
+    notes
+        What a reader must know of this fit.
+    """
+
+    design: np.ndarray
+    at: np.ndarray
+    coefficients: np.ndarray
+    residuals: np.ndarray
+    scale: np.ndarray
+    parameters: dict[str, np.ndarray]
+    notes: tuple[str, ...]
+    spread: np.ndarray
+    innovations: np.ndarray
+    processes: tuple[Errors, ...]
+
+    @property
+    def n(self) -> int:
+        """Points."""
+        return self.design.shape[0]
+
+    @property
+    def k(self) -> int:
+        """Columns of the design."""
+        return self.design.shape[1]
+
+    def vcov(self) -> np.ndarray:
+        """Covariance of the coefficients, m x k x k."""
+        return self.spread
+
+    def contrast(self, weights: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Estimates of linear contrasts, their standard errors and n - k degrees of freedom, each m x q.
+
+        Parameters
+        ----------
+        weights : (q, k) array
+            One contrast per row.
+        """
+        weights = np.atleast_2d(np.asarray(weights, float))
+        estimate = self.coefficients @ weights.T
+        variance = np.einsum("qi,mij,qj->mq", weights, self.spread, weights)
+        return estimate, np.sqrt(np.maximum(variance, 0.0)), np.full_like(estimate, self.n - self.k)
+
+    def errors(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Fitted covariance of the errors at two sets of positions, m x a x b."""
+        first, second = np.asarray(first), np.asarray(second)
+        return np.array(
+            [s * one.between(first, second) for s, one in zip(self.scale, self.processes, strict=True)]
+        )
+
+    def whitened(self) -> np.ndarray:
+        """Innovations, n x m: what each point adds to what the earlier ones foretell, in standard deviations."""
+        return self.innovations
+
+
+def independent(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """No covariance between different positions."""
+    return (np.subtract.outer(first, second) == 0).astype(float)
+
+
+def stationary(correlations: np.ndarray) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Covariance by distance, from its values at distance 0, 1, 2, ...; 0 beyond the last."""
+    padded = np.append(correlations, 0.0)
+
+    def between(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        distance = np.abs(np.subtract.outer(first, second)).astype(np.int64)
+        return padded[np.minimum(distance, len(correlations))]
+
+    return between
+
+
+def exact(design: np.ndarray, values: np.ndarray) -> bool:
+    """Whether the design fits one series up to rounding: a constant series, or one without noise."""
+    weights, *_ = np.linalg.lstsq(design, values, rcond=None)
+    return bool(((values - design @ weights) ** 2).sum() <= EXACT**2 * max((values**2).sum(), 1e-300))
+
+
+@dataclass(frozen=True, eq=False)
+class Whitened:
+    """A design and a series after the covariance has been taken out: ordinary least squares is then right.
+
+    Attributes
+    ----------
+    coefficients, residuals, innovations
+        Of one series; innovations at unit scale.
+    unit : (k, k) array
+        Covariance of the coefficients at unit scale.
+    log_det, log_normal : float
+        log |V| and log |X' V^-1 X|, which a restricted likelihood needs.
+    """
+
+    coefficients: np.ndarray
+    residuals: np.ndarray
+    innovations: np.ndarray
+    unit: np.ndarray
+    log_det: float
+    log_normal: float
+
+
+def whiten(design: np.ndarray, values: np.ndarray, covariance: np.ndarray) -> Whitened:
+    """Solve one generalised least-squares problem by a Cholesky factor and a QR decomposition."""
+    factor = linalg.cholesky(covariance, lower=True)
+    both = linalg.solve_triangular(factor, np.column_stack([design, values]), lower=True)
+    # Columns of very different sizes, such as days and powers of them, would spoil the triangle.
+    size = np.sqrt((both[:, :-1] ** 2).sum(0))
+    basis, triangle = np.linalg.qr(both[:, :-1] / size)
+    back = linalg.solve_triangular(triangle, np.eye(len(size))) / size[:, None]
+    coefficients = back @ (basis.T @ both[:, -1])
+    return Whitened(
+        coefficients,
+        values - design @ coefficients,
+        both[:, -1] - basis @ (basis.T @ both[:, -1]),
+        back @ back.T,
+        2 * np.log(np.diag(factor)).sum(),
+        2 * np.log(np.abs(np.diag(triangle)) * size).sum(),
+    )
+
+
+def least(design: np.ndarray, values: np.ndarray, at: np.ndarray, processes: Sequence[Errors]) -> Linear:
+    """Coefficients and their covariances, given each series' error covariance.
+
+    Notes
+    -----
+    b = (X' V^-1 X)^-1 X' V^-1 y, with covariance s2 (X' V^-1 X)^-1 and s2 = r' V^-1 r / (n - k) unless the process
+    brings its own. A series that the design fits without error has s2 = 0.
+    """
+    n, k = design.shape
+    solved, scale = [], np.zeros(values.shape[1])
+    for place, one in enumerate(processes):
+        found = whiten(design, values[:, place], one.between(at, at))
+        solved.append(found)
+        free = (found.innovations**2).sum() / (n - k)
+        scale[place] = 0.0 if exact(design, values[:, place]) else free if one.scale is None else one.scale
+    names = list(processes[0].parameters)
+    return Linear(
+        design,
+        at,
+        np.array([one.coefficients for one in solved]),
+        np.column_stack([one.residuals for one in solved]),
+        scale,
+        {name: np.array([one.parameters[name] for one in processes]) for name in names},
+        tuple(dict.fromkeys(note for one in processes for note in one.notes)),
+        np.array([s * one.unit for s, one in zip(scale, solved, strict=True)]),
+        np.column_stack([one.innovations for one in solved]) / np.sqrt(np.where(scale > 0, scale, 1.0)),
+        tuple(processes),
+    )
