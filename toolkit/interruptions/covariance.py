@@ -92,9 +92,10 @@ class Structure:
 
     def solve(self, columns: np.ndarray) -> np.ndarray:
         """V^-1 times columns: B^-1 T, since V = R B."""
-        return linalg.cho_solve_banded(
-            (self.factor, False), times(self.correlation.inverse, columns), check_finite=False
-        )
+        unmixed = times(self.correlation.inverse, columns)
+        if self.lam == 1:
+            return unmixed
+        return linalg.cho_solve_banded((self.factor, False), unmixed, check_finite=False)
 
     def correlate(self, columns: np.ndarray) -> np.ndarray:
         """R times columns."""
