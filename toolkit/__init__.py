@@ -13,6 +13,9 @@ activity       counts who is active: daily, weekly, monthly, and how often
 Activity       is the answer, with growth accounting
 compare        splits the gap between two platforms into mix and rate
 split_product  says which step of a funnel the gap comes from
+interrupted_time_series  says what an event did to a series
+InterruptedTimeSeries    is the answer: effects, counterfactual, recovery, checks
+Level, Slope, Pulse, Ramp, Decay  are what an event may do
 simulate       writes the four platforms' simulated log, with its truth
 style          draws the four platforms alike everywhere
 """
@@ -26,20 +29,36 @@ if TYPE_CHECKING:
     from toolkit import style
     from toolkit.cohorts import Activity, Repurchase, Retention, activity, repurchase, retention
     from toolkit.funnels import Funnel, Step, funnel
+    from toolkit.interruptions import (
+        Decay,
+        InterruptedTimeSeries,
+        Level,
+        Pulse,
+        Ramp,
+        Slope,
+        interrupted_time_series,
+    )
     from toolkit.logs.events import EventLog, read_events
     from toolkit.sources.worlds import simulate
     from toolkit.tiers import compare, split_product
 
 __all__ = [
     "Activity",
+    "Decay",
     "EventLog",
     "Funnel",
+    "InterruptedTimeSeries",
+    "Level",
+    "Pulse",
+    "Ramp",
     "Repurchase",
     "Retention",
+    "Slope",
     "Step",
     "activity",
     "compare",
     "funnel",
+    "interrupted_time_series",
     "read_events",
     "repurchase",
     "retention",
@@ -62,6 +81,13 @@ _homes = {
     "Activity": "toolkit.cohorts",
     "compare": "toolkit.tiers",
     "split_product": "toolkit.tiers",
+    "interrupted_time_series": "toolkit.interruptions",
+    "InterruptedTimeSeries": "toolkit.interruptions",
+    "Level": "toolkit.interruptions",
+    "Slope": "toolkit.interruptions",
+    "Pulse": "toolkit.interruptions",
+    "Ramp": "toolkit.interruptions",
+    "Decay": "toolkit.interruptions",
     "simulate": "toolkit.sources.worlds",
 }
 

@@ -1,1 +1,7 @@
-"""Interruptions: what an event did to a series, and how sure that is."""
+"""Interruptions: what an event did to a series, for how long, and how sure that is."""
+
+from toolkit.interruptions.answer import interrupted_time_series
+from toolkit.interruptions.result import InterruptedTimeSeries
+from toolkit.interruptions.terms import Decay, Level, Pulse, Ramp, Slope
+
+__all__ = ["Decay", "InterruptedTimeSeries", "Level", "Pulse", "Ramp", "Slope", "interrupted_time_series"]

@@ -1,0 +1,246 @@
+"""The design matrix: trend, terms, season, calendar, covariates and comparison series, with a name for each column.
+
+Season       what repeats every week or every year, as columns
+Design       columns with names, and which of them an interruption owns
+build        a design for a series
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from toolkit.interruptions.series import Clock, Series
+from toolkit.interruptions.terms import Term
+from toolkit.results import some
+from toolkit.sources.festivals import calendar as festivals
+
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+#: Periods of a year, and whole years that a series must cover before a yearly season can be told from a trend.
+YEAR = {"D": 365.25, "W": 365.25 / 7, "M": 12.0}
+YEARS = 2
+PAIRS = 2
+#: Periods between a series and its comparison in the error covariance: far enough to be independent.
+APART = 10_000
+#: Of a column's square, what others leave of it: below this they cannot be told apart.
+COLLINEAR = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """Columns by rows; rows of comparison series, if any, stand below those of the series itself.
+
+    Attributes
+    ----------
+    names
+        Of the columns.
+    matrix : (rows, columns) array
+    owners
+        For every column the interruption whose effect it is, or None.
+    places : (rows,) array of int
+        Position of every row in the error covariance.
+    treated : int
+        How many rows are the series' own, one per period.
+    """
+
+    names: tuple[str, ...]
+    matrix: np.ndarray
+    owners: tuple[tuple[str, str] | None, ...]
+    places: np.ndarray
+    treated: int
+
+    def without(self, interruptions: Sequence[str]) -> np.ndarray:
+        """The series' own rows as if the interruptions had not happened."""
+        gone = [owner is not None and owner[0] in interruptions for owner in self.owners]
+        return np.where(gone, 0.0, self.matrix[: self.treated])
+
+
+def build(
+    series: Series,
+    interruptions: Mapping[str, tuple[Term, ...]],
+    *,
+    trend: bool,
+    season: Any,
+    calendar: Any,
+    covariates: pd.Series | pd.DataFrame | None,
+    controls: int,
+) -> Design:
+    """The design of a series with its interruptions, for as many comparison series."""
+    clock = series.clock
+    shared = {"constant": np.ones(len(clock.periods))}
+    shared |= {"trend": clock.periods.astype(float)} if trend else {}
+    terms = {
+        (name, _numbered(term, given)): term.column(clock)
+        for name, given in interruptions.items()
+        for term in given
+    }
+    own = dict(shared)
+    own |= {f"{name}: {term}": column for (name, term), column in terms.items()}
+    more = {**_season(clock, season), **_calendar(clock, calendar), **_covariates(clock, covariates)}
+    twice = sorted(set(more) & set(own))
+    if twice:
+        raise ValueError(f"{twice[0]!r} is the name of a term and of a covariate; rename one")
+    owners: dict[str, tuple[str, str] | None] = dict.fromkeys((*own, *more))
+    owners |= {f"{name}: {term}": (name, term) for name, term in terms}
+    if not controls:
+        columns = own | more
+        return Design(
+            tuple(columns),
+            np.column_stack(list(columns.values())),
+            tuple(owners.values()),
+            clock.periods,
+            len(clock.periods),
+        )
+    # What all series have in common, then what each one has beside it: the effect is the difference in the terms.
+    n, blocks = len(clock.periods), 1 + controls
+    stacked: dict[str, np.ndarray] = {
+        f"{name} (all)": np.tile(column, blocks) for name, column in own.items()
+    }
+    for block in range(2, blocks):
+        for name, column in shared.items():
+            stacked[f"{name} of comparison {block}"] = np.where(
+                np.arange(n * blocks) // n == block, np.tile(column, blocks), 0
+            )
+    stacked |= {name: np.concatenate([column, np.zeros(n * controls)]) for name, column in own.items()}
+    stacked |= {name: np.tile(column, blocks) for name, column in more.items()}
+    places = np.concatenate([clock.periods + block * (n + APART) for block in range(blocks)])
+    whose = tuple(owners.get(name) for name in stacked)
+    return Design(tuple(stacked), np.column_stack(list(stacked.values())), whose, places, n)
+
+
+def independent(design: Design, rows: np.ndarray) -> None:
+    """Refuse columns that the rows at hand cannot tell apart, by name."""
+    matrix = design.matrix[rows]
+    size = np.sqrt((matrix**2).sum(0))
+    for name, owner, length in zip(design.names, design.owners, size, strict=True):
+        if length == 0:
+            said = f"term {name!r}" if owner else f"column {name!r}"
+            raise ValueError(f"{said} is 0 wherever the series has values; move it into the data, or drop it")
+    unit = matrix / size
+    for last in range(1, unit.shape[1] + 1):
+        if last > len(unit):
+            raise ValueError(
+                f"{unit.shape[1]} columns for {len(unit)} points; drop terms, season or covariates"
+            )
+        weights, *_ = np.linalg.lstsq(unit[:, : last - 1], unit[:, last - 1], rcond=None)
+        rest = unit[:, last - 1] - unit[:, : last - 1] @ weights
+        if (rest**2).sum() < COLLINEAR:
+            others = [design.names[i] for i in np.argsort(-np.abs(weights)) if abs(weights[i]) > 1e-6]
+            raise ValueError(
+                f"{design.names[last - 1]!r} cannot be told from {some([repr(name) for name in others[:3]])} in these "
+                "data; drop one, or give them different dates"
+            )
+
+
+def _numbered(term: Term, given: tuple[Term, ...]) -> str:
+    same = [one for one in given if one.name == term.name]
+    return term.name if len(same) == 1 else f"{term.name} {same.index(term) + 1}"
+
+
+def _season(clock: Clock, season: Any) -> dict[str, np.ndarray]:
+    if season is None:
+        return {}
+    if season == "auto":
+        wanted: list[Any] = ["week"] if clock.kind == "D" and len(clock.periods) >= 21 else []
+        long = clock.kind and len(clock.periods) >= YEARS * YEAR[clock.kind]
+        wanted += ["year"] if long else []
+    else:
+        wanted = [season] if isinstance(season, str | Mapping) else list(season)
+    columns: dict[str, np.ndarray] = {}
+    for one in wanted:
+        if one == "week" and clock.kind == "D":
+            day = clock.times.day_of_week
+            columns |= {name: (day == i).astype(float) for i, name in enumerate(DAYS) if i}
+        elif one == "year" and clock.kind:
+            columns |= _waves(clock, YEAR[clock.kind], PAIRS, "year")
+        elif isinstance(one, Mapping) and set(one) == {"period", "pairs"}:
+            columns |= _waves(clock, float(one["period"]), int(one["pairs"]), f"period {one['period']:g}")
+        else:
+            raise ValueError(
+                f"season={one!r} of a series of {clock.unit}s; use 'auto', None, 'week' (days only), 'year' or "
+                "{'period': 12, 'pairs': 2}"
+            )
+    return columns
+
+
+def _waves(clock: Clock, period: float, pairs: int, name: str) -> dict[str, np.ndarray]:
+    angle = 2 * np.pi * clock.periods / period
+    return {
+        f"{shape.__name__} {pair} of {name}": shape(pair * angle)
+        for pair in range(1, pairs + 1)
+        for shape in (np.sin, np.cos)
+        # The highest sine of an even period is 0 everywhere.
+        if not (shape is np.sin and 2 * pair == period)
+    }
+
+
+def _calendar(clock: Clock, given: Any) -> dict[str, np.ndarray]:
+    """For each event a column of its days, and one each of the days before and after, as shares of a period."""
+    if given is None:
+        return {}
+    if not clock.dated:
+        raise ValueError("calendar= needs a series with dates")
+    start, end = clock.index[0].start_time, clock.index[-1].end_time
+    if isinstance(given, pd.DataFrame):
+        events = given
+        lacking = [name for name in ("event", "start", "end") if name not in events.columns]
+        if lacking:
+            raise ValueError(f"the calendar has no column {lacking[0]!r}; it needs event, start and end")
+    else:
+        names = None if given == "all" else [given] if isinstance(given, str) else list(given)
+        events = festivals(start, end, events=names)
+    columns: dict[str, np.ndarray] = {}
+    day = pd.Timedelta(days=1)
+    for row in events.to_dict("records"):
+        first, last = pd.Timestamp(row["start"]), pd.Timestamp(row["end"])
+        before, after = (pd.Timedelta(days=int(row.get(side) or 0)) for side in ("before", "after"))
+        for said, low, high in (
+            (row["event"], first, last),
+            (f"before {row['event']}", first - before, first - day),
+            (f"after {row['event']}", last + day, last + after),
+        ):
+            share = _share(clock, low, high)
+            if share.any():
+                columns[str(said)] = np.maximum(columns.get(str(said), 0.0), share)
+    return columns
+
+
+def _share(clock: Clock, first: pd.Timestamp, last: pd.Timestamp) -> np.ndarray:
+    assert isinstance(clock.index, pd.PeriodIndex)
+    begins, ends = (_days(times) for times in (clock.index.start_time, clock.index.end_time))
+    lengths = ends - begins + 1
+    low, high = _days(pd.DatetimeIndex([first, last]))
+    return np.clip(np.minimum(begins + lengths, high + 1) - np.maximum(begins, low), 0, None) / lengths
+
+
+def _days(times: pd.DatetimeIndex) -> np.ndarray:
+    return times.to_numpy().astype("datetime64[D]").astype(np.int64)
+
+
+def _covariates(clock: Clock, given: pd.Series | pd.DataFrame | None) -> dict[str, np.ndarray]:
+    if given is None:
+        return {}
+    frame = given.to_frame(given.name or "covariate") if isinstance(given, pd.Series) else given
+    return {str(name): values for name, values in aligned(clock, frame, "covariate").items()}
+
+
+def aligned(clock: Clock, frame: pd.DataFrame, what: str) -> dict[str, np.ndarray]:
+    """Columns of a frame on a clock; nan where it has no row."""
+    if frame.index.has_duplicates:
+        raise ValueError(f"{frame.index[frame.index.duplicated()][0]} comes twice in the {what}s")
+    index: pd.Index = frame.index
+    if isinstance(clock.index, pd.PeriodIndex):
+        if not isinstance(index, pd.PeriodIndex):
+            index = pd.PeriodIndex(pd.DatetimeIndex(index).tz_localize(None), freq=clock.index.freq)
+        frame = frame.set_axis(index)
+    found = frame.reindex(clock.index)
+    columns = {}
+    for name, values in found.items():
+        if not pd.api.types.is_numeric_dtype(frame[name].dtype):
+            raise ValueError(f"{what} {name!r} holds {frame[name].dtype}, not numbers")
+        columns[str(name)] = values.to_numpy(float, na_value=np.nan)
+    return columns

@@ -1,0 +1,94 @@
+"""What the residuals say of a model: whether its errors are what it takes them for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from statsmodels.stats.diagnostic import acorr_ljungbox
+
+from toolkit.results import Result, p_value
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from toolkit.interruptions.result import InterruptedTimeSeries
+
+LAGS = {"D": (7, 14), "W": (4, 13), "M": (6, 12), "": (5, 10)}
+LOW = 0.05
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Diagnostics(Result):
+    """One row per series: error parameters, tests of the innovations, the largest one. n counts points.
+
+    `ljung_box_L` is the p value of no autocorrelation up to lag L, `normality` that of Shapiro and Wilk;
+    `largest` the largest innovation in standard deviations and `largest_on` its date.
+    """
+
+    table: pd.DataFrame
+    innovations: pd.DataFrame
+
+    def sentence(self) -> str:
+        """What is wrong, or that nothing was found."""
+        tests = [name for name in self.table if name.startswith("ljung_box")]
+        said = []
+        for row in self.table.head(3).to_dict("records"):
+            parts = [f"{name} = {row[name]:.2f}" for name in ("rho", "lam") if name in row]
+            if row.get("boundary"):
+                parts.append(f"{row['boundary']} lies at the end of its range")
+            low = [f"lag {name.rpartition('_')[2]}: p {_p(row[name])}" for name in tests if row[name] < LOW]
+            parts.append(
+                f"autocorrelation is left ({', '.join(low)})" if low else "no autocorrelation left to see"
+            )
+            if row["normality"] < LOW:
+                parts.append(f"not normal (p {_p(row['normality'])})")
+            size = f"{row['largest']:+.1f}".replace("-", "−")
+            parts.append(f"largest residual {size} sd on {row['largest_on']}")
+            said.append(f"{row.get('series', '')}{': ' if 'series' in row else ''}{', '.join(parts)}")
+        return f"Residuals: {'. '.join(said)}."
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Innovations over time."""
+        from toolkit.interruptions import plots
+
+        return plots.innovations(self, ax)
+
+
+def _p(value: float) -> str:
+    text = p_value(value)
+    return text if text.startswith("<") else f"= {text}"
+
+
+def diagnostics(result: InterruptedTimeSeries) -> Diagnostics:
+    """See `InterruptedTimeSeries.diagnostics`."""
+    clock, lines, columns = result.series.clock, [], {}
+    for part, place, number in result.members():
+        own = part.rows[: result.design.treated]
+        at = np.flatnonzero(own)
+        innovations = np.asarray(part.fit.whitened())[: len(at), place]
+        spread = innovations.std(ddof=0)
+        line: dict[str, Any] = {"series": result.series.names[number]}
+        for name in ("rho", "lam"):
+            if hasattr(part.fit, name):
+                line[name] = float(np.asarray(getattr(part.fit, name))[place])
+        if hasattr(part.fit, "boundary"):
+            line["boundary"] = part.fit.boundary[place]
+        lags = [lag for lag in LAGS[clock.kind] if lag < len(at) // 2] if spread > 0 else []
+        tested = acorr_ljungbox(innovations, lags=lags)["lb_pvalue"] if lags else {}
+        line |= {
+            f"ljung_box_{lag}": float(tested[lag]) if lag in lags else np.nan for lag in LAGS[clock.kind]
+        }
+        line["normality"] = (
+            float(stats.shapiro(innovations).pvalue) if spread > 0 and 3 <= len(at) <= 5000 else np.nan
+        )
+        worst = int(np.abs(innovations).argmax())
+        line |= {"largest": float(innovations[worst]), "largest_on": clock.said(at[worst]), "n": len(at)}
+        lines.append(line)
+        columns[line["series"]] = pd.Series(innovations, index=clock.times[at])
+    table = pd.DataFrame(lines)
+    table = table.drop(columns="series") if len(lines) == 1 else table
+    return Diagnostics(table, pd.DataFrame(columns))

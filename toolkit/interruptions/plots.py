@@ -1,0 +1,244 @@
+"""Figures of interrupted series: what was, what would have been, effects, gaps and innovations."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import matplotlib.dates as dates
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.text import Annotation
+from matplotlib.ticker import FuncFormatter
+
+from toolkit import style
+from toolkit.interruptions.terms import Pulse, Ramp
+from toolkit.interruptions.wording import change
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from toolkit.interruptions.diagnostics import Diagnostics
+    from toolkit.interruptions.effects import Effect
+    from toolkit.interruptions.recoveries import Net, Recovery
+    from toolkit.interruptions.result import InterruptedTimeSeries
+
+#: Ticks are drawn late, so their names need the font by name.
+FAMILY = style.SETTINGS["font.family"]
+WAS, WOULD = "#222222", "#B45309"
+#: More series than this cannot be told apart.
+MOST_SERIES = 4
+#: Names of interruptions closer than this share of the width are written one above the other.
+NEAR = 0.14
+
+
+def series(result: InterruptedTimeSeries, ax: Axes | None = None) -> Axes:
+    """Observed, fitted and counterfactual with its band."""
+    names = result.series.names
+    if len(names) > MOST_SERIES:
+        raise ValueError(
+            f"{len(names)} series are too many for one figure; keep {MOST_SERIES} at most, or draw .table"
+        )
+    with style.context():
+        ax = plt.gca() if ax is None else ax
+        table, many = result.counterfactual, len(names) > 1
+        groups = table.groupby("series", sort=False) if many else [(names[0], table)]
+        first = min(
+            result.series.clock.place(term.at) for given in result.interruptions.values() for term in given
+        )
+        since = result.series.clock.times[first]
+        for name, rows in groups:
+            look = style.look(name)
+            colour = look.colour if many or name in style.PLATFORMS else WAS
+            ax.plot(rows["time"], rows["observed"], ".", color=colour, markersize=3, alpha=0.55)
+            ax.plot(rows["time"], rows["fitted"], color=colour, linewidth=1.4)
+            after = rows[rows["time"] >= since]
+            ax.plot(after["time"], after["counterfactual"], color=WOULD, linewidth=1.4, linestyle=(0, (4, 2)))
+            ax.fill_between(after["time"], after["low"], after["high"], color=WOULD, alpha=0.18, linewidth=0)
+            _beside(
+                ax,
+                rows["time"].iloc[-1],
+                rows["fitted"].iloc[-1],
+                style.drawn(name) if many else "fitted",
+                colour,
+            )
+        last = table.groupby("series", sort=False).tail(1) if many else table.tail(1)
+        _beside(ax, last["time"].iloc[0], last["counterfactual"].iloc[0], "without", WOULD)
+        _apart(ax)
+        _named(result, ax)
+        ax.set_ylabel(
+            f"{style.drawn(names[0])} per {result.series.clock.unit}"
+            if not many
+            else f"per {result.series.clock.unit}"
+        )
+        _axes(ax, result.series.clock.dated)
+        top = max(float(np.nanmax(table[name])) for name in ("observed", "fitted"))
+        floor = min(float(np.nanmin(table[name])) for name in ("observed", "fitted", "counterfactual"))
+        ceiling = max(top, float(np.nanmax(table["counterfactual"])))
+        ax.set_ylim(floor - 0.05 * (ceiling - floor), ceiling + 0.22 * (ceiling - floor))
+        return ax
+
+
+def _beside(ax: Axes, x: Any, y: float, text: str, colour: str) -> None:
+    ax.annotate(
+        text,
+        (x, y),
+        xytext=(5, 0),
+        textcoords="offset points",
+        color=colour,
+        va="center",
+        fontsize=9,
+        annotation_clip=False,
+    )
+
+
+def _apart(ax: Axes) -> None:
+    """Move labels at the right end away from each other."""
+    labels = sorted((text for text in ax.texts if isinstance(text, Annotation)), key=lambda text: text.xy[1])
+    low, high = ax.get_ylim()
+    for below, above in pairwise(labels):
+        gap = (above.xy[1] - below.xy[1]) / (high - low)
+        if gap < 0.06:
+            below.set_position((5, -6))
+            above.set_position((5, 6))
+
+
+def _named(result: InterruptedTimeSeries, ax: Axes) -> None:
+    """A line at each interruption, its name at the top, one above the other where they are near."""
+    clock = result.series.clock
+    low, high = 0, len(clock.periods)
+    taken: list[float] = []
+    places: dict[int, list[str]] = {}
+    for name, given in result.interruptions.items():
+        for term in given:
+            place = clock.place(term.at)
+            if isinstance(term, Pulse | Ramp):
+                ax.axvspan(
+                    clock.times[place],
+                    clock.times[clock.place(term.end)],
+                    color=style.QUIET,
+                    alpha=0.12,
+                    linewidth=0,
+                )
+            if name not in places.setdefault(place, []):
+                places[place].append(name)
+    for place in sorted(places):
+        ax.axvline(clock.times[place], color=style.QUIET, linewidth=0.9, linestyle=":")
+        share = (place - low) / (high - low)
+        # The lowest row whose last name ended far enough to the left.
+        row = next((i for i, end in enumerate(taken) if share - end > NEAR), len(taken))
+        taken[row:] = [share, *taken[row + 1 :]]
+        ax.annotate(
+            style.drawn(", ".join(places[place])),
+            (clock.times[place], 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(3 if share < 0.8 else -3, -3 - 12 * row),
+            textcoords="offset points",
+            ha="left" if share < 0.8 else "right",
+            va="top",
+            fontsize=8.5,
+            color=style.INK,
+        )
+
+
+def _axes(ax: Axes, dated: bool) -> None:
+    if dated:
+        locator = dates.AutoDateLocator(maxticks=8)
+        ax.xaxis.set_major_locator(locator)
+        ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
+    ax.yaxis.set_major_formatter(FuncFormatter(_short))
+    ax.grid(axis="y")
+    for text in (*ax.get_xticklabels(), *ax.get_yticklabels(), ax.yaxis.label):
+        text.set_fontfamily(FAMILY)
+
+
+def _short(value: float, _: Any = None) -> str:
+    """Large numbers in millions, as axes have little room."""
+    size = abs(value)
+    if size >= 1e6:
+        return f"{value / 1e6:g} M"
+    if size >= 1e4:
+        return f"{value / 1e3:g} k"
+    return f"{value:g}"
+
+
+def effect(result: Effect, ax: Axes | None = None) -> Axes:
+    """Relative effects with their intervals, or average ones where nothing is relative."""
+    with style.context():
+        ax = plt.gca() if ax is None else ax
+        table = result.table
+        relative = table["estimand"] == "relative"
+        share = bool(table.loc[relative, "estimate"].notna().all())
+        rows = table[relative if share else table["estimand"] == "average"]
+        names = rows["series"] if "series" in rows else rows["interruption"]
+        _marks(ax, [style.drawn(name) for name in names], rows)
+        ax.set_xlabel("effect, share of what would have been" if share else "average effect per period")
+        if share:
+            ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: change(value)))
+        return ax
+
+
+def net(result: Net, ax: Axes | None = None) -> Axes:
+    """Each part and the net, with intervals."""
+    with style.context():
+        ax = plt.gca() if ax is None else ax
+        table = result.table
+        names = (
+            table["what"]
+            if "series" not in table
+            else table["series"].map(style.drawn) + ", " + table["what"]
+        )
+        _marks(ax, list(names), table)
+        ax.set_xlabel("sum over the days")
+        ax.xaxis.set_major_formatter(FuncFormatter(_short))
+        return ax
+
+
+def _marks(ax: Axes, names: list[str], rows: pd.DataFrame) -> None:
+    places = np.arange(len(rows))[::-1]
+    ax.axvline(0, color=style.QUIET, linewidth=0.9)
+    ax.hlines(places, rows["low"], rows["high"], color=WAS, linewidth=1.6)
+    ax.plot(rows["estimate"], places, "o", color=WAS, markersize=5)
+    ax.set_yticks(places, names, fontfamily=FAMILY)
+    ax.set_ylim(-0.6, len(rows) - 0.4)
+    ax.tick_params(axis="y", length=0)
+    ax.grid(axis="x")
+
+
+def recovery(result: Recovery, ax: Axes | None = None) -> Axes:
+    """The gap over time with its band, and the margin."""
+    with style.context():
+        ax = plt.gca() if ax is None else ax
+        many = "series" in result.gaps
+        for name, rows in result.gaps.groupby("series", sort=False) if many else [(None, result.gaps)]:
+            colour = WAS if name is None else style.look(name).colour
+            ax.plot(rows["time"], rows["gap"], color=colour, linewidth=1.4)
+            ax.fill_between(rows["time"], rows["low"], rows["high"], color=colour, alpha=0.18, linewidth=0)
+            if name is not None:
+                _beside(ax, rows["time"].iloc[-1], rows["gap"].iloc[-1], style.drawn(name), colour)
+        margin = float(result.table["margin"].iloc[0])
+        ax.axhline(0, color=style.QUIET, linewidth=0.9)
+        ax.axhline(-margin, color=WOULD, linewidth=1.1, linestyle=(0, (4, 2)))
+        _beside(ax, result.gaps["time"].iloc[-1], -margin, "margin", WOULD)
+        ax.set_ylabel("gap to what would have been")
+        _axes(ax, isinstance(result.gaps["time"].iloc[0], pd.Timestamp))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: change(value)))
+        return ax
+
+
+def innovations(result: Diagnostics, ax: Axes | None = None) -> Axes:
+    """Innovations over time, in standard deviations."""
+    with style.context():
+        ax = plt.gca() if ax is None else ax
+        for name, values in result.innovations.items():
+            colour = WAS if result.innovations.shape[1] == 1 else style.look(name).colour
+            ax.plot(values.index, values, ".", color=colour, markersize=3.5, label=style.drawn(name))
+        ax.axhline(0, color=style.QUIET, linewidth=0.9)
+        for side in (-2, 2):
+            ax.axhline(side, color=style.QUIET, linewidth=0.8, linestyle=":")
+        ax.set_ylabel("innovation, standard deviations")
+        _axes(ax, isinstance(result.innovations.index, pd.DatetimeIndex))
+        if 1 < result.innovations.shape[1] <= MOST_SERIES:
+            ax.legend()
+        return ax

@@ -1,0 +1,212 @@
+"""When a series had recovered; and what a festival adds once the dips around it are taken off.
+
+Recovery, recovery     the first day from which the gap stays within a margin
+Net, net               lift in the window, less what the days before and after lost
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from toolkit.interruptions import effects
+from toolkit.interruptions.terms import Pulse
+from toolkit.interruptions.wording import amount, change, interval
+from toolkit.results import Result, some
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from toolkit.interruptions.result import InterruptedTimeSeries
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Recovery(Result):
+    """When the gap had closed. Made by `InterruptedTimeSeries.recovery`.
+
+    `table`: series (of many), interruption, margin, recovered (first date from which the interval of the gap stays
+    above -margin to the end; none if not within the data), indistinct (first date from which it always holds 0),
+    estimate, low, high (the gap on the last day, as a share), n. `gaps`: the gap at every period.
+    """
+
+    table: pd.DataFrame
+    gaps: pd.DataFrame
+    confidence: float
+
+    rates: ClassVar[frozenset[str]] = frozenset({"margin", "estimate", "low", "high"})
+
+    def sentence(self) -> str:
+        """When, or that it did not within the data."""
+        parts = []
+        for row in self.table.head(3).to_dict("records"):
+            when = (
+                f"since {row['recovered']} its whole interval is above {change(-row['margin'])}"
+                if row["recovered"]
+                else f"not within the data to within {change(row['margin']).removeprefix('+')}"
+            )
+            indistinct = (
+                f"not distinguishable from 0 since {row['indistinct']}"
+                if row["indistinct"]
+                else "still distinguishable from 0"
+            )
+            name = f"{row['series']}, " if "series" in row else ""
+            parts.append(
+                f"{name}{row['interruption']}: recovered {when}; {indistinct}; on the last day "
+                f"{change(row['estimate'])} ({interval(row, change)}, n = {row['n']:,})"
+            )
+        return f"{'. '.join(parts)} ({self.confidence * 100:g} % intervals, each day by itself)."
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """The gap over time, with its band and the margin."""
+        from toolkit.interruptions import plots
+
+        return plots.recovery(self, ax)
+
+
+def recovery(result: InterruptedTimeSeries, margin: float, of: str | None) -> Recovery:
+    """See `InterruptedTimeSeries.recovery`."""
+    if not 0 < margin < 1:
+        raise ValueError(f"margin is a share of the counterfactual between 0 and 1, as 0.05 is, not {margin}")
+    names = effects.chosen(result, of)
+    asked = effects.window(result, names, None, None)
+    clock, lines, frames = result.series.clock, [], []
+    for _, _, number in result.members():
+        gap, low, high = effects.gaps(result, names, number, asked)
+        series = result.series.names[number]
+        lines.append(
+            [
+                series,
+                some(names),
+                margin,
+                _since(low > -margin, asked, clock),
+                _since((low <= 0) & (high >= 0), asked, clock),
+                *(values[-1] for values in (gap, low, high)),
+                result.points[number],
+            ]
+        )
+        frames.append(
+            pd.DataFrame({"series": series, "time": clock.times[asked], "gap": gap, "low": low, "high": high})
+        )
+    columns = ["series", "interruption", "margin", "recovered", "indistinct", "estimate", "low", "high", "n"]
+    table, gaps = pd.DataFrame(lines, columns=columns), pd.concat(frames, ignore_index=True)
+    if len(lines) == 1:
+        table, gaps = table.drop(columns="series"), gaps.drop(columns="series")
+    return Recovery(table, gaps, result.confidence)
+
+
+def _since(holds: np.ndarray, periods: np.ndarray, clock: Any) -> str | None:
+    """The first period from which something holds to the end."""
+    if not holds[-1]:
+        return None
+    failed = np.flatnonzero(~holds)
+    return clock.said(int(periods[failed[-1] + 1] if len(failed) else periods[0]))
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Net(Result):
+    """A festival's lift and what it borrowed. Made by `InterruptedTimeSeries.net`.
+
+    `table`: series (of many), what ("window", "before", "after", "net"), start, end, estimate, low, high, n. Estimates
+    are sums over the days, in the units of the series; n counts days with data.
+    """
+
+    table: pd.DataFrame
+    confidence: float
+
+    def sentence(self) -> str:
+        """What is left of the peak."""
+        parts = []
+        for name, rows in (
+            self.table.groupby("series", sort=False) if "series" in self.table else [(None, self.table)]
+        ):
+            row = {one["what"]: one for one in rows.to_dict("records")}
+            lift, left = row["window"], row["net"]
+            around = sum(row[side]["estimate"] for side in ("before", "after") if side in row)
+            share = f", {change(around / lift['estimate'])} of the lift" if lift["estimate"] > 0 else ""
+            parts.append(
+                f"{'' if name is None else f'{name}: '}the window adds {amount(lift['estimate'])} "
+                f"({interval(lift, amount)}), the days around it {amount(around)}{share}; net "
+                f"{amount(left['estimate'])} ({interval(left, amount)}), n = {left['n']:,} days"
+            )
+        return f"{'. '.join(parts)} ({self.confidence * 100:g} % intervals)."
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Each part and the net, with intervals."""
+        from toolkit.interruptions import plots
+
+        return plots.net(self, ax)
+
+
+def net(result: InterruptedTimeSeries, window: tuple[Any, Any], before: Any, after: Any) -> Net:
+    """See `InterruptedTimeSeries.net`."""
+    clock = result.series.clock
+    if isinstance(window, str) or len(window) != 2:
+        raise ValueError(f"window is a pair of dates, the last included, not {window!r}")
+    first, last = (clock.place(date) for date in window)
+    if last < first:
+        raise ValueError(f"window={window!r} ends before it starts; swap the dates")
+    sides = {"before": _beside(clock, before, first - 1, -1), "after": _beside(clock, after, last + 1, 1)}
+    spans = {"window": (first, last)} | {what: span for what, span in sides.items() if span is not None}
+    ordered = sorted(spans.values())
+    if any(a[1] >= b[0] for a, b in pairwise(ordered)):
+        raise ValueError(f"window, before and after share days: {[_said(clock, span) for span in ordered]}")
+    # Pulses of the festival itself stand aside for those of its parts.
+    kept = {
+        name: tuple(
+            term
+            for term in given
+            if not (
+                isinstance(term, Pulse)
+                and clock.place(term.at) <= ordered[-1][1]
+                and clock.place(term.end) >= ordered[0][0]
+            )
+        )
+        for name, given in result.interruptions.items()
+    }
+    parts = {
+        f"net: {what}": Pulse(clock.times[low], clock.times[high]) for what, (low, high) in spans.items()
+    }
+    fitted = result.again(interruptions={name: given for name, given in kept.items() if given} | parts)
+    own = fitted.design.matrix[: fitted.design.treated]
+    lines = []
+    for part, place, number in fitted.members():
+        for what, (low, high) in (*spans.items(), ("net", (ordered[0][0], ordered[-1][1]))):
+            names = list(parts) if what == "net" else [f"net: {what}"]
+            at = np.arange(low, high + 1)
+            instead = fitted.design.without(names)
+            measured = effects.Measured(fitted, part.fit, place, own, instead, at)
+            days = int((~np.isnan(fitted.series.values[at, number])).sum())
+            mean = measured.average()
+            sums = [value * len(at) for value in mean]
+            lines.append([fitted.series.names[number], what, clock.said(low), clock.said(high), *sums, days])
+    table = pd.DataFrame(lines, columns=["series", "what", "start", "end", "estimate", "low", "high", "n"])
+    return Net(table.drop(columns="series") if len(fitted.series.names) == 1 else table, result.confidence)
+
+
+def _beside(clock: Any, given: Any, edge: int, way: int) -> tuple[int, int] | None:
+    if isinstance(given, int | np.integer):
+        if given < 0:
+            raise ValueError(f"days before and after are counted from 0 up, not {given}")
+        if given == 0:
+            return None
+        other = edge + way * (int(given) - 1)
+        low, high = min(edge, other), max(edge, other)
+        if low < 0 or high >= len(clock.periods):
+            raise ValueError(
+                f"{given} {clock.unit}s beside the window lie outside the series, which runs {clock.span}"
+            )
+        return low, high
+    if isinstance(given, str) or len(given) != 2:
+        raise ValueError(f"before and after are numbers of {clock.unit}s or pairs of dates, not {given!r}")
+    low, high = clock.place(given[0]), clock.place(given[1])
+    if high < low:
+        raise ValueError(f"{given!r} ends before it starts; swap the dates")
+    return low, high
+
+
+def _said(clock: Any, span: tuple[int, int]) -> str:
+    return f"{clock.said(span[0])} to {clock.said(span[1])}"

@@ -1,0 +1,87 @@
+"""Scales on which a series is modelled: as it is, or its logarithm, on which effects are ratios."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from toolkit.interruptions.series import Series
+
+SCALES = ("auto", "identity", "log")
+#: Models of counts whose link is the logarithm: the counts themselves stay as they are.
+LINKED = ("poisson", "quasi_poisson", "negative_binomial")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A scale, and the way there and back.
+
+    Attributes
+    ----------
+    ratio
+        Whether effects are ratios.
+    shift
+        What is added before the logarithm is taken.
+    linked
+        Whether values are not transformed, but their mean is.
+    """
+
+    ratio: bool = False
+    shift: float = 0.0
+    linked: bool = False
+
+    @property
+    def name(self) -> str:
+        """The scale, in words."""
+        if self.linked:
+            return "the logarithm of the mean"
+        return "identity" if not self.ratio else "log" if not self.shift else f"log(y + {self.shift:g})"
+
+    def model(self, values: np.ndarray) -> np.ndarray:
+        """Values on the scale of the model."""
+        return np.log(values + self.shift) if self.ratio and not self.linked else values
+
+    def mean(self, fitted: np.ndarray, variance: Any) -> np.ndarray:
+        """Mean of values whose mean on the scale of the model is fitted: a lognormal's is exp(m + v/2)."""
+        if not self.ratio:
+            return fitted
+        return np.exp(fitted + (0.0 if self.linked else np.asarray(variance) / 2)) - self.shift
+
+
+def chosen(series: Series, controls: np.ndarray, wanted: str, errors: str) -> Scale:
+    """The scale of a series, and of what it is compared with.
+
+    Raises
+    ------
+    ValueError
+        For a scale that does not exist, or a logarithm of what is negative.
+    """
+    if wanted not in SCALES:
+        raise ValueError(f"scale={wanted!r}; use one of {', '.join(map(repr, SCALES))}")
+    known = np.concatenate([series.values.ravel(), controls.ravel()])
+    known = known[~np.isnan(known)]
+    whole = bool((known == np.round(known)).all())
+    if errors.partition(":")[0] in LINKED:
+        if wanted == "identity" or not whole or known.min() < 0:
+            raise ValueError(
+                f"errors={errors!r} is for counts, on the scale of their logarithm; these are others"
+            )
+        return Scale(ratio=True, linked=True)
+    low = known.min()
+    if wanted == "log" and low < 0:
+        row, column = np.argwhere(series.values < 0)[0] if (series.values < 0).any() else (0, 0)
+        raise ValueError(
+            f"series {series.names[column]!r} is negative on {series.clock.said(row)}, so it has no logarithm; "
+            "use scale='identity'"
+        )
+    if wanted == "identity" or (wanted == "auto" and (low < 0 or known.max() <= 1)):
+        return Scale()
+    if low > 0:
+        return Scale(ratio=True)
+    if whole:
+        return Scale(ratio=True, shift=0.5)
+    if wanted == "log":
+        raise ValueError("the series has zeros and is no count, so it has no logarithm; use scale='identity'")
+    return Scale()

@@ -1,0 +1,220 @@
+"""The series that is asked about, checked: one row per period, missing periods kept as missing.
+
+Clock    periods of one length, and the place of any date among them
+Series   values of one or many series on a clock
+read     a pandas Series or frame as a `Series`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from toolkit.results import some
+
+NAMES = {"D": "day", "W": "week", "M": "month", "": "period"}
+
+
+@dataclass(frozen=True, eq=False)
+class Clock:
+    """Periods of one length without a gap: days, weeks, months, or plain numbers."""
+
+    index: pd.PeriodIndex | pd.RangeIndex
+
+    @property
+    def dated(self) -> bool:
+        """Whether periods are of the calendar."""
+        return isinstance(self.index, pd.PeriodIndex)
+
+    @property
+    def kind(self) -> str:
+        """D, W or M; empty for plain numbers."""
+        return str(self.index.freqstr)[0] if isinstance(self.index, pd.PeriodIndex) else ""
+
+    @property
+    def unit(self) -> str:
+        """The length of a period, in words."""
+        return NAMES[self.kind]
+
+    @property
+    def periods(self) -> np.ndarray:
+        """Numbers of the periods, from 0."""
+        return np.arange(len(self.index))
+
+    @property
+    def times(self) -> pd.Index:
+        """The start of each period."""
+        return self.index.to_timestamp() if isinstance(self.index, pd.PeriodIndex) else self.index
+
+    def place(self, date: Any) -> int:
+        """The number of the period in which a date lies.
+
+        Raises
+        ------
+        ValueError
+            For what is no date, or outside the series.
+        """
+        try:
+            if isinstance(self.index, pd.PeriodIndex):
+                stamp = pd.Timestamp(date)
+                stamp = stamp.tz_localize(None) if stamp.tz is not None else stamp
+                found = pd.Period(stamp, self.index.freq).ordinal - self.index[0].ordinal
+            else:
+                found = int(date) - int(self.index[0])
+        except (TypeError, ValueError) as error:
+            wanted = "a date" if self.dated else "a whole number, as the series' index"
+            raise ValueError(f"{date!r} is not {wanted}") from error
+        if not 0 <= found < len(self.index):
+            raise ValueError(f"{date} is outside the series, which runs {self.span}")
+        return found
+
+    def said(self, place: int) -> str:
+        """A period, in words."""
+        return str(self.times[place].date()) if self.dated else str(self.index[place])
+
+    @property
+    def span(self) -> str:
+        """First and last period, in words."""
+        return f"from {self.said(0)} to {self.said(len(self.index) - 1)}"
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """Values on a clock, periods x series, nan where missing; and what had to be said about them."""
+
+    clock: Clock
+    values: np.ndarray
+    names: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """Values by period and series."""
+        return pd.DataFrame(self.values, index=self.clock.times, columns=list(self.names))
+
+
+def read(given: Any) -> Series:
+    """Check a series, or a frame of many.
+
+    Raises
+    ------
+    ValueError
+        For an index without order in time, duplicated times, times of day, a step that is neither a day, a week nor
+        a month, several spans in one frame, or values that are no numbers or infinite.
+    """
+    if not isinstance(given, pd.Series | pd.DataFrame):
+        raise ValueError(
+            f"a series is a pandas Series or DataFrame with dates as its index, not {type(given).__name__}"
+        )
+    frame = (
+        given.to_frame(given.name if given.name is not None else "series")
+        if isinstance(given, pd.Series)
+        else given
+    )
+    if frame.shape[1] == 0 or frame.empty:
+        raise ValueError("the series is empty")
+    names = tuple(map(str, frame.columns))
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(f"the frame has two series called {repeated[0]!r}; rename one")
+    for name, kind in zip(names, frame.dtypes, strict=True):
+        if not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind):
+            raise ValueError(f"series {name!r} holds {kind}, not numbers; convert it with pd.to_numeric")
+    index, notes = _index(frame.index), []
+    if index.has_duplicates:
+        raise ValueError(f"{_said(index[index.duplicated()][0])} comes twice; add such rows up, or drop one")
+    if not index.is_monotonic_increasing:
+        order = index.argsort()
+        index, frame = index[order], frame.iloc[order]
+        notes.append("the series was not in order of time and was sorted")
+    clock = Clock(_periods(index))
+    places = (
+        pd.PeriodIndex(index, freq=clock.index.freq).asi8 - clock.index[0].ordinal
+        if isinstance(clock.index, pd.PeriodIndex)
+        else index.to_numpy(np.int64) - int(clock.index[0])
+    )
+    values = np.full((len(clock.index), len(names)), np.nan)
+    values[places] = frame.to_numpy(float, na_value=np.nan)
+    infinite = np.argwhere(np.isinf(values))
+    if len(infinite):
+        row, column = infinite[0]
+        raise ValueError(
+            f"series {names[column]!r} is infinite on {clock.said(row)}; mark it missing or mend it"
+        )
+    _one_span(clock, values, names)
+    missing = int(np.isnan(values).all(1).sum())
+    if missing:
+        notes.append(f"{missing} of {len(values)} {clock.unit}s are missing and stay so")
+    return Series(clock, values, names, tuple(notes))
+
+
+def _index(index: pd.Index) -> pd.Index:
+    if isinstance(index, pd.PeriodIndex):
+        return index
+    if isinstance(index, pd.DatetimeIndex):
+        index = index.tz_localize(None) if index.tz is not None else index
+        if (index != index.normalize()).any():
+            at = index[index != index.normalize()][0]
+            raise ValueError(
+                f"{at} has a time of day; add the series up to days first: series.resample('D').sum()"
+            )
+        if index.hasnans:
+            raise ValueError("a time of the index is missing; drop that row or mend it")
+        return index
+    if pd.api.types.is_integer_dtype(index.dtype):
+        return index
+    zones = {getattr(value, "tzinfo", None) for value in index}
+    if len(zones) > 1:
+        raise ValueError(f"the index mixes time zones ({some(sorted(map(str, zones)))}); convert it to one")
+    try:
+        return _index(pd.DatetimeIndex(pd.to_datetime(index)))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the index holds {index[0]!r}, not dates; use pd.to_datetime") from error
+
+
+def _periods(index: pd.Index) -> pd.PeriodIndex | pd.RangeIndex:
+    """All periods from the first to the last; an error where the step is not one of a day, a week or a month."""
+    if isinstance(index, pd.PeriodIndex):
+        if index.freqstr[0] not in "DWM" or index.freqstr.startswith(("min", "ms")):
+            raise ValueError(f"periods are days, weeks or months, not {index.freqstr}; sum up with .resample")
+        return pd.period_range(index[0], index[-1], freq=index.freq)
+    if not isinstance(index, pd.DatetimeIndex):
+        return pd.RangeIndex(int(index[0]), int(index[-1]) + 1)
+    days = np.diff(index.to_numpy().astype("datetime64[D]").astype(np.int64))
+    if len(days) == 0:
+        raise ValueError("one point is no series")
+    if (index.is_month_start.all() or index.is_month_end.all()) and days.min() >= 28:
+        return pd.period_range(index[0], index[-1], freq="M")
+    if (days % 7 == 0).all():
+        end = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")[(index[0].day_of_week + 6) % 7]
+        return pd.period_range(index[0], index[-1], freq=f"W-{end}")
+    if len(index) * 2 < days.sum() + 1:
+        usual = int(np.bincount(days).argmax())
+        at = index[1:][days != usual][0]
+        raise ValueError(
+            f"most points are {usual} days apart, but not {_said(at)}: neither days, weeks nor months; "
+            "mend that date, or resample to one of these"
+        )
+    return pd.period_range(index[0], index[-1], freq="D")
+
+
+def _one_span(clock: Clock, values: np.ndarray, names: Sequence[str]) -> None:
+    known = ~np.isnan(values)
+    empty = [name for name, some_known in zip(names, known.any(0), strict=True) if not some_known]
+    if empty:
+        raise ValueError(f"series {empty[0]!r} has no values")
+    first, last = known.argmax(0), len(values) - 1 - known[::-1].argmax(0)
+    for name, begin, end in zip(names, first, last, strict=True):
+        if (begin, end) != (first[0], last[0]):
+            raise ValueError(
+                f"series {name!r} runs from {clock.said(begin)} to {clock.said(end)}, but {names[0]!r} from "
+                f"{clock.said(first[0])} to {clock.said(last[0])}; cut all to one span, or fit them apart"
+            )
+
+
+def _said(time: Any) -> str:
+    return str(time.date()) if isinstance(time, pd.Timestamp) else str(time)
