@@ -7,11 +7,12 @@ Coverage of `toolkit.interruptions.covariance.estimate` and its guarded Kenward-
 from __future__ import annotations
 
 import argparse
+import re
 import time
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from scipy.special import stdtrit
 from tqdm import tqdm
 
 from toolkit.interruptions.covariance import estimate
+from toolkit.interruptions.weekly import weekly
 
 REPORT = Path(__file__).with_suffix(".md")
 MARK = "<!-- below: written by benchmarks/interruptions.py -->"
@@ -39,6 +41,7 @@ class Cell:
     draw: Callable[[np.random.Generator, int], np.ndarray]
     planted: tuple[float, float] = (0.0, 0.0)
     weekdays: bool = False
+    weekly: bool = False
 
     @property
     def name(self) -> str:
@@ -102,14 +105,14 @@ def grid() -> Iterator[Cell]:
 
 def others() -> Iterator[Cell]:
     """Errors that are not what the model says."""
-    weekly = -np.convolve([1, -0.5], np.r_[1, np.zeros(6), -0.4])[1:]
+    returning = -np.convolve([1, -0.5], np.r_[1, np.zeros(6), -0.4])[1:]
     for n in (48, 100, 200):
         kinds = {
             "AR(1) .5": partial(arma, n=n, ar=[0.5]),
             "AR(1) .95": partial(arma, n=n, ar=[0.95]),
             "AR(2) .5, .3": partial(arma, n=n, ar=[0.5, 0.3]),
             "ARMA .8, -.4": partial(arma, n=n, ar=[0.8], ma=[-0.4]),
-            "AR(1) .5 x AR(7) .4": partial(arma, n=n, ar=weekly),
+            "AR(1) .5 x AR(7) .4": partial(arma, n=n, ar=returning),
             "AR(1) -.4": partial(arma, n=n, ar=[-0.4]),
             "AR(2) .6, -.3": partial(arma, n=n, ar=[0.6, -0.3]),
             "ARMA .95, -.7": partial(arma, n=n, ar=[0.95], ma=[-0.7]),
@@ -139,7 +142,14 @@ def counts() -> Iterator[Cell]:
                     yield Cell(f"mean {mean:,}, rho {rho}", n, n // 2, draw, planted)
 
 
-SECTIONS = {section.__name__: section for section in (grid, others, counts)}
+def weeks() -> Iterator[Cell]:
+    """A memory of last week, sought by `weekly` and not sought (a fifth of the replicates)."""
+    for cell in others():
+        if cell.n == 100 or "AR(7)" in cell.data:
+            yield replace(cell, weekly=True)
+
+
+SECTIONS = {section.__name__: section for section in (grid, others, counts, weeks)}
 
 
 def hac(design: np.ndarray, values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -156,8 +166,9 @@ def hac(design: np.ndarray, values: np.ndarray, weights: np.ndarray) -> tuple[np
     return (pull @ values).T, plain, np.sqrt(np.maximum(square, 0).T * n / (n - k))
 
 
-def covered(cell: Cell, seed: int, replicates: int) -> dict[str, tuple[float, float]]:
-    """Share of intervals that hold the truth, and their median width."""
+def covered(cell: Cell, seed: int, replicates: int) -> dict[str, tuple[float, float, int]]:
+    """Share of intervals that hold the truth, their median width, and replicates."""
+    replicates = replicates // 5 if cell.weekly else replicates
     # Each cell has its own stream, so that a row added later changes none of the others.
     rng = np.random.default_rng([seed, zlib.crc32(cell.name.encode())])
     design, values = cell.design(), cell.draw(rng, replicates).T
@@ -166,33 +177,43 @@ def covered(cell: Cell, seed: int, replicates: int) -> dict[str, tuple[float, fl
     n, k = design.shape
     weights = cell.weights(k)
     truth = weights[:, 2:4] @ cell.planted
-    middle, error, df = estimate(design, values).contrast(weights)
     found = {}
 
     def add(name, middle, half, which):
         hit = np.abs(middle - truth[which]) <= half
-        found[name] = float(hit.mean()), float(np.median(2 * half))
+        found[name] = float(hit.mean()), float(np.median(2 * half)), replicates
 
-    half = stdtrit(df, 0.975) * error
-    for which, name in enumerate(EFFECTS):
-        add(name, middle[:, which], half[:, which], which)
+    def add_fit(fit, note=""):
+        middle, error, df = fit.contrast(weights)
+        half = stdtrit(df, 0.975) * error
+        for which, name in enumerate(EFFECTS):
+            add(name + note, middle[:, which], half[:, which], which)
+
+    if cell.weekly:
+        fit = weekly(design, values)
+        add_fit(fit.plain)
+        add_fit(fit, ", weekly")
+        found["found"] = float((fit.strength > 0).mean()), np.nan, replicates
+        return found
+    add_fit(estimate(design, values))
     middle, plain, robust = hac(design, values, weights)
     for name, error in (("OLS", plain), ("HAC", robust)):
         add(f"slope, {name}", middle[:, 1], stdtrit(n - k, 0.975) * error[:, 1], 1)
     return found
 
 
-def shown(found: tuple[float, float], replicates: int) -> str:
-    share, width = found
-    return f"{share * 100:.1f} ± {np.sqrt(share * (1 - share) / replicates) * 100:.1f} ({width:.2g})"
+def shown(found: tuple[float, float, int]) -> str:
+    share, width, replicates = found
+    tail = "" if np.isnan(width) else f" ({width:.2g})"
+    return f"{share * 100:.1f} ± {np.sqrt(share * (1 - share) / replicates) * 100:.1f}{tail}"
 
 
-def table(rows: list[tuple[Cell, dict]], replicates: int) -> str:
+def table(rows: list[tuple[Cell, dict]]) -> str:
     columns = list(rows[0][1])
     lines = [["errors", "n", "before", "planted", *columns], ["---"] * (4 + len(columns))]
     for cell, found in rows:
         planted = "0" if cell.planted == (0.0, 0.0) else "{:g}, {:g}".format(*cell.planted)
-        each = [shown(found[name], replicates) for name in columns]
+        each = [shown(found[name]) for name in columns]
         lines.append([cell.data, str(cell.n), str(cell.start), planted, *each])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
@@ -220,7 +241,7 @@ def coverage(options: argparse.Namespace) -> str:
         "width. *Before* is the number of points before the interruption, *planted* the true level and slope.\n"
     )
     for name, rows in found.items():
-        text += f"\n## {SECTIONS[name].__doc__.rstrip('.')}\n\n{summary(rows)}\n\n{table(rows, options.replicates)}\n"
+        text += f"\n## {SECTIONS[name].__doc__.rstrip('.')}\n\n{summary(rows)}\n\n{table(rows)}\n"
     return text
 
 
@@ -306,7 +327,15 @@ def main() -> None:
         kept = REPORT.read_text(encoding="utf-8") if REPORT.exists() else ""
         kept, _, old_speed = kept.partition(SPEED)
         prose, _, tables = kept.partition(MARK)
-        tables, old_speed = (tables, f"\n\n{text}") if options.speed else (f"\n\n{text}\n", old_speed)
+        if options.speed:
+            old_speed = f"\n\n{text}"
+        elif options.only and tables:
+            # The other sections stay as they are.
+            head = "\n## " + text.split("\n## ")[1].split("\n")[0] + "\n"
+            rest = [part for part in re.split(r"(?=\n## )", tables) if not part.startswith(head)]
+            tables = "".join(rest).rstrip("\n") + "\n\n## " + text.split("\n## ", 1)[1] + "\n"
+        else:
+            tables = f"\n\n{text}\n"
         REPORT.write_text(f"{prose}{MARK}{tables}{SPEED}{old_speed}", encoding="utf-8")
 
 
