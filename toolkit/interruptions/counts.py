@@ -163,7 +163,9 @@ def _one(name: str, design: np.ndarray, values: np.ndarray, offset: np.ndarray) 
         with warnings.catch_warnings():
             for said in (ConvergenceWarning, PerfectSeparationWarning, DomainWarning, RuntimeWarning):
                 warnings.simplefilter("ignore", said)
-            return sm.GLM(values, design / size, family=family, offset=offset).fit(scale=scale, maxiter=200)
+            return sm.GLM(values, design / size, family=family, offset=offset).fit(
+                scale=scale, maxiter=200, tol=1e-12
+            )
 
     theta = np.inf
     if name == "negative_binomial":
