@@ -1,10 +1,12 @@
 """One ipywidgets panel per question, on top of a function that gives the same answer without widgets.
 
 RatesPanel    how many would buy if step rates were others: `toolkit.scenarios.what_if` with sliders
+InterruptionPanel  what an event did, were it on another day or of another kind
 MixPanel      what a gap would be at another mix or other rates of tiers: `toolkit.scenarios.what_if_mix`
 """
 
+from toolkit.panels.interruptions import InterruptionPanel
 from toolkit.panels.mixes import MixPanel
 from toolkit.panels.rates import RatesPanel
 
-__all__ = ["MixPanel", "RatesPanel"]
+__all__ = ["InterruptionPanel", "MixPanel", "RatesPanel"]

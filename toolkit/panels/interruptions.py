@@ -1,0 +1,166 @@
+"""`InterruptionPanel`: an interruption's date, its terms and the errors, with effect, band and diagnostics as answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+
+from toolkit import style
+from toolkit.interruptions import Decay, Level, Slope, interrupted_time_series
+from toolkit.interruptions.answer import FEW
+from toolkit.interruptions.series import read
+from toolkit.interruptions.wording import change, interval
+from toolkit.panels import pieces
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from toolkit.interruptions import InterruptedTimeSeries
+    from toolkit.interruptions.terms import Term
+
+ERRORS = {
+    "AR(1) and noise (default)": "auto",
+    "AR(1)": "ar1",
+    "Newey-West": "hac",
+    "independent (least squares)": "ols",
+}
+
+
+class InterruptionPanel(widgets.VBox):
+    """Drag the date of an interruption, add a term, choose the errors, and see what would be concluded.
+
+    Parameters
+    ----------
+    series : Series or DataFrame
+        As for `interrupted_time_series`; of a frame one column at a time is asked about.
+    date : date
+        Where the interruption stands to begin with.
+    name : str
+        What happened.
+    others : dict, optional
+        Interruptions that stay as they are.
+    tau : float
+        Of the fading term, in periods.
+    source : str
+        What the series is, such as "Simulated, calibrated to public anchor points": it stands in the figure's title.
+    options
+        Others of `interrupted_time_series`, such as ``calendar=``.
+
+    Attributes
+    ----------
+    series : Dropdown
+    date : SelectionSlider
+    terms : dict of str to Checkbox
+        "level", "slope" and "decay".
+    errors : Dropdown
+    answer : HTML
+    figure : Image
+    result : InterruptedTimeSeries
+        The same answer as plain data.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> days = pd.date_range("2019-07-01", periods=60)
+    >>> noise = np.random.default_rng(1).normal(0, 1, 60)
+    >>> visits = pd.Series(np.where(days < "2019-07-31", 100, 80) + noise, index=days, name="visits")
+    >>> InterruptionPanel(visits, "2019-07-31", name="removed")
+    InterruptionPanel: visits, removed on 2019-07-31 (level; auto): −20.5 %
+    """
+
+    def __init__(
+        self,
+        series: pd.Series | pd.DataFrame,
+        date: Any,
+        *,
+        name: str = "interruption",
+        others: Mapping[str, Term | Sequence[Term]] | None = None,
+        tau: float = 14.0,
+        source: str = "",
+        **options: Any,
+    ) -> None:
+        checked = read(series)
+        self._frame, self._name, self._others = checked.frame, name, dict(others or {})
+        if name in self._others:
+            raise ValueError(f"{name!r} is the name of another interruption too; rename one")
+        self._tau, self._source, self._options = tau, source, options
+        self._settling = False
+        clock = checked.clock
+        place = clock.place(date)
+        inner = range(FEW, len(clock.periods) - FEW)
+        if place not in inner:
+            raise ValueError(f"{date} has fewer than {FEW} periods on a side; the series runs {clock.span}")
+
+        self.series = widgets.Dropdown(
+            options=[(style.label(one, english=True), one) for one in checked.names],
+            description="series",
+            layout={"width": "27em", "display": "" if len(checked.names) > 1 else "none"},
+        )
+        self.date = widgets.SelectionSlider(
+            options=[(clock.said(at), clock.times[at]) for at in inner],
+            value=clock.times[place],
+            description=name,
+            continuous_update=False,
+            style={"description_width": "9em"},
+            layout={"width": "40em"},
+        )
+        self.terms = {
+            "level": widgets.Checkbox(True, description="a jump that stays", indent=False),
+            "slope": widgets.Checkbox(False, description="a change of trend", indent=False),
+            "decay": widgets.Checkbox(False, description=f"a jump that fades (tau {tau:g})", indent=False),
+        }
+        self.errors = widgets.Dropdown(options=ERRORS, description="errors", layout={"width": "24em"})
+        self.answer = widgets.HTML()
+        self.figure = widgets.Image(format="png", layout={"width": "640px", "height": "400px"})
+        boxes = widgets.HBox(list(self.terms.values()))
+        super().__init__([self.series, self.date, boxes, self.errors, self.answer, self.figure])
+        for control in (self.series, self.date, *self.terms.values(), self.errors):
+            control.observe(self._update, "value")
+        self._update()
+
+    def _update(self, change_of: Any = None) -> None:
+        if self._settling:
+            return
+        chosen = [term for term, box in self.terms.items() if box.value]
+        if not chosen and change_of is not None:
+            # An interruption without a term is no question: the box that was emptied is filled again.
+            self._settling = True
+            change_of["owner"].value = True
+            self._settling = False
+            return
+        at = self.date.value
+        made = {"level": Level(at), "slope": Slope(at), "decay": Decay(at, self._tau)}
+        self.result: InterruptedTimeSeries = interrupted_time_series(
+            self._frame[self.series.value],
+            {self._name: [made[term] for term in chosen], **self._others},
+            errors=self.errors.value,
+            **self._options,
+        )
+        self.effect = self.result.effect(of=self._name)
+        self.answer.value = self._told()
+        self.figure.value = pieces.drawn(self.result, title=self._title())
+
+    def _said(self) -> str:
+        """The relative effect, or the average one where nothing is relative."""
+        rows = self.effect.table.set_index("estimand")
+        return change(float(rows.loc["relative", "estimate"]))
+
+    def _title(self) -> str:
+        source = f"{self._source}: " if self._source else ""
+        return f"{source}{self._name}, {self._said()} on average since"
+
+    def _told(self) -> str:
+        row = self.effect.table.set_index("estimand").loc["relative"]
+        numbers = [(change(row["estimate"]), f"on average since then ({interval(row, change)}, n = {row['n']:,})")]
+        return pieces.told(numbers, f"{self.result.sentence()} {self.result.diagnostics.sentence()}")
+
+    def __repr__(self) -> str:
+        chosen = [term for term, box in self.terms.items() if box.value]
+        when = self.date.label
+        return (
+            f"InterruptionPanel: {self.series.value}, {self._name} on {when} ({' and '.join(chosen)}; "
+            f"{self.errors.value}): {self._said()}"
+        )
