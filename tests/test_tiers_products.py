@@ -126,10 +126,12 @@ def log(users=400, seed=5):
     return read_events(pd.DataFrame(rows, columns=["user_id", "timestamp", "event", "platform", "amount"]))
 
 
-def test_a_log_tells_the_basket_and_how_much_it_differs():
+@pytest.mark.parametrize("path", ["asof", "windows", "stream", "index"])
+def test_a_log_tells_the_basket_and_how_much_it_differs(path):
     events = log()
+    asked = events.index(keep=["platform"]) if path == "index" else events
     pairs = funnel(
-        events, ["enter", "pay"], within="1h", by="platform", hold="platform", count="pairs", path="asof"
+        asked, ["enter", "pay"], within="1h", by="platform", hold="platform", count="pairs", path=path
     )
     split = split_product(pairs, amount="amount", to="kuaishou")
     paid = events.engine.frame(
@@ -162,6 +164,40 @@ def test_a_retried_order_is_paid_once():
     twice = split_product(funnel(log, ["enter", "pay"], **ask), amount="amount")
     assert once.table.set_index("step").loc["basket", "factor"] == 10
     assert twice.table.set_index("step").loc["basket", "factor"] == 10 * 49 / 40
+
+
+@pytest.mark.parametrize("count", ["users", "pairs", "entries"])
+@pytest.mark.parametrize("kind", ["str", "category", "int64", "float64"])
+def test_amounts_are_the_same_by_every_path_and_for_users_of_any_type(count, kind):
+    rng = np.random.default_rng(8)
+    rows = pd.DataFrame(
+        {
+            "user_id": rng.integers(0, 60, 2_000),
+            "timestamp": START + pd.to_timedelta(np.sort(rng.integers(0, 3_000, 2_000)), "min"),
+            "event": rng.choice(["enter", "click", "pay"], 2_000),
+            "platform": pd.Categorical(rng.choice(["douyin", "kuaishou"], 2_000)),
+            "amount": rng.integers(1, 90, 2_000),
+        }
+    ).astype({"user_id": kind})
+    events = read_events(rows)
+    hold = {"hold": "platform"} if count == "pairs" else {}
+    splits = []
+    for path in ["asof"] * (count != "entries") + ["windows", "stream", "index"]:
+        asked = events.index(keep=["platform"]) if path == "index" else events
+        answer = funnel(
+            asked, ["enter", "pay"], within="6h", by="platform", count=count, path=path, **hold
+        )
+        splits.append(split_product(answer, amount="amount").table)
+    assert (splits[0].query("step == 'basket'")["factor"] > 0).all()
+    for other in splits[1:]:
+        pd.testing.assert_frame_equal(splits[0], other)
+
+
+def test_amounts_are_numbers():
+    events = log(20)
+    asked = {"within": "1h", "by": "platform", "hold": "platform", "count": "pairs"}
+    with pytest.raises(ValueError, match="amount column 'event' is VARCHAR, not a number"):
+        split_product(funnel(events, ["enter", "pay"], **asked), amount="event")
 
 
 def test_a_funnel_of_counts_is_split_into_its_steps():
