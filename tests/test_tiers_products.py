@@ -9,6 +9,7 @@ import pytest
 
 from toolkit import Funnel, funnel, read_events
 from toolkit.tiers import split_product
+from toolkit.tiers.precision import Precision
 from toolkit.tiers.products import contribution, contributions
 
 STEPS = ["impressions", "enter", "click", "pay"]
@@ -107,6 +108,33 @@ def test_too_few_buyers_give_no_interval():
     split = split_product(few, steps=STEPS, amount="gmv", squares="squares")
     assert split.table["low"].isna().all()
     assert "no interval where fewer than 5 reached a step" in split.sentence()
+
+
+def test_amounts_have_intervals_from_twenty_buyers_on():
+    orders = {"squares": [9e5, 1e7], "gmv": [2_400.0, 45_000.0]}
+    for buyers, known in ((19, False), (20, True)):
+        split = split_product(
+            GOOD.assign(pay=[buyers, 300], **orders), steps=STEPS, amount="gmv", squares="squares"
+        )
+        assert split.table[["low", "high"]].notna().all(axis=None) == known
+        assert ("fewer than 20 paid" in split.sentence()) != known
+
+
+def test_buyers_who_paid_nothing_tell_nothing_of_baskets():
+    free = GOOD.assign(gmv=[0.0, 45_000.0], squares=[0.0, 1e7])
+    split = split_product(free, steps=STEPS, amount="gmv", squares="squares")
+    assert split.table["low"].isna().all()
+
+
+def test_the_upper_limit_of_a_mean_allows_for_orders_that_a_sample_lacks():
+    # A lognormal's skewness is 3 c + c^3; Johnson (1978) adds z^2 skewness / (3 sqrt n) standard errors.
+    n, c, z = 1e6, 2.0, 1.959964
+    one = np.ones(1)
+    mean = Precision(100 * one, n * one, np.inf * one, 100 * c / np.sqrt(n) * one, one < 0, np.eye(1))
+    low, high = mean.furthest(lambda values: (values[0], one), 0.95)
+    error = 100 * c / np.sqrt(n)
+    assert high - 100 == pytest.approx(error * (z + z**2 * (3 * c + c**3) / (3 * np.sqrt(n))), abs=error * 1e-3)
+    assert 100 - low == pytest.approx(error * z, rel=0.01)
 
 
 START = pd.Timestamp("2019-11-11 20:00", tz="Asia/Shanghai")
