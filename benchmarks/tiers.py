@@ -24,7 +24,7 @@ from toolkit.intervals import Interval
 from toolkit.tiers import logits, splits, standards
 from toolkit.tiers.counts import Counts
 from toolkit.tiers.factors import Factors, with_amount
-from toolkit.tiers.moments import Moments
+from toolkit.tiers.precision import Moments
 from toolkit.tiers.products import contribution, contributions, limits
 
 REPORT = Path(__file__).with_suffix(".md")

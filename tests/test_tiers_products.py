@@ -133,7 +133,9 @@ def test_the_upper_limit_of_a_mean_allows_for_orders_that_a_sample_lacks():
     mean = Precision(100 * one, n * one, np.inf * one, 100 * c / np.sqrt(n) * one, one < 0, np.eye(1))
     low, high = mean.furthest(lambda values: (values[0], one), 0.95)
     error = 100 * c / np.sqrt(n)
-    assert high - 100 == pytest.approx(error * (z + z**2 * (3 * c + c**3) / (3 * np.sqrt(n))), abs=error * 1e-3)
+    assert high - 100 == pytest.approx(
+        error * (z + z**2 * (3 * c + c**3) / (3 * np.sqrt(n))), abs=error * 1e-3
+    )
     assert 100 - low == pytest.approx(error * z, rel=0.01)
 
 
@@ -212,9 +214,7 @@ def test_amounts_are_the_same_by_every_path_and_for_users_of_any_type(count, kin
     splits = []
     for path in ["asof"] * (count != "entries") + ["windows", "stream", "index"]:
         asked = events.index(keep=["platform"]) if path == "index" else events
-        answer = funnel(
-            asked, ["enter", "pay"], within="6h", by="platform", count=count, path=path, **hold
-        )
+        answer = funnel(asked, ["enter", "pay"], within="6h", by="platform", count=count, path=path, **hold)
         splits.append(split_product(answer, amount="amount").table)
     assert (splits[0].query("step == 'basket'")["factor"] > 0).all()
     for other in splits[1:]:

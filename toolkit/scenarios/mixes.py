@@ -85,12 +85,16 @@ class WhatIfMix(Result):
     @property
     def reverses(self) -> bool:
         """Whether the assumed gap and the assumed gap at the standard mix have opposite signs."""
-        return self.gap * self.standardised < 0
+        from toolkit.tiers.splits import opposite
+
+        return opposite(self.gap, self.standardised)
 
     @property
     def reverses_now(self) -> bool:
         """The same as observed."""
-        return float(self.now("gap")["estimate"]) * self.standardised_now < 0
+        from toolkit.tiers.splits import opposite
+
+        return opposite(float(self.now("gap")["estimate"]), self.standardised_now)
 
     @property
     def tiers_opposite(self) -> int:

@@ -61,7 +61,12 @@ def mixes(answer: WhatIfMix, ax: Axes | None = None) -> Axes:
     table, reference = answer.of(answer.platform), answer.of(answer.reference)
     for look, rows, lift in ((own, table, -0.06), (other, reference, 0.06)):
         ax.hlines(
-            rows.index + lift, 100 * rows["low"], 100 * rows["high"], color=look.colour, linewidth=3, alpha=0.3
+            rows.index + lift,
+            100 * rows["low"],
+            100 * rows["high"],
+            color=look.colour,
+            linewidth=3,
+            alpha=0.3,
         )
     _marks(ax, reference, "rate", "share", other)
     _marks(ax, table, "assumed_rate", "assumed_share", own)

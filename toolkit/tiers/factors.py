@@ -16,8 +16,7 @@ from toolkit.logs.engines import identifier
 from toolkit.logs.times import INTEGERS
 from toolkit.results import count, some
 from toolkit.tiers.counts import of_table, row_name
-from toolkit.tiers.moments import Moments
-from toolkit.tiers.precision import Precision, correlated
+from toolkit.tiers.precision import Moments, Precision, correlated
 from toolkit.tiers.users import added_up, label, labels, own
 
 if TYPE_CHECKING:
@@ -215,6 +214,7 @@ def _of_funnel(funnel: Funnel, platform: str, steps: Sequence[str] | None, amoun
     moments = Moments.once(counts)
     if repeated or amount is not None:
         units = funnel.units if amount is None else _paid(funnel, amount, levels[-1])
+        assert units is not None
         extra = "" if amount is None else f"CASE WHEN level >= {levels[-1]} THEN coalesce(paid, 0) ELSE 0 END"
         at = funnel.by.index(platform)
         rows = own(funnel, {"g0": label(at)}, levels, units, extra=extra)

@@ -166,7 +166,9 @@ def limits(found: Factors, pair: tuple[int, int], confidence: float) -> tuple[np
     ends = []
     for k in range(size + 1):
         unknown = not found.spread and k >= size - 1
-        ends.append((np.nan, np.nan) if few or unknown else found.precision.furthest(partial(moved, k), confidence))
+        ends.append(
+            (np.nan, np.nan) if few or unknown else found.precision.furthest(partial(moved, k), confidence)
+        )
     low, high = np.array(ends).T
     return low, high
 

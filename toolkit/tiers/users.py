@@ -14,7 +14,7 @@ import pandas as pd
 
 from toolkit.logs.engines import identifier, literal, literals
 from toolkit.results import counted, some
-from toolkit.tiers.moments import Moments
+from toolkit.tiers.precision import Moments
 
 if TYPE_CHECKING:
     from toolkit.funnels import Funnel
