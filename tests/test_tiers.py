@@ -73,6 +73,39 @@ def test_berkeley_admitted_more_men_and_yet_not_more_of_them():
     assert odds["estimate"] == pytest.approx(0.9047, abs=1e-4)
 
 
+def test_gaps_that_cancel_out_turn_nothing_round():
+    # In all a leads by 0.02. At equal shares +0.1 and -0.1 cancel out, but for the rounding of 0.3 - 0.2.
+    n, converted = [300, 100, 100, 100], [90, 10, 20, 20]
+    rows = pd.DataFrame(
+        {"platform": list("aabb"), "city_tier": ["1", "2"] * 2, "n": n, "converted": converted}
+    )
+    gaps = compare(rows, standard="equal")
+    assert not gaps.reverses
+    assert gaps.reversal().flags.loc[0, ["tiers_opposite", "tiers"]].tolist() == [1, 2]
+
+
+def test_where_no_platform_leads_in_all_none_can_be_turned_round():
+    n, converted = [100, 300, 300, 100], [20, 30, 30, 20]
+    rows = pd.DataFrame(
+        {"platform": list("aabb"), "city_tier": ["1", "2"] * 2, "n": n, "converted": converted}
+    )
+    gaps = compare(rows)
+    assert gaps.table.loc[0, "estimate"] == 0
+    assert not gaps.reverses
+    assert "reverses" not in gaps.sentence()
+
+
+def test_a_reversal_needs_no_conversion_in_every_cell():
+    # Nobody converts in tier 2; in tier 1 the platform that leads in all lies behind.
+    n, converted = [100, 900, 900, 100], [50, 0, 400, 0]
+    rows = pd.DataFrame(
+        {"platform": list("aabb"), "city_tier": ["1", "2"] * 2, "n": n, "converted": converted}
+    )
+    flags = compare(rows).reversal().flags.iloc[0]
+    assert bool(flags["reverses"])
+    assert flags["tiers_opposite"] == 1
+
+
 def test_kidney_stones_reverse_in_both_sizes():
     gaps = kidneys()
     rates = gaps.rates_by_tier().table.set_index(["platform", "tier"])["estimate"]
