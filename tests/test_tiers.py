@@ -666,6 +666,12 @@ def test_every_answer_has_five_faces_and_trusts_no_name():
         assert "&lt;b&gt;a$" in answer._repr_html_()
         assert "<i>" not in answer._repr_html_()
         assert answer.sentence().endswith(".")
+        assert ("n = " in answer.sentence()) or type(answer).__name__ in (
+            "Coefficients",
+            "GapTests",
+            "Reversal",
+        )
+        assert any(name in answer.table for name in ("n", "n_reference"))
         ax = answer.plot(plt.figure().subplots())
         assert ax.get_figure().canvas.draw() is None
         assert len(ax.get_yticks()) == len(answer.table)

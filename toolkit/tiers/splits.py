@@ -11,7 +11,7 @@ import pandas as pd
 
 from toolkit import intervals
 from toolkit.intervals import Rate
-from toolkit.results import some
+from toolkit.results import count, some
 from toolkit.tiers.answers import Answer, points, points_between
 from toolkit.tiers.counts import Counts
 from toolkit.tiers.standards import Mix, gap
@@ -77,8 +77,9 @@ class Reversal(Answer):
         """Which pairs turn round, how surely, and in how many tiers."""
         found = self.flags[self.flags["reverses"]]
         if not len(found):
-            pairs = "the pair" if len(self.flags) == 1 else f"any of {len(self.flags)} pairs"
-            return f"The {self.standard} mix of tiers turns the order of {pairs} not round{self.closing()}"
+            n = len(self.flags)
+            none = "the order does not turn round" if n == 1 else f"none of {n} orders turns round"
+            return f"At the {self.standard} mix of tiers {none}{self.closing()}"
         parts = []
         for row in found.itertuples():
             lines = self.table[
@@ -90,7 +91,8 @@ class Reversal(Answer):
                 f"{row.platform} against {row.reference}: {points(crude['estimate'])} "
                 f"({points_between(crude['low'], crude['high'])}) in all, {points(fixed['estimate'])} "
                 f"({points_between(fixed['low'], fixed['high'])}) at the {self.standard} mix of tiers, and against the "
-                f"crude gap in {row.tiers_opposite} of {row.tiers} tiers{sure}"
+                f"crude gap in {row.tiers_opposite} of {row.tiers} tiers{sure}, n = {count(crude['n'])} and "
+                f"{count(crude['n_reference'])}"
             )
         return f"The order reverses inside tiers. {'; '.join(parts)} ({self.level}s){self.closing()}"
 
