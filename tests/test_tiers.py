@@ -435,13 +435,14 @@ def by_hand(log, count):
     return both if count == "entries" else both.clip(upper=1)
 
 
-@pytest.mark.parametrize("indexed", [False, True])
+@pytest.mark.parametrize("path", ["windows", "stream", "index"])
 @pytest.mark.parametrize("count", ["entries", "pairs"])
-def test_users_who_repeat_are_added_up_in_the_engine_as_in_pandas(count, indexed):
-    log = world()
-    log = log.index(keep=["platform", "city_tier"]) if indexed else log
-    hold = {"hold": ["platform"]} if count == "pairs" else {}
-    answer = funnel(log, ["enter", "pay"], within="2min", by=["platform", "city_tier"], count=count, **hold)
+def test_users_who_repeat_are_added_up_in_the_engine_as_in_pandas(count, path):
+    log = read_events(world().engine.base.df().sort_values("timestamp", kind="stable"))
+    log = log.index(keep=["platform", "city_tier"]) if path == "index" else log
+    ask = {"within": "2min", "by": ["platform", "city_tier"], "count": count, "path": path}
+    answer = funnel(log, ["enter", "pay"], **ask, **({"hold": ["platform"]} if count == "pairs" else {}))
+    assert answer.path == path
     ask = {"outcome": None, "of": None, "pool": None, "exclude": (), "movers": None}
     found = counts_of(answer, platform="platform", tier="city_tier", **ask)
     assert found.platforms == ("douyin", "kuaishou")
