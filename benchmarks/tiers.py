@@ -24,7 +24,7 @@ from toolkit.intervals import Interval
 from toolkit.tiers import logits, splits, standards
 from toolkit.tiers.counts import Counts
 from toolkit.tiers.factors import Factors, with_amount
-from toolkit.tiers.moments import Moments
+from toolkit.tiers.precision import Moments
 from toolkit.tiers.products import contribution, contributions, limits
 
 REPORT = Path(__file__).with_suffix(".md")
@@ -173,12 +173,21 @@ def repeated() -> Iterator[Cell]:
                 yield cell(f"{label}, {' + '.join(f'{n:,}' for n in users)} users", entries, r, users, base)
 
 
-def products() -> Iterator[Cell]:
-    """Contributions of steps to GMV per impression, lognormal baskets."""
+#: Baskets of mean 1: lognormal of two widths (standard deviation 0.9 and 2.9), exponential (1), and Pareto with tail
+#: index 2.5 (0.9, but no third moment).
+BASKETS: dict[str, Callable] = {
+    "sigma 0.8": lambda rng, size: rng.lognormal(-0.32, 0.8, size),
+    "sigma 1.5": lambda rng, size: rng.lognormal(-1.125, 1.5, size),
+    "exponential": lambda rng, size: rng.exponential(1, size),
+    "Pareto": lambda rng, size: 0.6 * (1 + rng.pareto(2.5, size)),
+}
 
-    def cell(visits: tuple[int, int], rates: np.ndarray, sigma: float) -> Cell:
-        basket = np.array([80.0, 120.0])
-        mean = basket * np.exp(sigma**2 / 2)
+
+def products() -> Iterator[Cell]:
+    """Contributions of steps to GMV per impression."""
+
+    def cell(visits: tuple[int, int], rates: np.ndarray, baskets: str) -> Cell:
+        mean, draw = np.array([80.0, 120.0]), BASKETS[baskets]
         factors = np.column_stack([rates, mean])
         truth = contributions(*factors)
 
@@ -188,7 +197,7 @@ def products() -> Iterator[Cell]:
                 line = [visits[p]]
                 for rate in rates[p]:
                     line.append(max(int(rng.binomial(line[-1], rate)), 1))
-                paid = rng.lognormal(np.log(basket[p]), sigma, line[-1])
+                paid = mean[p] * draw(rng, line[-1])
                 lines.append(line)
                 amounts.append(paid.sum())
                 squares.append((paid**2).sum())
@@ -210,17 +219,18 @@ def products() -> Iterator[Cell]:
         reached = np.array(visits)[:, None] * np.cumprod(rates, axis=1)
         least = float(np.minimum(reached, reached / rates * (1 - rates)).min())
         pay = f"pay {rates[0, -1]:g} and {rates[1, -1]:g}"
-        name = f"{visits[0]:,} and {visits[1]:,} impressions, {pay}, sigma {sigma:g}"
+        name = f"{visits[0]:,} and {visits[1]:,} impressions, {pay}, {baskets}"
         return Cell(name, least, once)
 
     low = np.array([[0.3, 0.4, 0.1], [0.2, 0.5, 0.15]])
     rare = np.array([[0.1, 0.2, 0.02], [0.15, 0.15, 0.03]])
     for visits in ((300, 300), (1_000, 1_000), (3_000, 3_000), (30_000, 30_000), (1_000, 100_000)):
-        yield cell(visits, low, 0.8)
+        yield cell(visits, low, "sigma 0.8")
     for visits in ((3_000, 3_000), (30_000, 30_000), (300_000, 300_000), (30_000, 1_000_000)):
-        yield cell(visits, rare, 0.8)
-    for visits in ((3_000, 3_000), (30_000, 30_000)):
-        yield cell(visits, low, 1.5)
+        yield cell(visits, rare, "sigma 0.8")
+    for baskets in list(BASKETS)[1:]:
+        for size in (2_000, 3_000, 6_000, 30_000):
+            yield cell((size, size), low, baskets)
 
 
 SECTIONS = (independent, repeated, products)

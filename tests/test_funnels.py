@@ -268,13 +268,13 @@ ROWS = log(
         (["enter", "pay"], {"attribution": "step:cart"}, "no step 'cart'"),
         (["enter", "pay"], {"confidence": 95}, "confidence=95 lies outside"),
         (["enter", "pay"], {"universe": ["pay"]}, "mode='strict'"),
-        (["enter", "pay"], {"mode": "any", "by": "room"}, "1 users have several; hold it constant"),
+        (["enter", "pay"], {"mode": "any", "by": "room"}, "1 of the users have several; hold it constant"),
         (["enter", "pay"], {"path": "fast"}, "path='fast'; use one of"),
         (["enter", "pay"], {"path": "asof", "dedupe": "room"}, "path='asof' cannot answer this"),
         (["enter", "pay"], {"within": None, "mature": True}, "mature=True needs a window"),
         (["enter", Step("x", where="amount")], {}, "step 'x': where='amount' is DOUBLE, not true or false"),
         (["enter", Step("x", where="amont > 1")], {}, r"no column 'amont'.*did you mean 'amount'"),
-        (["enter", Step("x", where="amount > ")], {}, "cannot be read as an SQL expression"),
+        (["enter", Step("x", where="amount > ")], {}, "is no complete SQL expression"),
         (["enter", Step("x", where="amount > 1; DROP TABLE x")], {}, "must be one condition"),
         (["enter", Step("x", where="amount > (SELECT 1)")], {}, "of one row"),
         (["enter", Step("x", where="amount > sum(amount)")], {}, "of one row"),
@@ -285,6 +285,13 @@ ROWS = log(
 def test_a_wrong_question_names_the_thing_and_the_fix(steps, options, message):
     with pytest.raises(ValueError, match=message):
         funnel(ROWS, steps, **({"within": "1d"} | options))
+
+
+def test_what_is_no_log_and_no_table_is_named():
+    with pytest.raises(TypeError, match="funnel takes a log from read_events, not DataFrame"):
+        funnel(pd.DataFrame({"event": ["enter"]}), ["enter", "pay"], within="1d")
+    with pytest.raises(TypeError, match="from_counts takes a table with the columns step and n, not dict"):
+        Funnel.from_counts({"enter": 10, "pay": 2})
 
 
 def test_an_empty_log_is_an_error_unless_it_was_observed():

@@ -130,6 +130,36 @@ def test_a_missing_column_names_the_nearest(tmp_path):
         read_events(ROWS, time="timestmp")
 
 
+def test_a_file_without_a_header_row_is_recognised(tmp_path):
+    path = tmp_path / "log.csv"
+    ROWS.to_csv(path, index=False, header=False)
+    with pytest.raises(ValueError, match="A file without a header row\\? Name its columns: names="):
+        read_events(path)
+    assert read_events(path, names=list(ROWS.columns)).events == {"enter": 2, "pay": 1}
+    with pytest.raises(ValueError, match="log.csv with 6 names"):
+        read_events(path, names=["user_id", "timestamp", "event", "amount", "x", "y"])
+
+
+def test_an_empty_file_and_a_file_of_a_header_alone_are_told_apart(tmp_path):
+    (tmp_path / "nothing.csv").write_text("")
+    with pytest.raises(ValueError, match="nothing.csv is empty: it has not even a header row"):
+        read_events(tmp_path / "nothing.csv")
+    (tmp_path / "header.csv").write_text("user_id,timestamp,event\n")
+    log = read_events(tmp_path / "header.csv")
+    assert log.summary().problems["name"].tolist() == ["no rows"]
+    with pytest.raises(ValueError, match="is empty: it has no row with a user and a time"):
+        funnel(log, ["enter", "pay"], within="1d")
+
+
+def test_a_time_column_that_holds_nothing_says_so():
+    with pytest.raises(ValueError, match="column 'timestamp' of the frame holds no time: every row is empty"):
+        read_events(ROWS.assign(timestamp=None))
+
+
+def test_an_index_keeps_one_property_by_its_name():
+    assert read_events(ROWS).index(keep="amount").memory.kept == ("event", "amount")
+
+
 def test_unreadable_times_are_counted_and_shown():
     rows = pd.DataFrame(
         {

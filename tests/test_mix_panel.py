@@ -70,14 +70,24 @@ def test_the_flag_falls_with_the_rates_too():
 
 def test_tiers_without_a_share_give_way_in_proportion():
     answer = what_if_mix(three_platforms(), platform="douyin", mix={"one": 0.4})
-    assert answer.table["assumed_share"].tolist() == pytest.approx([0.4, 0.6 * 2 / 9, 0.6 * 7 / 9, 1])
+    shares = answer.of("douyin")["assumed_share"].tolist()
+    assert shares == pytest.approx([0.4, 0.6 * 2 / 9, 0.6 * 7 / 9, 1])
+
+
+def test_the_reference_stays_as_it_was_observed():
+    answer = what_if_mix(kidney_stones(), mix={"small": 0.75}, rates={"large": 0.8})
+    own, other = answer.of("A").set_index("tier"), answer.of("B").set_index("tier")
+    assert other["assumed_share"].equals(other["share"])
+    assert other["assumed_rate"].equals(other["rate"])
+    assert answer.gap == pytest.approx(own.loc["all", "assumed_rate"] - other.loc["all", "rate"])
+    assert answer.parts.iloc[:-1][["mix", "rate"]].sum().tolist() == pytest.approx([answer.mix, answer.rate])
 
 
 def test_the_answer_shows_n_and_the_observed_intervals():
     answer = what_if_mix(kidney_stones(), mix={"small": 0.75}, source="Invented")
     observed = kidney_stones().rates_by_tier().table.query("platform == 'A' and tier != 'all'")
     pd.testing.assert_frame_equal(
-        answer.table.iloc[:-1][["low", "high", "n"]], observed[["low", "high", "n"]].reset_index(drop=True)
+        answer.of("A").iloc[:-1][["low", "high", "n"]], observed[["low", "high", "n"]].reset_index(drop=True)
     )
     for words in [
         "Invented · A against B",
@@ -131,7 +141,7 @@ def test_shares_on_the_sliders_always_add_up_to_1(panel):
         shares = [slider.value for slider in panel.mix.values()]
         assert panel.mix[tier].value == share
         assert sum(shares) == pytest.approx(1)
-        assert panel.result.table["assumed_share"].tolist()[:-1] == pytest.approx(shares)
+        assert panel.result.of(panel.result.platform)["assumed_share"].tolist()[:-1] == pytest.approx(shares)
     # The others were at 0, so they come back in the proportions observed, 1 to 2.
     assert shares == pytest.approx([0.2, 0.4, 0.4])
     assert "give way in proportion" in panel.children[1].children[0].children[0].value

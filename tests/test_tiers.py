@@ -10,7 +10,7 @@ import pytest
 from toolkit import Funnel, Step, funnel, read_events
 from toolkit.tiers import compare, e_value, splits, standards
 from toolkit.tiers.counts import counts_of
-from toolkit.tiers.moments import Moments
+from toolkit.tiers.precision import Moments
 
 # Bickel, Hammel & O'Connell (1975), Science 187, 398-404: admitted and rejected in six departments.
 BERKELEY = {
@@ -71,6 +71,39 @@ def test_berkeley_admitted_more_men_and_yet_not_more_of_them():
     assert [test["statistic"], test["p"]] == pytest.approx([1.4269, 0.2323], abs=1e-4)
     odds = gaps.ratios().table.set_index("measure").loc["odds ratio, Mantel-Haenszel"]
     assert odds["estimate"] == pytest.approx(0.9047, abs=1e-4)
+
+
+def test_gaps_that_cancel_out_turn_nothing_round():
+    # In all a leads by 0.02. At equal shares +0.1 and -0.1 cancel out, but for the rounding of 0.3 - 0.2.
+    n, converted = [300, 100, 100, 100], [90, 10, 20, 20]
+    rows = pd.DataFrame(
+        {"platform": list("aabb"), "city_tier": ["1", "2"] * 2, "n": n, "converted": converted}
+    )
+    gaps = compare(rows, standard="equal")
+    assert not gaps.reverses
+    assert gaps.reversal().flags.loc[0, ["tiers_opposite", "tiers"]].tolist() == [1, 2]
+
+
+def test_where_no_platform_leads_in_all_none_can_be_turned_round():
+    n, converted = [100, 300, 300, 100], [20, 30, 30, 20]
+    rows = pd.DataFrame(
+        {"platform": list("aabb"), "city_tier": ["1", "2"] * 2, "n": n, "converted": converted}
+    )
+    gaps = compare(rows)
+    assert gaps.table.loc[0, "estimate"] == 0
+    assert not gaps.reverses
+    assert "reverses" not in gaps.sentence()
+
+
+def test_a_reversal_needs_no_conversion_in_every_cell():
+    # Nobody converts in tier 2; in tier 1 the platform that leads in all lies behind.
+    n, converted = [100, 900, 900, 100], [50, 0, 400, 0]
+    rows = pd.DataFrame(
+        {"platform": list("aabb"), "city_tier": ["1", "2"] * 2, "n": n, "converted": converted}
+    )
+    flags = compare(rows).reversal().flags.iloc[0]
+    assert bool(flags["reverses"])
+    assert flags["tiers_opposite"] == 1
 
 
 def test_kidney_stones_reverse_in_both_sizes():
@@ -402,13 +435,14 @@ def by_hand(log, count):
     return both if count == "entries" else both.clip(upper=1)
 
 
-@pytest.mark.parametrize("indexed", [False, True])
+@pytest.mark.parametrize("path", ["windows", "stream", "index"])
 @pytest.mark.parametrize("count", ["entries", "pairs"])
-def test_users_who_repeat_are_added_up_in_the_engine_as_in_pandas(count, indexed):
-    log = world()
-    log = log.index(keep=["platform", "city_tier"]) if indexed else log
-    hold = {"hold": ["platform"]} if count == "pairs" else {}
-    answer = funnel(log, ["enter", "pay"], within="2min", by=["platform", "city_tier"], count=count, **hold)
+def test_users_who_repeat_are_added_up_in_the_engine_as_in_pandas(count, path):
+    log = read_events(world().engine.base.df().sort_values("timestamp", kind="stable"))
+    log = log.index(keep=["platform", "city_tier"]) if path == "index" else log
+    ask = {"within": "2min", "by": ["platform", "city_tier"], "count": count, "path": path}
+    answer = funnel(log, ["enter", "pay"], **ask, **({"hold": ["platform"]} if count == "pairs" else {}))
+    assert answer.path == path
     ask = {"outcome": None, "of": None, "pool": None, "exclude": (), "movers": None}
     found = counts_of(answer, platform="platform", tier="city_tier", **ask)
     assert found.platforms == ("douyin", "kuaishou")
@@ -633,6 +667,12 @@ def test_every_answer_has_five_faces_and_trusts_no_name():
         assert "&lt;b&gt;a$" in answer._repr_html_()
         assert "<i>" not in answer._repr_html_()
         assert answer.sentence().endswith(".")
+        assert ("n = " in answer.sentence()) or type(answer).__name__ in (
+            "Coefficients",
+            "GapTests",
+            "Reversal",
+        )
+        assert "n" in answer.table
         ax = answer.plot(plt.figure().subplots())
         assert ax.get_figure().canvas.draw() is None
         assert len(ax.get_yticks()) == len(answer.table)

@@ -9,6 +9,7 @@ import pytest
 
 from toolkit import Funnel, funnel, read_events
 from toolkit.tiers import split_product
+from toolkit.tiers.precision import Precision
 from toolkit.tiers.products import contribution, contributions
 
 STEPS = ["impressions", "enter", "click", "pay"]
@@ -109,6 +110,35 @@ def test_too_few_buyers_give_no_interval():
     assert "no interval where fewer than 5 reached a step" in split.sentence()
 
 
+def test_amounts_have_intervals_from_twenty_buyers_on():
+    orders = {"squares": [9e5, 1e7], "gmv": [2_400.0, 45_000.0]}
+    for buyers, known in ((19, False), (20, True)):
+        split = split_product(
+            GOOD.assign(pay=[buyers, 300], **orders), steps=STEPS, amount="gmv", squares="squares"
+        )
+        assert split.table[["low", "high"]].notna().all(axis=None) == known
+        assert ("fewer than 20 paid" in split.sentence()) != known
+
+
+def test_buyers_who_paid_nothing_tell_nothing_of_baskets():
+    free = GOOD.assign(gmv=[0.0, 45_000.0], squares=[0.0, 1e7])
+    split = split_product(free, steps=STEPS, amount="gmv", squares="squares")
+    assert split.table["low"].isna().all()
+
+
+def test_the_upper_limit_of_a_mean_allows_for_orders_that_a_sample_lacks():
+    # A lognormal's skewness is 3 c + c^3; Johnson (1978) adds z^2 skewness / (3 sqrt n) standard errors.
+    n, c, z = 1e6, 2.0, 1.959964
+    one = np.ones(1)
+    mean = Precision(100 * one, n * one, np.inf * one, 100 * c / np.sqrt(n) * one, one < 0, np.eye(1))
+    low, high = mean.furthest(lambda values: (values[0], one), 0.95)
+    error = 100 * c / np.sqrt(n)
+    assert high - 100 == pytest.approx(
+        error * (z + z**2 * (3 * c + c**3) / (3 * np.sqrt(n))), abs=error * 1e-3
+    )
+    assert 100 - low == pytest.approx(error * z, rel=0.01)
+
+
 START = pd.Timestamp("2019-11-11 20:00", tz="Asia/Shanghai")
 
 
@@ -126,10 +156,12 @@ def log(users=400, seed=5):
     return read_events(pd.DataFrame(rows, columns=["user_id", "timestamp", "event", "platform", "amount"]))
 
 
-def test_a_log_tells_the_basket_and_how_much_it_differs():
+@pytest.mark.parametrize("path", ["asof", "windows", "stream", "index"])
+def test_a_log_tells_the_basket_and_how_much_it_differs(path):
     events = log()
+    asked = events.index(keep=["platform"]) if path == "index" else events
     pairs = funnel(
-        events, ["enter", "pay"], within="1h", by="platform", hold="platform", count="pairs", path="asof"
+        asked, ["enter", "pay"], within="1h", by="platform", hold="platform", count="pairs", path=path
     )
     split = split_product(pairs, amount="amount", to="kuaishou")
     paid = events.engine.frame(
@@ -162,6 +194,38 @@ def test_a_retried_order_is_paid_once():
     twice = split_product(funnel(log, ["enter", "pay"], **ask), amount="amount")
     assert once.table.set_index("step").loc["basket", "factor"] == 10
     assert twice.table.set_index("step").loc["basket", "factor"] == 10 * 49 / 40
+
+
+@pytest.mark.parametrize("count", ["users", "pairs", "entries"])
+@pytest.mark.parametrize("kind", ["str", "category", "int64", "float64"])
+def test_amounts_are_the_same_by_every_path_and_for_users_of_any_type(count, kind):
+    rng = np.random.default_rng(8)
+    rows = pd.DataFrame(
+        {
+            "user_id": rng.integers(0, 60, 2_000),
+            "timestamp": START + pd.to_timedelta(np.sort(rng.integers(0, 3_000, 2_000)), "min"),
+            "event": rng.choice(["enter", "click", "pay"], 2_000),
+            "platform": pd.Categorical(rng.choice(["douyin", "kuaishou"], 2_000)),
+            "amount": rng.integers(1, 90, 2_000),
+        }
+    ).astype({"user_id": kind})
+    events = read_events(rows)
+    hold = {"hold": "platform"} if count == "pairs" else {}
+    splits = []
+    for path in ["asof"] * (count != "entries") + ["windows", "stream", "index"]:
+        asked = events.index(keep=["platform"]) if path == "index" else events
+        answer = funnel(asked, ["enter", "pay"], within="6h", by="platform", count=count, path=path, **hold)
+        splits.append(split_product(answer, amount="amount").table)
+    assert (splits[0].query("step == 'basket'")["factor"] > 0).all()
+    for other in splits[1:]:
+        pd.testing.assert_frame_equal(splits[0], other)
+
+
+def test_amounts_are_numbers():
+    events = log(20)
+    asked = {"within": "1h", "by": "platform", "hold": "platform", "count": "pairs"}
+    with pytest.raises(ValueError, match="amount column 'event' is VARCHAR, not a number"):
+        split_product(funnel(events, ["enter", "pay"], **asked), amount="event")
 
 
 def test_a_funnel_of_counts_is_split_into_its_steps():

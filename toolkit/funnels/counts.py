@@ -10,6 +10,8 @@ from toolkit.results import some
 
 def counts_of(frame: pd.DataFrame) -> tuple[tuple[str, ...], tuple[str, ...], pd.DataFrame]:
     """Steps, `by` columns and one row of counts per group, from a tidy frame. See `Funnel.from_counts`."""
+    if not isinstance(frame, pd.DataFrame):
+        raise TypeError(f"from_counts takes a table with the columns step and n, not {type(frame).__name__}")
     for name in ("step", "n"):
         if name not in frame.columns:
             raise ValueError(

@@ -162,6 +162,8 @@ def ask(
     confidence: float,
 ) -> Question:
     """Check the options of `funnel` against a log."""
+    if not hasattr(log, "facts"):
+        raise TypeError(f"funnel takes a log from read_events, not {type(log).__name__}")
     chosen = _steps(steps)
     for value, known, option in ((mode, MODES, "mode"), (count, COUNTS, "count")):
         if value not in known:
@@ -369,6 +371,6 @@ def _refuse_varying(log: EventLog, name: str) -> None:
     )[0][0]
     if varying:
         raise ValueError(
-            f"mode='any' has no step whose {name!r} would be the user's, and {varying:,} users have several; "
+            f"mode='any' has no step whose {name!r} would be the user's, and {varying:,} of the users have several; "
             f"hold it constant: hold={name!r}"
         )

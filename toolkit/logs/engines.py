@@ -158,3 +158,8 @@ class DuckDB:
     def over(self, table: pa.Table, sql: str) -> duckdb.DuckDBPyRelation:
         """A lazy relation of a query over an in-memory table, called `memory` in the query."""
         return cast("duckdb.DuckDBPyRelation", self.connection.from_arrow(table).query("memory", sql))
+
+    def beside(self, table: pa.Table, other: pa.Table, same: str) -> pa.Table:
+        """A table in memory with another one's columns beside it: null where no row of that makes `same` true."""
+        one, two = (self.connection.from_arrow(part) for part in (table, other))
+        return one.join(two, same, how="left").to_arrow_table()

@@ -14,7 +14,7 @@ import pandas as pd
 
 from toolkit.logs import times
 from toolkit.logs.engines import DuckDB, connect, identifier, readable
-from toolkit.results import some
+from toolkit.results import counted, some
 
 if TYPE_CHECKING:
     from toolkit.logs.index import Index
@@ -109,7 +109,8 @@ class EventLog:
             rows = self.engine.rows(f"SELECT CAST({time} AS VARCHAR) FROM {table} WHERE {where} LIMIT 3")
             examples = ", ".join(repr(row[0]) for row in rows)
             raise ValueError(
-                f"{bad:,} values of {self.time!r} cannot be read as {self.clock.said} (first: {examples}); "
+                f"{counted(bad, 'value')} of {self.time!r} cannot be read as a time ({self.clock.said}; first: "
+                f"{examples}); "
                 "mend them or make them empty: rows without a time are counted and left out"
             )
 
@@ -153,7 +154,7 @@ class EventLog:
 
         return summarise(self, duplicates=duplicates)
 
-    def index(self, keep: Sequence[str] = ()) -> EventLog:
+    def index(self, keep: str | Sequence[str] = ()) -> EventLog:
         """The same log, read once into compact arrays by user and time: questions then take milliseconds.
 
         Parameters
@@ -163,9 +164,10 @@ class EventLog:
         """
         from toolkit.logs.index import build
 
-        for name in keep:
+        names = [keep] if isinstance(keep, str) else list(keep)
+        for name in names:
             self.column(name, "property")
-        return replace(self, memory=build(self, list(keep)))
+        return replace(self, memory=build(self, names))
 
     def __repr__(self) -> str:
         kept = "" if self.memory is None else ", indexed"
@@ -238,7 +240,13 @@ def read_events(
     columns = dict(zip(engine.base.columns, map(str, engine.base.types), strict=True))
     for role, name in (("user column", user), ("time column", time), ("event column", event)):
         if name not in columns:
-            raise ValueError(missing_column(name, list(columns), engine.source, role))
+            text = missing_column(name, list(columns), engine.source, role)
+            headless = (
+                names is None and engine.source.lower().endswith(CSV) and not {user, time, event} & {*columns}
+            )
+            raise ValueError(
+                f"{text}. A file without a header row? Name its columns: names=" if headless else text
+            )
     clock = _clock(engine, time, columns[time], timezone, time_unit)
     return EventLog(engine, user, time, event, timezone, clock, columns)
 
@@ -305,13 +313,17 @@ def _open_files(
     options: dict[str, Any] = {"header": names is None, "filename": False}
     if names is not None:
         options["names"] = list(names)
-    with readable(source):
-        sniffed = own.read_csv(paths, **options)  # type: ignore[arg-type]
+    files = [path for path in map(Path, paths) if path.is_file()]
+    if files and not any(path.stat().st_size for path in files):
+        raise ValueError(f"{source} is empty: it has not even a header row")
+    read: Any = own.read_csv  # its stubs take fewer kinds of path than it does
+    with readable(source if names is None else f"{source} with {len(names)} names"):
+        sniffed = read(paths, **options)
         # Ids and times stay text: a sniffer would read user 00123 as 123, and would drop a time's zone.
         as_text = {name: "VARCHAR" for name in roles if name in sniffed.columns}
         if not as_text:
             return DuckDB(sniffed, own, source)
-        return DuckDB(own.read_csv(paths, dtype=as_text, **options), own, source)  # type: ignore[arg-type]
+        return DuckDB(read(paths, dtype=as_text, **options), own, source)
 
 
 def _read_text(
@@ -332,7 +344,9 @@ def _read_text(
                 )
             )
         except (UnicodeDecodeError, LookupError) as error:
-            raise ValueError(f"{path} cannot be read with encoding={encoding!r}: {error}") from error
+            raise ValueError(
+                f"{path} cannot be read with encoding={encoding!r} ({error}); Chinese Windows writes 'gb18030'"
+            ) from error
     return pd.concat(frames, ignore_index=True)
 
 
@@ -340,10 +354,6 @@ def _clock(engine: DuckDB, time: str, kind: str, timezone: str, unit: str | None
     column = identifier(time)
     if kind == "TIMESTAMP WITH TIME ZONE":
         return times.Clock(column, "instant", timezone)
-    sample = [
-        row[0]
-        for row in engine.rows(f"SELECT {column} FROM {engine.table} WHERE {column} IS NOT NULL LIMIT 1000")
-    ]
     if kind.startswith("TIMESTAMP") or kind == "DATE":
         # Parquet answers min and max from its footer; a frame in memory in milliseconds.
         low, high = engine.rows(
@@ -353,6 +363,10 @@ def _clock(engine: DuckDB, time: str, kind: str, timezone: str, unit: str | None
         )[0]
         offset = None if low is None else times.fixed_offset(timezone, low, high)
         return times.Clock(column, "local", timezone, offset=offset)
+    sample = [
+        row[0]
+        for row in engine.rows(f"SELECT {column} FROM {engine.table} WHERE {column} IS NOT NULL LIMIT 1000")
+    ]
     number = kind in times.INTEGERS or kind in ("DOUBLE", "FLOAT") or kind.startswith("DECIMAL")
     if kind == "VARCHAR" and sample:
         number = sum(_is_number(value) for value in sample) * 2 > len(sample)
@@ -361,6 +375,8 @@ def _clock(engine: DuckDB, time: str, kind: str, timezone: str, unit: str | None
         return times.Clock(column, "unix", timezone, unit or (times.unit_of(values) if values else "s"))
     if kind == "VARCHAR":
         return times.Clock(column, "text", timezone)
+    if kind == '"NULL"':
+        raise ValueError(f"column {time!r} of {engine.source} holds no time: every row is empty")
     raise ValueError(
         f"column {time!r} of {engine.source} is {kind}, not a time; give timestamps, ISO text or Unix numbers"
     )

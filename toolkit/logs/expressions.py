@@ -31,8 +31,9 @@ def condition(log: EventLog, text: str, owner: str) -> tuple[str, set[str]]:
     try:
         parsed = sqlglot.parse(text, read="duckdb")
     except sqlglot.errors.SqlglotError as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"{owner}: where={text!r} cannot be read as an SQL expression: {reason}") from error
+        raise ValueError(
+            f'{owner}: where={text!r} is no complete SQL expression; write one such as "amount > 100"'
+        ) from error
     if len(parsed) != 1 or not isinstance(parsed[0], exp.Condition) or isinstance(parsed[0], exp.Query):
         raise ValueError(f'{owner}: where={text!r} must be one condition on a row, such as "amount > 100"')
     tree = parsed[0]

@@ -109,6 +109,8 @@ def _cardinalities(log: EventLog) -> list[tuple[str, str, object, str]]:
 def _problems(log: EventLog, days: pd.DataFrame, duplicates: bool) -> list[tuple[str, str, object, str]]:
     facts, engine = log.facts, log.engine
     event = identifier(log.event)
+    if not facts.rows:
+        return [("problem", "no rows", 0, "nothing to count")]
     found = [
         ("rows without a user", facts.null_users, f"{log.user} is null: left out of every answer"),
         ("rows without a time", facts.null_times, f"{log.time} is null: left out of every answer"),

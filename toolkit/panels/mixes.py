@@ -110,8 +110,9 @@ class MixPanel(widgets.VBox):
         mix, rates = self._heads
         mix.value = f"<b>Mix of {whose}</b> (the others give way in proportion)"
         rates.value = f"<b>Rates of {whose}</b> ({html.escape(answer.question)})"
-        self._settle(answer.table["share"], self.mix)
-        self._settle(answer.table["rate"], self.rates)
+        own = answer.of(answer.platform)
+        self._settle(own["share"], self.mix)
+        self._settle(own["rate"], self.rates)
         self._update()
 
     def _give_way(self, change: Any) -> None:
@@ -122,7 +123,8 @@ class MixPanel(widgets.VBox):
         shares = np.array([slider.value for slider in others])
         if not shares.sum():
             # Nothing to scale: the proportions observed come back.
-            observed = self._observed[self.pair.value].table["share"]
+            answer = self._observed[self.pair.value]
+            observed = answer.of(answer.platform)["share"]
             shares = np.array(
                 [
                     share
@@ -146,7 +148,7 @@ class MixPanel(widgets.VBox):
         if self._settling:
             return
         observed = self._observed[self.pair.value]
-        tiers = observed.table.iloc[:-1].set_index("tier")
+        tiers = observed.of(observed.platform).iloc[:-1].set_index("tier")
         mix = {tier: slider.value for tier, slider in self.mix.items()}
         rates = {tier: slider.value for tier, slider in self.rates.items()}
         moved = any(share != tiers["share"][tier] for tier, share in mix.items())
@@ -159,7 +161,7 @@ class MixPanel(widgets.VBox):
             source=self._source,
         )
         self.answer.value = _told(self.result)
-        self.figure.value = pieces.drawn(self.result, (ROW * len(self.result.table) + AROUND) / 100)
+        self.figure.value = pieces.drawn(self.result, (ROW * len(self.result.parts) + AROUND) / 100)
 
     def __repr__(self) -> str:
         answer = self.result

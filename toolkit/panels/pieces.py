@@ -52,8 +52,8 @@ def drawn(answer: Result, height: float = 4.0) -> bytes:
     """An answer's figure as PNG, without touching the session's own figures or style."""
     with style.context():
         figure = Figure(figsize=(6.4, height))
-        FigureCanvasAgg(figure)
+        canvas = FigureCanvasAgg(figure)
         answer.plot(figure.subplots())
         buffer = io.BytesIO()
-        figure.savefig(buffer, format="png")
+        canvas.print_png(buffer)  # the same bytes as savefig, which draws twice
     return buffer.getvalue()

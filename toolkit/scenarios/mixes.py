@@ -32,9 +32,10 @@ class WhatIfMix(Result):
     Attributes
     ----------
     table : DataFrame
-        A row per tier and a last one, "all": `tier`; of the platform `share`, `assumed_share`, `rate`, `low`, `high`,
-        `n`, `assumed_rate`; of the reference `share_reference`, `rate_reference`, `low_reference`, `high_reference`,
-        `n_reference`; then `mix_part` and `rate_part` of the assumed gap.
+        A row per tier and platform, and last per platform in all tiers ("all"): `tier`, `platform`, `share`,
+        `assumed_share`, `rate`, `low`, `high`, `n`, `assumed_rate`. The reference's are assumed to stay.
+    parts : DataFrame
+        `tier` ("all" for the last), `mix` and `rate`: what each adds to the assumed gap.
     observed : DataFrame
         `part` ("gap", "mix", "rate"), `estimate`, `low`, `high` as `compare` found them.
     gap, mix, rate : float
@@ -44,6 +45,7 @@ class WhatIfMix(Result):
     """
 
     table: pd.DataFrame
+    parts: pd.DataFrame = field(repr=False)
     platform: str
     reference: str
     observed: pd.DataFrame = field(repr=False)
@@ -54,20 +56,22 @@ class WhatIfMix(Result):
     confidence: float
     source: str = ""
 
-    rates: ClassVar = frozenset(
-        {"share", "assumed_share", "rate", "low", "high", "assumed_rate", "share_reference", "rate_reference"}
-        | {"low_reference", "high_reference", "mix_part", "rate_part"}
-    )
+    rates: ClassVar = frozenset({"share", "assumed_share", "rate", "low", "high", "assumed_rate"})
+
+    def of(self, platform: str) -> pd.DataFrame:
+        """One platform's rows of the table."""
+        rows = self.table[self.table["platform"] == platform]
+        return rows.drop(columns="platform").reset_index(drop=True)
 
     @property
     def mix(self) -> float:
         """What the assumed difference in mix makes of the assumed gap."""
-        return float(self.table["mix_part"].iloc[-1])
+        return float(self.parts["mix"].iloc[-1])
 
     @property
     def rate(self) -> float:
         """What the assumed difference in tiers' rates makes of the assumed gap."""
-        return float(self.table["rate_part"].iloc[-1])
+        return float(self.parts["rate"].iloc[-1])
 
     @property
     def gap(self) -> float:
@@ -81,23 +85,27 @@ class WhatIfMix(Result):
     @property
     def reverses(self) -> bool:
         """Whether the assumed gap and the assumed gap at the standard mix have opposite signs."""
-        return self.gap * self.standardised < 0
+        from toolkit.tiers.splits import opposite
+
+        return opposite(self.gap, self.standardised)
 
     @property
     def reverses_now(self) -> bool:
         """The same as observed."""
-        return float(self.now("gap")["estimate"]) * self.standardised_now < 0
+        from toolkit.tiers.splits import opposite
+
+        return opposite(float(self.now("gap")["estimate"]), self.standardised_now)
 
     @property
     def tiers_opposite(self) -> int:
         """In how many tiers the assumed difference of rates is against the assumed gap."""
-        tiers = self.table.iloc[:-1]
-        return int(((tiers["assumed_rate"] - tiers["rate_reference"]) * self.gap < 0).sum())
+        own, other = (self.of(name)["assumed_rate"].iloc[:-1] for name in (self.platform, self.reference))
+        return int(((own - other) * self.gap < 0).sum())
 
     @property
     def changed(self) -> pd.DataFrame:
         """By tier, whether its `share` and its `rate` are assumed to differ."""
-        tiers = self.table.iloc[:-1]
+        tiers = self.of(self.platform).iloc[:-1]
         return pd.DataFrame(
             {name: (tiers[f"assumed_{name}"] - tiers[name]).abs() > ROUNDING for name in ("share", "rate")}
         ).set_axis(tiers["tier"], axis=0)
@@ -118,7 +126,7 @@ class WhatIfMix(Result):
         """Whether the order reverses, in words."""
         if not self.reverses:
             return "the order does not reverse"
-        tiers = f"{self.tiers_opposite} of {len(self.table) - 1} tiers"
+        tiers = f"{self.tiers_opposite} of {len(self.parts) - 1} tiers"
         return f"the order reverses at the {self.standard} mix, and in {tiers}"
 
     def sentence(self) -> str:
@@ -133,8 +141,7 @@ class WhatIfMix(Result):
             if moved:
                 interval = f"observed {points(seen['estimate'])}, {interval}"
             parts[part] = f"{part} {points(value)} ({interval})"
-        last = self.table.iloc[-1]
-        sizes = f"n = {count(last['n'])} and {count(last['n_reference'])}"
+        sizes = "n = " + " and ".join(count(n) for n in self.table["n"].iloc[-2:])
         caveat = (
             " This is arithmetic on assumed numbers and has no interval: it is no forecast." if moved else ""
         )
@@ -144,7 +151,7 @@ class WhatIfMix(Result):
         )
 
     def _assumed(self) -> str:
-        tiers, said = self.table.iloc[:-1], []
+        tiers, said = self.of(self.platform).iloc[:-1], []
         for name in ("share", "rate"):
             rows = tiers[self.changed[name].to_numpy()]
             if not len(rows):
@@ -229,20 +236,27 @@ def what_if_mix(
     parts, _ = splits.parts(np.stack([assumed, counts.rates[pair[1]]]), both, (0, 1))
     low, high = (end.reshape(counts.n.shape) for end in counts.cell_rates.interval(gaps.confidence))
     wholes = counts.crude.interval(gaps.confidence)
-    columns: dict[str, list[object]] = {"tier": [*counts.tiers, ALL]}
-    for at, suffix in zip(pair, ("", "_reference"), strict=True):
-        columns[f"share{suffix}"] = [*counts.mixes[at], 1.0]
-        columns[f"rate{suffix}"] = [*counts.rates[at], counts.y[at].sum() / counts.n[at].sum()]
-        columns[f"low{suffix}"] = [*low[at], wholes.low[at]]
-        columns[f"high{suffix}"] = [*high[at], wholes.high[at]]
-        columns[f"n{suffix}"] = [int(n) for n in (*counts.n[at], counts.n[at].sum())]
-    columns["assumed_share"] = [*shares, 1.0]
-    columns["assumed_rate"] = [*assumed, shares @ assumed]
-    columns |= {f"{name}_part": [*own, own.sum()] for name, own in zip(("mix", "rate"), parts, strict=True)}
-    order = ["tier", "share", "assumed_share", "rate", "low", "high", "n", "assumed_rate"]
+    frames = [
+        pd.DataFrame(
+            {
+                "tier": [*counts.tiers, ALL],
+                "platform": counts.platforms[at],
+                "share": [*counts.mixes[at], 1.0],
+                "assumed_share": [*mixed, 1.0],
+                "rate": [*counts.rates[at], counts.y[at].sum() / counts.n[at].sum()],
+                "low": [*low[at], wholes.low[at]],
+                "high": [*high[at], wholes.high[at]],
+                "n": [int(n) for n in (*counts.n[at], counts.n[at].sum())],
+                "assumed_rate": [*converting, mixed @ converting],
+            }
+        )
+        for at, mixed, converting in zip(pair, both, (assumed, counts.rates[pair[1]]), strict=True)
+    ]
+    added = {name: [*own, own.sum()] for name, own in zip(("mix", "rate"), parts, strict=True)}
     rows = gaps.table[(gaps.table["platform"] == first) & (gaps.table["reference"] == second)]
     return WhatIfMix(
-        table=pd.DataFrame(columns)[[*order, *(name for name in columns if name not in order)]],
+        table=pd.concat(frames).sort_index(kind="stable").reset_index(drop=True),
+        parts=pd.DataFrame({"tier": [*counts.tiers, ALL], **added}),
         platform=first,
         reference=second,
         observed=rows[["part", "estimate", "low", "high"]].reset_index(drop=True),

@@ -58,15 +58,21 @@ def mixes(answer: WhatIfMix, ax: Axes | None = None) -> Axes:
     ax = plt.gca() if ax is None else ax
     looks = style.looks([answer.platform, answer.reference])
     own, other = looks[answer.platform], looks[answer.reference]
-    table = answer.table.assign(at=range(len(answer.table)))
-    for look, suffix, lift in ((own, "", -0.06), (other, "_reference", 0.06)):
-        ends = 100 * table[f"low{suffix}"], 100 * table[f"high{suffix}"]
-        ax.hlines(table["at"] + lift, *ends, color=look.colour, linewidth=3, alpha=0.3)
-    _marks(ax, table, "rate_reference", "share_reference", other)
+    table, reference = answer.of(answer.platform), answer.of(answer.reference)
+    for look, rows, lift in ((own, table, -0.06), (other, reference, 0.06)):
+        ax.hlines(
+            rows.index + lift,
+            100 * rows["low"],
+            100 * rows["high"],
+            color=look.colour,
+            linewidth=3,
+            alpha=0.3,
+        )
+    _marks(ax, reference, "rate", "share", other)
     _marks(ax, table, "assumed_rate", "assumed_share", own)
     _marks(ax, table, "rate", "share", own, hollow=True)
     ax.axhline(len(table) - 1.5, color=style.QUIET, linewidth=0.8)
-    ax.set_yticks(table["at"], [style.drawn(line) for line in _tiers(answer)], fontsize=9)
+    ax.set_yticks(table.index, [style.drawn(line) for line in _tiers(answer)], fontsize=9)
     ax.set_ylim(len(table) - 0.5, -0.6)
     ax.set_xlim(left=0)
     ax.tick_params(axis="y", length=0)
@@ -87,7 +93,7 @@ def _marks(
     areas.iloc[-1] = 60  # all tiers: a share of 1 says nothing
     ax.scatter(
         100 * table[rate],
-        table["at"],
+        table.index,
         s=areas,
         marker=look.marker,
         c="none" if hollow else look.colour,
@@ -100,12 +106,11 @@ def _marks(
 
 def _tiers(answer: WhatIfMix) -> list[str]:
     lines, reference = [], style.label(answer.reference)
-    for row in answer.table.iloc[:-1].itertuples(index=False):
-        now, then, other = (
-            f"{100 * share:.0f} %" for share in (row.share, row.assumed_share, row.share_reference)
-        )
+    tiers = answer.of(answer.platform).assign(other=answer.of(answer.reference)["share"])
+    for row in tiers.iloc[:-1].itertuples(index=False):
+        now, then, other = (f"{100 * share:.0f} %" for share in (row.share, row.assumed_share, row.other))
         lines.append(f"{row.tier}\n{now}{'' if then == now else f' → {then}'} ({reference} {other})")
-    return [*lines, str(answer.table["tier"].iloc[-1])]
+    return [*lines, str(tiers["tier"].iloc[-1])]
 
 
 def _key(own: style.Look, other: style.Look) -> list[Line2D]:

@@ -13,8 +13,7 @@ import pandas as pd
 from toolkit.intervals import Rate
 from toolkit.results import count, some
 from toolkit.sources.mechanisms import TIERS
-from toolkit.tiers.moments import Moments
-from toolkit.tiers.precision import Precision, correlated
+from toolkit.tiers.precision import Moments, Precision, correlated
 from toolkit.tiers.users import MISSING, counts_by, moments_by
 
 if TYPE_CHECKING:

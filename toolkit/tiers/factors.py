@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -13,14 +13,17 @@ import pandas as pd
 
 from toolkit.intervals import Rate
 from toolkit.logs.engines import identifier
+from toolkit.logs.times import INTEGERS
 from toolkit.results import count, some
 from toolkit.tiers.counts import of_table, row_name
-from toolkit.tiers.moments import Moments
-from toolkit.tiers.precision import Precision, correlated
+from toolkit.tiers.precision import Moments, Precision, correlated
 from toolkit.tiers.users import added_up, label, labels, own
 
 if TYPE_CHECKING:
+    import duckdb
+
     from toolkit.funnels import Funnel
+    from toolkit.funnels.answer import Units
 
 #: The last factor: amount per buyer.
 BASKET = "basket"
@@ -210,50 +213,59 @@ def _of_funnel(funnel: Funnel, platform: str, steps: Sequence[str] | None, amoun
         notes[-1] = "intervals assume independent units"
     moments = Moments.once(counts)
     if repeated or amount is not None:
-        source = None if amount is None else _paid(funnel, amount, levels[-1])
+        units = funnel.units if amount is None else _paid(funnel, amount, levels[-1])
+        assert units is not None
         extra = "" if amount is None else f"CASE WHEN level >= {levels[-1]} THEN coalesce(paid, 0) ELSE 0 END"
         at = funnel.by.index(platform)
-        rows = own(funnel, {"g0": label(at)}, levels, extra=extra, source=source)
-        moments = added_up(funnel, rows, [(name,) for name in platforms], len(levels) + bool(extra))
+        rows = own(funnel, {"g0": label(at)}, levels, units, extra=extra)
+        moments = added_up(units, rows, [(name,) for name in platforms], len(levels) + bool(extra))
         if extra:
-            paid = _amounts(funnel, rows, platforms, len(levels))
+            paid = _amounts(units, rows, platforms, len(levels))
+            if funnel.unit == "entries":
+                notes.append("an amount counts for each entry that leads to it")
     return _checked(Factors(platforms, tuple(chosen), counts, paid, moments, repeated, tuple(notes)))
 
 
-def _paid(funnel: Funnel, amount: str, level: int) -> str:
-    """SQL of the units, each with the sum of the amounts of its last step's rows at the moment of that step."""
-    question = funnel.need_log("amounts")
-    assert funnel.units is not None
+def _paid(funnel: Funnel, amount: str, level: int) -> Units:
+    """The units, each with `paid`: the sum of the amounts of its last step's rows at the moment of that step."""
+    question, units = funnel.need_log("amounts"), funnel.units
+    assert units is not None
     log = question.log
     log.column(amount, "amount column")
     if level != len(funnel.steps) or question.mode == "any":
         raise ValueError("amount= is of the last step of an ordered funnel")
-    if funnel.units.path not in ("asof", "windows"):
-        raise ValueError(
-            "amount= joins the log's rows, which SQL must do: ask the funnel with path='windows'"
-        )
     if question.hold and question.count == "users":
         raise ValueError("amount= with held columns needs units that are counted: ask with count='pairs'")
-    held = [f"h{i}" for i in range(len(question.hold))]
-    columns = [f"{identifier(log.user)} AS u", f"{log.at} AS t"]
-    columns += [f"{identifier(name)} AS {h}" for name, h in zip(question.hold, held, strict=True)]
+    kind = log.columns[amount]
+    if kind not in (*INTEGERS, "DOUBLE", "FLOAT") and not kind.startswith("DECIMAL"):
+        raise ValueError(f"amount column {amount!r} is {kind}, not a number; convert it in the source")
+    held = {f"h{i}": f"pay_h{i}" for i in range(len(question.hold))}
+    keys = {"u": "pay_u", "ended": "pay_t", **held}
+    columns = [f"{identifier(log.user)} AS pay_u", f"{log.at} AS pay_t"]
+    columns += [f"{identifier(name)} AS {h}" for name, h in zip(question.hold, held.values(), strict=True)]
     source = log.engine.table
     if question.dedupe is not None:
         key = identifier(question.dedupe)
         first = f"row_number() OVER (PARTITION BY {key} ORDER BY {log.at})"
         source = f"(SELECT * FROM (SELECT *, {first} AS copy FROM {source}) WHERE {key} IS NULL OR copy = 1)"
-    keys = ", ".join(["u", "t", *held])
     paid = (
-        f"SELECT {keys}, sum(CAST(amount AS DOUBLE)) AS paid FROM (SELECT {', '.join(columns)}, {identifier(amount)} "
-        f"AS amount FROM {source} WHERE {question.predicates[level - 1].sql}) GROUP BY {keys}"
+        f"SELECT {', '.join(keys.values())}, sum(CAST(amount AS DOUBLE)) AS paid FROM (SELECT {', '.join(columns)}, "
+        f"{identifier(amount)} AS amount FROM {source} WHERE {question.predicates[level - 1].sql}) GROUP BY ALL"
     )
-    same = " AND ".join([f"x.{name} = y.{name}" for name in ("u", *held)] + ["x.ended = y.t"])
-    return f"SELECT x.*, y.paid FROM ({funnel.units.sql}) x LEFT JOIN ({paid}) y ON {same}"
+    same = " AND ".join(f"{ours} = {theirs}" for ours, theirs in keys.items())
+    if units.table is None:
+        return replace(units, sql=f"SELECT * FROM ({units.sql}) LEFT JOIN ({paid}) ON {same}")
+    # Units in memory and the log's rows may live on two connections.
+    table = log.engine.beside(units.table, log.engine.relation(paid).to_arrow_table(), same)
+
+    def over(sql: str) -> duckdb.DuckDBPyRelation:
+        return log.engine.over(table, sql)
+
+    return replace(units, table=table, relation=over, frame=lambda sql: over(sql).df())
 
 
-def _amounts(funnel: Funnel, rows: str, platforms: Sequence[str], at: int) -> np.ndarray:
-    assert funnel.units is not None
-    frame = funnel.units.frame(f"SELECT g0, sum(v{at}) AS paid FROM ({rows}) GROUP BY g0").set_index("g0")
+def _amounts(units: Units, rows: str, platforms: Sequence[str], at: int) -> np.ndarray:
+    frame = units.frame(f"SELECT g0, sum(v{at}) AS paid FROM ({rows}) GROUP BY g0").set_index("g0")
     return frame["paid"].reindex(list(platforms)).to_numpy(float)
 
 

@@ -9,43 +9,16 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from toolkit.results import count, counted, percent, percent_interval
-from toolkit.tiers import reversals, splits, standards
+from toolkit.results import count, counted, percent
+from toolkit.tiers import splits, standards
 from toolkit.tiers.answers import Answer, adjusted, checked, points, points_between
 from toolkit.tiers.counts import Counts, counts_of
-from toolkit.tiers.shrinkage import shrunk
+from toolkit.tiers.rates import FEW, Rates, rates_by_tier
 
 if TYPE_CHECKING:
     from toolkit.funnels import Funnel
     from toolkit.tiers.logits import Coefficients, Effects, GapTests
     from toolkit.tiers.ratios import Ratios
-
-#: With fewer conversions, or fewer non-conversions, a tier is marked.
-FEW = 10
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Rates(Answer):
-    """Rates by platform and tier, as counted and drawn towards the platform's rate.
-
-    `table`: `platform`, `tier` ("all" for the platform), `estimate`, `low`, `high`, `n`, `converted`, `shrunk`,
-    `shrunk_low`, `shrunk_high`, `few` (fewer than 10 conversions or non-conversions).
-    """
-
-    rates: ClassVar = frozenset({"estimate", "low", "high", "shrunk", "shrunk_low", "shrunk_high"})
-    axis: ClassVar = "rate, %"
-    null: ClassVar = None
-
-    def sentence(self) -> str:
-        """Each platform's rate, and how many tiers are small."""
-        whole = self.table[self.table["tier"] == "all"]
-        parts = [
-            f"{row.platform} {percent(row.estimate)} ({percent_interval(row.low, row.high)}, n = {count(row.n)})"
-            for row in whole.itertuples()
-        ]
-        few = int(self.table["few"].sum())
-        small = f"{counted(few, 'rate')} with fewer than {FEW} conversions or non-conversions" if few else ""
-        return f"In all tiers: {'; '.join(parts)} ({self.level}s){self.closing(small)}"
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -94,7 +67,7 @@ class Gaps(Answer):
             f"{percent(rates[second])}, {told['gap']}: mix {told['mix']}, rate {told['rate']} ({self.level}s, n = "
             f"{count(top['n'])} and {count(top['n_reference'])})"
         )
-        turned = reversals.in_words(self.reversal())
+        turned = splits.in_words(self.reversal())
         few = int((np.minimum(self.counts.y, self.counts.n - self.counts.y) < FEW).sum())
         small = (
             f"{counted(few, 'rate')} of {self.counts.n.size} rest{'s' * (few == 1)} on fewer than {FEW}"
@@ -110,37 +83,7 @@ class Gaps(Answer):
 
     def rates_by_tier(self) -> Rates:
         """Rates of all platforms and tiers with Wilson intervals, and drawn towards the platform's rate."""
-        counts, lines = self.counts, []
-        n, y = counts.effective
-        low, high = (end.reshape(counts.n.shape) for end in counts.cell_rates.interval(self.confidence))
-        for i, platform in enumerate(counts.platforms):
-            rate = splits.platform_rate(counts, i)
-            sizes = counts.n[i].sum(), counts.y[i].sum()
-            lines.append(
-                [platform, "all", rate.estimate, *rate.interval(self.confidence), *sizes, *[np.nan] * 3]
-            )
-            pulled, limits = shrunk(n[i], y[i], self.confidence)
-            own = zip(
-                counts.tiers,
-                *(counts.rates[i], low[i], high[i], counts.n[i], counts.y[i], pulled, *limits),
-                strict=True,
-            )
-            lines += [[platform, *values] for values in own]
-        names = [
-            "platform",
-            "tier",
-            "estimate",
-            "low",
-            "high",
-            "n",
-            "converted",
-            "shrunk",
-            "shrunk_low",
-            "shrunk_high",
-        ]
-        table = pd.DataFrame(lines, columns=names).astype({"n": "int64", "converted": "int64"})
-        table["few"] = np.minimum(table["converted"], table["n"] - table["converted"]) < FEW
-        return Rates(table, self.confidence, counts.notes)
+        return rates_by_tier(self.counts, self.confidence)
 
     def standardised(self, standard: str | Mapping[str, float] | None = None) -> standards.Standardised:
         """Each platform's rate if all had one mix of tiers.
@@ -158,9 +101,9 @@ class Gaps(Answer):
         crude = {pair: splits.crude_gap(self.counts, pair, self.confidence) for pair in self.pairs}
         return standards.sensitivity(self.counts, self.pairs, crude, self.standard, self.confidence)
 
-    def reversal(self) -> reversals.Reversal:
+    def reversal(self) -> splits.Reversal:
         """Whether the order turns round inside tiers, and the table that shows it."""
-        return reversals.reversal(self.counts, self.pairs, self.mix, self.confidence)
+        return splits.reversal(self.counts, self.pairs, self.mix, self.confidence)
 
     @property
     def reverses(self) -> bool:

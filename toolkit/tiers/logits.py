@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from toolkit.results import count
 from toolkit.tiers.answers import Answer, adjusted, points, points_between
 from toolkit.tiers.counts import Counts
 from toolkit.tiers.precision import Precision
@@ -73,7 +74,8 @@ class Effects(Answer):
     def sentence(self) -> str:
         """By how much each platform's users convert more often, tiers held fixed."""
         parts = [
-            f"{row.platform} against {row.reference} {points(row.estimate)} ({points_between(row.low, row.high)})"
+            f"{row.platform} against {row.reference} {points(row.estimate)} ({points_between(row.low, row.high)}, n = "
+            f"{count(row.n)} and {count(row.n_reference)})"
             for row in self.table.itertuples()
         ]
         model = "from a logit in which a platform's odds ratio is the same in every tier"

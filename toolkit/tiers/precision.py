@@ -1,4 +1,7 @@
-"""How sure a function of uncertain pieces is: of rates, shares of a mix and means, each known to its own precision."""
+"""How sure a function of uncertain pieces is: of rates, shares of a mix and means, each known to its own precision.
+
+`Moments` are the sums over users that this takes where users repeat.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from toolkit.intervals import Interval, Rate
+from toolkit.intervals import Interval, Rate, UserSums
 
 #: Smallest p value that is told apart from none.
 LEAST_P = 1e-12
@@ -18,6 +21,57 @@ LEAST_P = 1e-12
 RARE = 3
 #: Steps towards the furthest point; each brings it closer by the curvature of the function.
 STEPS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Sums over users of what they did in G groups, V counts each; a later count is part of the one before.
+
+    Parameters
+    ----------
+    users : array of G x V
+        With each count above 0.
+    products : array of G x V x G x V
+        Of two counts of one user.
+    shares : array of G x V
+        Of a count squared over the count before it, in one group; 0 for the first.
+    """
+
+    users: np.ndarray
+    products: np.ndarray
+    shares: np.ndarray
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> Moments:
+        """Add up an array of users x G x V."""
+        before, after = values[..., :-1], values[..., 1:]
+        squares = np.divide(after**2, before, out=np.zeros(after.shape), where=before > 0).sum(0)
+        flat = values.reshape(len(values), -1)
+        shape = values.shape[1:] * 2
+        return cls((values > 0).sum(0), (flat.T @ flat).reshape(shape), np.pad(squares, ((0, 0), (1, 0))))
+
+    @classmethod
+    def once(cls, counts: np.ndarray) -> Moments:
+        """Of units that count once, in one group: G x V counts that fall from left to right."""
+        groups, size = counts.shape
+        products = np.zeros((groups, size, groups, size))
+        at = np.arange(groups)
+        products[at, :, at, :] = np.minimum(counts[:, :, None], counts[:, None, :])
+        return cls(counts, products, np.where(np.arange(size) > 0, counts, 0.0))
+
+    def sums(self, totals: np.ndarray, count: int = 1) -> UserSums:
+        """Sums for the rates of a count over the one before; `totals` is G x V."""
+        at = np.arange(len(totals))
+        own = self.products[at, :, at, :]
+        return UserSums(
+            users=self.users[:, count - 1],
+            x=totals[:, count - 1],
+            y=totals[:, count],
+            xx=own[:, count - 1, count - 1],
+            xy=own[:, count - 1, count],
+            yy=own[:, count, count],
+            yy_per_x=self.shares[:, count],
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +139,7 @@ class Precision:
 
         Notes
         -----
-        Each piece moves along its own limits by z_j (Wilson's for a rate; a mean by its logarithm), and z' R^-1 z
+        Each piece moves along its own limits by z_j (Wilson's for a rate; see `_at` for a mean), and z' R^-1 z
         is at most the square of the normal quantile: the interval of a profile likelihood, were the limits its
         own. The search follows the gradient, as Hasofer & Lind (1974) and Rackwitz & Fiessler (1978) do.
         """
@@ -180,11 +234,19 @@ class Precision:
         )
 
     def _at(self, z: np.ndarray) -> np.ndarray:
-        """The pieces where each is z of its own standard errors away."""
+        """The pieces where each is z of its own standard errors away.
+
+        Amounts are skewed, and a sample lacks the largest of them, so a mean with relative standard error e goes up to
+        m exp(e z + k e^2 z^2), and down to m exp(-e z). Johnson (1978), JASA 73, 536-544, widens an upper limit by
+        z^2 skewness / (3 sqrt n) standard errors, which the exponential does in part; with coefficient of
+        variation c = e sqrt n a lognormal's skewness is 3 c + c^3, so that k = 1/2 + c^2 / 3.
+        """
         p, lean = np.where(self.skewed, self.values, 0.5), z * z / self.sizes
         rates = (p + lean / 2 + z * np.sqrt(p * (1 - p) / self.sizes + lean / self.sizes / 4)) / (1 + lean)
         with np.errstate(divide="ignore", invalid="ignore"):
-            means = self.values * np.exp(z * self.errors / self.values)
+            error = self.errors / self.values
+            k = 0.5 + self.sizes * error**2 / 3
+            means = self.values * np.exp(z * error + k * (np.maximum(z, 0) * error) ** 2)
         return np.where(self.skewed, rates, means)
 
 

@@ -17,10 +17,8 @@ from toolkit.tiers.factors import BASKET, Factors, factors_of
 if TYPE_CHECKING:
     from toolkit.funnels import Funnel
 
-#: With fewer at a step, or fewer buyers for a mean basket, no interval could be trusted.
-FEW, FEW_BUYERS = 5, 30
-#: Nor for a mean basket whose standard error is a larger share of it.
-UNSURE = 0.2
+#: With fewer at a step, or fewer buyers for a mean basket, no interval could be trusted (benchmarks/tiers.md).
+FEW, FEW_BUYERS = 5, 20
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -102,8 +100,8 @@ def split_product(
     With factors f on one platform and g on the other, step k contributes (f_k - g_k) times the mean, over all
     orders in which steps can change from g to f, of the product of the others: the Shapley value. That mean is
     the integral from 0 to 1 of the product of (1 - x) g_j + x f_j over j other than k. Intervals: see
-    `toolkit.tiers.precision`. Where fewer than 5 reached a step there is none, nor for the basket of fewer
-    than 30 buyers or with a standard error above a fifth of it.
+    `toolkit.tiers.precision`. Where fewer than 5 reached a step there is none, and with an amount none of fewer
+    than 20 buyers. That of a basket allows for orders as skewed as lognormal ones; rarer giants it cannot know.
 
     References
     ----------
@@ -164,40 +162,33 @@ def limits(found: Factors, pair: tuple[int, int], confidence: float) -> tuple[np
                 )
         return value, gradient.ravel()
 
-    silent = [_few(found, at) for at in pair]
+    few = any(_few(found, at) for at in pair)
     ends = []
     for k in range(size + 1):
-        of_basket = found.amount is not None and k >= size - 1
-        if any(steps or (of_basket and basket) for steps, basket in silent) or (
-            of_basket and not found.spread
-        ):
-            ends.append((np.nan, np.nan))
-        else:
-            ends.append(found.precision.furthest(partial(moved, k), confidence))
+        unknown = not found.spread and k >= size - 1
+        ends.append(
+            (np.nan, np.nan) if few or unknown else found.precision.furthest(partial(moved, k), confidence)
+        )
     low, high = np.array(ends).T
     return low, high
 
 
-def _few(found: Factors, at: int) -> tuple[bool, bool]:
-    """Whether a platform has too few at some step, and too few buyers for a mean basket."""
-    few = bool(found.counts[at, 1:].min() < FEW)
+def _few(found: Factors, at: int) -> bool:
+    """Whether a platform has too few at some step, or too few buyers for a mean basket."""
+    counts = found.counts[at, 1:]
     if found.amount is None or not found.spread:
-        return few, False
-    spread = found.precision.errors.reshape(found.values.shape)[at, -1] / found.values[at, -1]
-    # A few huge orders hide others yet unseen, so that the mean looks surer than it is.
-    return few, bool(found.counts[at, -1] < FEW_BUYERS or not spread <= UNSURE)
+        return bool(counts.min() < FEW)
+    return bool(counts.min() < FEW or counts[-1] < FEW_BUYERS or found.amount[at] == 0)
 
 
 def _silence(found: Factors) -> list[str]:
     """Why some contributions have no interval."""
-    silent = [_few(found, at) for at in range(len(found.platforms))]
     said = []
-    if any(steps for steps, _ in silent):
-        said.append(f"no interval where fewer than {FEW} reached a step")
-    if found.amount is not None and not found.spread:
+    if any(_few(found, at) for at in range(len(found.platforms))):
+        buyers = "" if found.amount is None or not found.spread else f", or fewer than {FEW_BUYERS} paid"
+        said.append(f"no interval where fewer than {FEW} reached a step{buyers}")
+    if not found.spread:
         said.append(f"{BASKET} without interval: it needs squares= or a log; the others take it as exact")
-    elif found.amount is not None and any(basket for _, basket in silent):
-        said.append(f"{BASKET} without interval where fewer than {FEW_BUYERS} bought or a few bought most")
     return said
 
 

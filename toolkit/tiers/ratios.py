@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import special
 
 from toolkit import intervals
+from toolkit.results import count
 from toolkit.tiers.answers import Answer
 from toolkit.tiers.counts import Counts
 from toolkit.tiers.splits import platform_rate
@@ -41,7 +42,8 @@ class Ratios(Answer):
         parts = [
             f"{row.platform} converts {row.estimate:.3g} times as often as {row.reference} ({self.level} "
             f"{row.low:.3g} to {row.high:.3g}; to explain it away an unseen cause must go with platform and with "
-            f"outcome by a ratio of {row.e_value:.3g} each, for its interval {row.e_value_limit:.3g})"
+            f"outcome by a ratio of {row.e_value:.3g} each, for its interval {row.e_value_limit:.3g}; n = "
+            f"{count(row.n)} and {count(row.n_reference)})"
             for row in self.table[self.table["measure"] == "rate ratio, standardised"].itertuples()
         ]
         return f"At one mix of tiers {'; '.join(parts)}{self.closing()}"

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from toolkit.results import percent, percent_interval, some
+from toolkit.results import count, percent, percent_interval, some
 from toolkit.tiers.answers import Answer, points, points_between
 from toolkit.tiers.counts import Counts
 
@@ -42,7 +42,7 @@ class Standardised(Answer):
         """Each platform's standardised rate beside its crude one."""
         parts = [
             f"{row.platform} {percent(row.estimate)} ({percent_interval(row.low, row.high)}; crude "
-            f"{percent(row.crude)})"
+            f"{percent(row.crude)}, n = {count(row.n)})"
             for row in self.table.itertuples()
         ]
         mix = self.table["standard"].iloc[0]
@@ -71,7 +71,8 @@ class Sensitivity(Answer):
             parts.append(
                 f"{platform} against {reference} runs from {points(low['estimate'])} "
                 f"({points_between(low['low'], low['high'])}; {low['standard']} mix) to {points(high['estimate'])} "
-                f"({points_between(high['low'], high['high'])}; {high['standard']} mix){turned}"
+                f"({points_between(high['low'], high['high'])}; {high['standard']} mix){turned}, n = "
+                f"{count(low['n'])} and {count(low['n_reference'])}"
             )
         return f"By the choice of the standard, {'; '.join(parts)} ({self.level}s){self.closing()}"
 

@@ -14,10 +14,11 @@ import pandas as pd
 
 from toolkit.logs.engines import identifier, literal, literals
 from toolkit.results import counted, some
-from toolkit.tiers.moments import Moments
+from toolkit.tiers.precision import Moments
 
 if TYPE_CHECKING:
     from toolkit.funnels import Funnel
+    from toolkit.funnels.answer import Units
 
 #: Rows without a tier or a platform count under this name.
 MISSING = "missing"
@@ -127,14 +128,16 @@ def moments_by(
     levels = [funnel.steps.index(step) + 1 for step in steps]
     at = [funnel.by.index(name) for name in by]
     labels = {"g0": label(at[0]), "g1": label(at[1], joined)}
-    cells = own(funnel, labels, levels)
+    units = funnel.units
+    assert units is not None
+    cells = own(funnel, labels, levels, units)
     groups = [(p, t) for p in platforms for t in tiers]
     # Without the tiers that are left out, so that platforms and tiers tell of the same users.
     sums = f"SELECT g0, u, sum(v0) AS v0, sum(v1) AS v1 FROM ({cells})"
     kept = f"{sums} WHERE g1 IN ({literals(list(tiers))}) GROUP BY g0, u"
     return (
-        added_up(funnel, cells, groups, 2),
-        added_up(funnel, kept, [(p,) for p in platforms], 2),
+        added_up(units, cells, groups, 2),
+        added_up(units, kept, [(p,) for p in platforms], 2),
     )
 
 
@@ -151,32 +154,30 @@ def own(
     funnel: Funnel,
     groups: Mapping[str, str],
     levels: Sequence[int],
+    units: Units,
     *,
     extra: str = "",
-    source: str | None = None,
 ) -> str:
     """SQL of one row per user and group: columns g0.., u, and v0.. = units of the user that reached a level."""
     question = funnel.need_log("sums over users")
-    assert funnel.units is not None
     least = max(levels[0], question.attribution if isinstance(question.attribution, int) else 1)
     named = ", ".join(f"{sql} AS {name}" for name, sql in groups.items())
     names = ", ".join(groups)
     values = [f"sum(CASE WHEN level >= {level} THEN 1 ELSE 0 END) AS v{i}" for i, level in enumerate(levels)]
     values += [f"sum({extra}) AS v{len(levels)}"] * bool(extra)
-    rows = f"SELECT *, {named} FROM ({source or funnel.units.sql}) WHERE level >= {least}"
+    rows = f"SELECT *, {named} FROM ({units.sql}) WHERE level >= {least}"
     return f"SELECT {names}, u, {', '.join(values)} FROM ({rows}) GROUP BY {names}, u"
 
 
-def added_up(funnel: Funnel, rows: str, groups: Sequence[tuple[str, ...]], size: int) -> Moments:
+def added_up(units: Units, rows: str, groups: Sequence[tuple[str, ...]], size: int) -> Moments:
     """The moments of rows as `own` writes them, groups in the order given; others are left out."""
-    assert funnel.units is not None
     place = {group: i for i, group in enumerate(groups)}
     keys = [f"g{i}" for i in range(len(groups[0]))]
     pairs = [f"{side}.{key}" for side in "ab" for key in keys]
     named = ", ".join(f"{pair} AS {pair.replace('.', '')}" for pair in pairs)
     counts = range(size)
     products = ", ".join(f"CAST(sum(a.v{i} * b.v{j}) AS DOUBLE) AS p{i}_{j}" for i in counts for j in counts)
-    together = funnel.units.frame(
+    together = units.frame(
         f"WITH own AS ({rows}) SELECT {named}, {products} FROM own a JOIN own b ON a.u = b.u "
         f"GROUP BY {', '.join(pairs)}"
     )
@@ -187,7 +188,7 @@ def added_up(funnel: Funnel, rows: str, groups: Sequence[tuple[str, ...]], size:
         f"sum(CASE WHEN v{i} > 0 THEN CAST(v{i + 1} * v{i + 1} AS DOUBLE) / v{i} END) AS s{i + 1}"
         for i in counts[:-1]
     ]
-    alone = funnel.units.frame(
+    alone = units.frame(
         f"SELECT {', '.join([*keys, *users, *shares])} FROM ({rows}) GROUP BY {', '.join(keys)}"
     )
     found = Moments(

@@ -1,0 +1,113 @@
+"""Rates by platform and tier: as counted, and those of small tiers drawn towards their platform's rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from toolkit.intervals import Interval
+from toolkit.results import count, counted, percent, percent_interval
+from toolkit.tiers.answers import Answer
+from toolkit.tiers.counts import Counts
+from toolkit.tiers.splits import platform_rate
+
+#: With fewer conversions, or fewer non-conversions, a tier is marked.
+FEW = 10
+#: How strongly tiers may resemble each other: the prior's weight in the tier of middle size, evenly spread.
+PULLS = np.linspace(0.01, 0.99, 50)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Rates(Answer):
+    """Rates by platform and tier, as counted and drawn towards the platform's rate.
+
+    `table`: `platform`, `tier` ("all" for the platform), `estimate`, `low`, `high`, `n`, `converted`, `shrunk`,
+    `shrunk_low`, `shrunk_high`, `few` (fewer than 10 conversions or non-conversions).
+    """
+
+    rates: ClassVar = frozenset({"estimate", "low", "high", "shrunk", "shrunk_low", "shrunk_high"})
+    axis: ClassVar = "rate, %"
+    null: ClassVar = None
+
+    def sentence(self) -> str:
+        """Each platform's rate, and how many tiers are small."""
+        whole = self.table[self.table["tier"] == "all"]
+        parts = [
+            f"{row.platform} {percent(row.estimate)} ({percent_interval(row.low, row.high)}, n = {count(row.n)})"
+            for row in whole.itertuples()
+        ]
+        few = int(self.table["few"].sum())
+        small = f"{counted(few, 'rate')} with fewer than {FEW} conversions or non-conversions" if few else ""
+        return f"In all tiers: {'; '.join(parts)} ({self.level}s){self.closing(small)}"
+
+
+def rates_by_tier(counts: Counts, confidence: float) -> Rates:
+    """See `Gaps.rates_by_tier`."""
+    lines = []
+    n, y = counts.effective
+    low, high = (end.reshape(counts.n.shape) for end in counts.cell_rates.interval(confidence))
+    for i, platform in enumerate(counts.platforms):
+        rate = platform_rate(counts, i)
+        sizes = counts.n[i].sum(), counts.y[i].sum()
+        lines.append([platform, "all", rate.estimate, *rate.interval(confidence), *sizes, *[np.nan] * 3])
+        pulled, limits = shrunk(n[i], y[i], confidence)
+        own = zip(
+            counts.tiers,
+            *(counts.rates[i], low[i], high[i], counts.n[i], counts.y[i], pulled, *limits),
+            strict=True,
+        )
+        lines += [[platform, *values] for values in own]
+    names = [
+        "platform",
+        "tier",
+        "estimate",
+        "low",
+        "high",
+        "n",
+        "converted",
+        "shrunk",
+        "shrunk_low",
+        "shrunk_high",
+    ]
+    table = pd.DataFrame(lines, columns=names).astype({"n": "int64", "converted": "int64"})
+    table["few"] = np.minimum(table["converted"], table["n"] - table["converted"]) < FEW
+    return Rates(table, confidence, counts.notes)
+
+
+def shrunk(n: np.ndarray, y: np.ndarray, confidence: float) -> tuple[np.ndarray, Interval]:
+    """Rates and intervals of one platform's tiers, from trials and successes; nan where none or all converted.
+
+    Notes
+    -----
+    Beta-binomial: a tier's rate is beta around the platform's rate m with a weight of s trials, so that it is
+    estimated as (y + s m) / (n + s). How much weight is averaged over what the tiers' own rates tell of it, with
+    an even prior on s / (s + median n), as Daniels (1999), Canadian Journal of Statistics 27, 567-578, does
+    for normal data. Intervals are right on average over tiers that are drawn alike. For a tier
+    unlike all others they are not.
+    """
+    centre = y.sum() / n.sum()
+    if not 0 < centre < 1 or len(n) < 2:
+        unknown = np.full(len(n), np.nan)
+        return unknown, Interval(unknown, unknown)
+    weight = np.median(n) * PULLS / (1 - PULLS)
+    prior = weight[:, None] * np.array([centre, 1 - centre])
+    a, b = y + prior[:, :1], n - y + prior[:, 1:]
+    told = (special.betaln(a, b) - special.betaln(prior[:, :1], prior[:, 1:])).sum(1)
+    belief = np.exp(told - told.max())
+    belief /= belief.sum()
+    tail = (1 - confidence) / 2
+    return belief @ (a / (a + b)), Interval(*(_quantile(belief, a, b, q) for q in (tail, 1 - tail)))
+
+
+def _quantile(belief: np.ndarray, a: np.ndarray, b: np.ndarray, q: float) -> np.ndarray:
+    """A quantile of a mixture of beta distributions, by halving."""
+    low, high = np.zeros(a.shape[1]), np.ones(a.shape[1])
+    for _ in range(50):
+        middle = (low + high) / 2
+        short = belief @ special.betainc(a, b, middle) < q
+        low, high = np.where(short, middle, low), np.where(short, high, middle)
+    return (low + high) / 2
