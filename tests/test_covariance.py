@@ -7,10 +7,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import optimize, stats
 from scipy.signal import lfilter
 
+from toolkit import Level, Slope, interrupted_time_series
 from toolkit.interruptions.covariance import KINDS, estimate
 
 CASES = Path(__file__).parents[2] / "shared" / "reference" / "its"
@@ -252,3 +254,16 @@ def test_intervals_hold_a_planted_effect_as_often_as_they_say():
     held = (np.abs(middle - [1.0, 0.05]) <= stats.t.ppf(0.975, df) * error).mean(0)
     assert (held > 0.935).all()
     assert (held < 0.985).all()
+
+
+def test_the_public_function_gives_the_intervals_that_the_benchmark_counts():
+    days = pd.date_range("2019-01-01", periods=60, freq="D")
+    y = simulated(60, 1, seed=8)[:, 0] - 5
+    terms = {"removed": [Level("2019-01-31"), Slope("2019-01-31")]}
+    found = interrupted_time_series(pd.Series(y, days), terms, season=None, scale="identity")
+    middle, error, df = estimate(segments(60), y).contrast(EFFECTS)
+    half = stats.t.ppf(0.975, df) * error
+    table = found.table.set_index("term")
+    for i, term in enumerate(["level", "slope"]):
+        ours = table.loc[term, ["estimate", "low", "high"]].to_numpy(float)
+        assert ours == pytest.approx([middle[0, i], (middle - half)[0, i], (middle + half)[0, i]], rel=1e-5)
