@@ -13,11 +13,12 @@ length of the series.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from scipy import linalg
+
+from toolkit.interruptions.structure import Structure
 
 #: Where the likelihood is looked at first. Beyond .99 a series of a few hundred points cannot tell rho from 1.
 RHOS = np.r_[-0.6, -0.4, -0.2, 0.0, 0.15, 0.3, 0.45, 0.6, 0.7, 0.8, 0.87, 0.92, 0.96, 0.99]
@@ -29,125 +30,6 @@ PRIOR = np.diag([0.0, 1 / 0.6**2, 1 / 0.35**2])
 KINDS = ("ar1_noise", "ar1")
 #: Residuals smaller than this share of the series are rounding: the design fits without error.
 EXACT = 1e-13
-
-
-class Correlation:
-    """R, its inverse T and the derivatives of T by rho, at positions that may have gaps.
-
-    Parameters
-    ----------
-    at
-        Positions in periods, ascending, whole numbers, n of them.
-    rho
-        Correlation of neighbouring periods, between -1 and 1.
-    """
-
-    def __init__(self, at: np.ndarray, rho: float) -> None:
-        self.at, self.rho = at, rho
-        gap = np.diff(at)
-        self.phi = phi = float(rho) ** gap
-        self.slope = gap * float(rho) ** (gap - 1)
-        bent = np.where(gap > 1, float(rho) ** np.maximum(gap - 2, 0), 0.0)
-        self.curve = gap * (gap - 1) * bent
-        a = 1 / (1 - phi**2)
-        self.log_det = -np.log(a).sum()
-        self.inverse = self._tridiagonal(a, -phi * a, 1.0)
-        down, across = 2 * phi * a**2, -(1 + phi**2) * a**2
-        self.inverse_slope = self._tridiagonal(down * self.slope, across * self.slope, 0.0)
-        downs, acrosses = 2 * (1 + 3 * phi**2) * a**3, -2 * phi * (3 + phi**2) * a**3
-        self.inverse_curve = self._tridiagonal(
-            downs * self.slope**2 + down * self.curve, acrosses * self.slope**2 + across * self.curve, 0.0
-        )
-
-    @staticmethod
-    def _tridiagonal(link: np.ndarray, across: np.ndarray, constant: float) -> np.ndarray:
-        # Each link adds a/(1-phi^2) to the later row and phi^2/(1-phi^2) = 1/(1-phi^2) - 1 to the earlier one.
-        upper, diagonal = np.zeros((2, len(link) + 1))
-        upper[1:] = across
-        diagonal[:] = constant
-        diagonal[1:] += link - constant
-        diagonal[:-1] += link - constant
-        return np.vstack([upper, diagonal])
-
-
-def times(band: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """A symmetric matrix of three diagonals times columns."""
-    upper, diagonal = band
-    out = diagonal[:, None] * columns
-    out[:-1] += upper[1:, None] * columns[1:]
-    out[1:] += upper[1:, None] * columns[:-1]
-    return out
-
-
-class Structure:
-    """V at unit scale for one (rho, lam): what is done with it and with its derivatives."""
-
-    def __init__(self, at: np.ndarray, rho: float, lam: float) -> None:
-        self.rho, self.lam = rho, lam
-        self.correlation = Correlation(at, rho)
-        band = (1 - lam) * self.correlation.inverse
-        band[1] += lam
-        self.factor = linalg.cholesky_banded(band)
-        self.log_det = self.correlation.log_det + 2 * np.log(self.factor[1]).sum()
-
-    def solve(self, columns: np.ndarray) -> np.ndarray:
-        """V^-1 times columns: B^-1 T, since V = R B."""
-        unmixed = times(self.correlation.inverse, columns)
-        if self.lam == 1:
-            return unmixed
-        return linalg.cho_solve_banded((self.factor, False), unmixed, check_finite=False)
-
-    def correlate(self, columns: np.ndarray) -> np.ndarray:
-        """R times columns."""
-        return linalg.solveh_banded(self.correlation.inverse, columns, check_finite=False)
-
-    def by_rho(self, columns: np.ndarray) -> np.ndarray:
-        """dR/drho times columns: -R T' R."""
-        return -self.correlate(times(self.correlation.inverse_slope, self.correlate(columns)))
-
-    def by_rho_twice(self, columns: np.ndarray) -> np.ndarray:
-        """The second derivative of R by rho, times columns: 2 R T' R T' R - R T'' R."""
-        once = self.correlate(columns)
-        bent = times(self.correlation.inverse_curve, once)
-        return -self.correlate(2 * times(self.correlation.inverse_slope, self.by_rho(columns)) + bent)
-
-    @cached_property
-    def traces(self) -> np.ndarray:
-        """tr(V^-1 dV_a V^-1 dV_b) for a, b in (scale, rho, lam)."""
-        at, n = self.correlation.at, len(self.correlation.at)
-        if self.lam == 1:
-            return self._traces_without_noise()
-        powers = self.rho ** np.arange(at[-1] - at[0] + 1)
-        r = powers[np.abs(at[:, None] - at)]
-        eye = np.eye(n)
-        # V^-1 dV by lam is B^-1 (I - T); by rho it is -lam B^-1 T' R.
-        by_lam = self._unmix(eye - times(self.correlation.inverse, eye))
-        by_rho = -self.lam * self._unmix(times(self.correlation.inverse_slope, r))
-        found = np.empty((3, 3))
-        found[0] = found[:, 0] = n, np.trace(by_rho), np.trace(by_lam)
-        found[1, 1] = (by_rho * by_rho.T).sum()
-        found[1, 2] = found[2, 1] = (by_rho * by_lam.T).sum()
-        found[2, 2] = (by_lam * by_lam.T).sum()
-        return found
-
-    def _traces_without_noise(self) -> np.ndarray:
-        # With L = log|R| = sum of log(1 - phi^2): tr(T R') = L', and tr((T R')^2) = tr(T'' R) + L''.
-        c = self.correlation
-        a, n = 1 / (1 - c.phi**2), len(c.at)
-        first = (-2 * c.phi * c.slope * a).sum()
-        second = (-2 * (c.slope**2 + c.phi * c.curve) * a - 4 * (c.phi * c.slope * a) ** 2).sum()
-        across = c.inverse_curve[1].sum() + 2 * (c.inverse_curve[0, 1:] * c.phi).sum()
-        by_lam = n - c.inverse[1].sum()
-        found = np.empty((3, 3))
-        found[0] = found[:, 0] = n, first, by_lam
-        found[1, 1] = across + second
-        found[1, 2] = found[2, 1] = first + c.inverse_slope[1].sum()
-        # tr((I - T)^2), of three diagonals.
-        found[2, 2] = ((1 - c.inverse[1]) ** 2).sum() + 2 * (c.inverse[0] ** 2).sum()
-        return found
-
-    def _unmix(self, columns: np.ndarray) -> np.ndarray:
-        return linalg.cho_solve_banded((self.factor, False), columns, check_finite=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,10 +131,7 @@ class Fit:
         found = np.empty_like(self.residuals)
         for place, structure in enumerate(self.structures):
             mine = self.chosen == place
-            distance = np.abs(self.at[:, None] - self.at)
-            v = np.where(distance == 0, 1.0, structure.lam * structure.rho**distance)
-            factor = linalg.cholesky(v, lower=True)
-            found[:, mine] = linalg.solve_triangular(factor, self.residuals[:, mine], lower=True)
+            found[:, mine] = _innovations(structure, self.residuals[:, mine])
         return found / np.sqrt(np.where(self.scale > 0, self.scale, 1.0))
 
     def _normal(self, structure: Structure) -> tuple[np.ndarray, np.ndarray]:
@@ -297,6 +176,19 @@ class Fit:
         return variance, np.where(
             plain > 0, np.maximum(2.0, 2 * plain**2 / np.where(spread > 0, spread, 1.0)), 2.0
         )
+
+
+def _innovations(structure: Structure, residuals: np.ndarray) -> np.ndarray:
+    """One-step errors over their standard deviations, by the Kalman filter of an AR(1) state seen through noise."""
+    lam, found = structure.lam, np.empty_like(residuals)
+    state, spread = np.zeros(residuals.shape[1]), lam
+    for t, phi in enumerate(np.append(structure.correlation.phi, 0.0)):
+        total = spread + 1 - lam
+        found[t] = (residuals[t] - state) / np.sqrt(total)
+        gain = spread / total
+        state = phi * (state + gain * (residuals[t] - state))
+        spread = phi**2 * spread * (1 - gain) + lam * (1 - phi**2)
+    return found
 
 
 def estimate(design: Any, values: Any, at: Any = None, *, kind: str = "ar1_noise") -> Fit:

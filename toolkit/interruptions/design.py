@@ -121,19 +121,17 @@ def independent(design: Design, rows: np.ndarray) -> None:
             said = f"term {name!r}" if owner else f"column {name!r}"
             raise ValueError(f"{said} is 0 wherever the series has values; move it into the data, or drop it")
     unit = matrix / size
-    for last in range(1, unit.shape[1] + 1):
-        if last > len(unit):
-            raise ValueError(
-                f"{unit.shape[1]} columns for {len(unit)} points; drop terms, season or covariates"
-            )
-        weights, *_ = np.linalg.lstsq(unit[:, : last - 1], unit[:, last - 1], rcond=None)
-        rest = unit[:, last - 1] - unit[:, : last - 1] @ weights
-        if (rest**2).sum() < COLLINEAR:
-            others = [design.names[i] for i in np.argsort(-np.abs(weights)) if abs(weights[i]) > 1e-6]
-            raise ValueError(
-                f"{design.names[last - 1]!r} cannot be told from {some([repr(name) for name in others[:3]])} in these "
-                "data; drop one, or give them different dates"
-            )
+    if unit.shape[1] > len(unit):
+        raise ValueError(f"{unit.shape[1]} columns for {len(unit)} points; drop terms, season or covariates")
+    left = np.abs(np.diag(np.linalg.qr(unit, mode="r"))) ** 2
+    if left.min() < COLLINEAR:
+        last = int((left < COLLINEAR).argmax())
+        weights, *_ = np.linalg.lstsq(unit[:, :last], unit[:, last], rcond=None)
+        others = [repr(design.names[i]) for i in np.argsort(-np.abs(weights)) if abs(weights[i]) > 1e-6]
+        raise ValueError(
+            f"{design.names[last]!r} cannot be told from {some(others[:3])} in these data; drop one, or give them "
+            "different dates"
+        )
 
 
 def _numbered(term: Term, given: tuple[Term, ...]) -> str:
@@ -178,24 +176,26 @@ def _waves(clock: Clock, period: float, pairs: int, name: str) -> dict[str, np.n
     }
 
 
-def _calendar(clock: Clock, given: Any) -> dict[str, np.ndarray]:
-    """For each event a column of its days, and one each of the days before and after, as shares of a period."""
-    if given is None:
-        return {}
+def events(clock: Clock, given: Any) -> pd.DataFrame:
+    """Events of a calendar, given by name or as a table, in the span of a clock."""
     if not clock.dated:
         raise ValueError("calendar= needs a series with dates")
-    start, end = clock.index[0].start_time, clock.index[-1].end_time
     if isinstance(given, pd.DataFrame):
-        events = given
-        lacking = [name for name in ("event", "start", "end") if name not in events.columns]
+        lacking = [name for name in ("event", "start", "end") if name not in given.columns]
         if lacking:
             raise ValueError(f"the calendar has no column {lacking[0]!r}; it needs event, start and end")
-    else:
-        names = None if given == "all" else [given] if isinstance(given, str) else list(given)
-        events = festivals(start, end, events=names)
+        return given
+    names = None if given == "all" else [given] if isinstance(given, str) else list(given)
+    return festivals(clock.index[0].start_time, clock.index[-1].end_time, events=names)
+
+
+def _calendar(clock: Clock, given: Any) -> dict[str, np.ndarray]:
+    """For each event a column of its days, and one each of the days before and after, as shares of a period."""
     columns: dict[str, np.ndarray] = {}
+    if given is None:
+        return columns
     day = pd.Timedelta(days=1)
-    for row in events.to_dict("records"):
+    for row in events(clock, given).to_dict("records"):
         first, last = pd.Timestamp(row["start"]), pd.Timestamp(row["end"])
         before, after = (pd.Timedelta(days=int(row.get(side) or 0)) for side in ("before", "after"))
         for said, low, high in (

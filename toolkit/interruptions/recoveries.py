@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
-from toolkit.interruptions import effects
+from toolkit.interruptions import design, effects
 from toolkit.interruptions.terms import Pulse
 from toolkit.interruptions.wording import amount, change, interval
 from toolkit.results import Result, some
@@ -111,7 +112,7 @@ class Net(Result):
     """A festival's lift and what it borrowed. Made by `InterruptedTimeSeries.net`.
 
     `table`: series (of many), what ("window", "before", "after", "net"), start, end, estimate, low, high, n. Estimates
-    are sums over the days, in the units of the series; n counts days with data.
+    are sums of observed values less what all other days foretell, in units of the series; n counts days with data.
     """
 
     table: pd.DataFrame
@@ -154,7 +155,7 @@ def net(result: InterruptedTimeSeries, window: tuple[Any, Any], before: Any, aft
     ordered = sorted(spans.values())
     if any(a[1] >= b[0] for a, b in pairwise(ordered)):
         raise ValueError(f"window, before and after share days: {[_said(clock, span) for span in ordered]}")
-    # Pulses of the festival itself stand aside for those of its parts.
+    # Pulses of the festival itself stand aside: every day of the span speaks for itself.
     kept = {
         name: tuple(
             term
@@ -167,24 +168,57 @@ def net(result: InterruptedTimeSeries, window: tuple[Any, Any], before: Any, aft
         )
         for name, given in result.interruptions.items()
     }
-    parts = {
-        f"net: {what}": Pulse(clock.times[low], clock.times[high]) for what, (low, high) in spans.items()
-    }
-    fitted = result.again(interruptions={name: given for name, given in kept.items() if given} | parts)
-    own = fitted.design.matrix[: fitted.design.treated]
-    lines = []
+    fit_to = result.parts[0].rows[: len(clock.periods)].copy()
+    for part in result.parts:
+        fit_to &= part.rows[: len(clock.periods)]
+    asked = np.concatenate([np.arange(low, high + 1) for low, high in spans.values()])
+    days = {f"net: {clock.said(at)}": at for at in asked if fit_to[at]}
+    fitted = result.again(
+        interruptions={name: given for name, given in kept.items() if given}
+        | {name: Pulse(clock.times[at], clock.times[at]) for name, at in days.items()},
+        calendar=_elsewhere(result, ordered[0][0], ordered[-1][1]),
+        leave_out=[
+            *result.question.leave_out,
+            *((clock.times[at], clock.times[at]) for at in asked if not fit_to[at]),
+        ],
+    )
+    column = {at: fitted.design.names.index(f"{name}: pulse") for name, at in days.items()}
+    tail, scale, lines = (1 + result.confidence) / 2, fitted.scale, []
     for part, place, number in fitted.members():
+        one = part.fit.one(place) if hasattr(part.fit, "one") else part.fit
+        row = 0 if one is not part.fit else place
         for what, (low, high) in (*spans.items(), ("net", (ordered[0][0], ordered[-1][1]))):
-            names = list(parts) if what == "net" else [f"net: {what}"]
-            at = np.arange(low, high + 1)
-            instead = fitted.design.without(names)
-            measured = effects.Measured(fitted, part.fit, place, own, instead, at)
-            days = int((~np.isnan(fitted.series.values[at, number])).sum())
-            mean = measured.average()
-            sums = [value * len(at) for value in mean]
-            lines.append([fitted.series.names[number], what, clock.said(low), clock.said(high), *sums, days])
+            at = [day for day in column if low <= day <= high]
+            weights = np.zeros((len(at) + 1, len(fitted.design.names)))
+            weights[np.arange(len(at)), [column[day] for day in at]] = 1.0
+            own, lift, spread = fitted.series.values[at, number], 0.0, np.nan
+            if at:
+                lifts, errors, _ = (values[row] for values in one.contrast(weights[:-1]))
+                # A day's term is its distance to the other days' forecast of it; on the log scale that is a median.
+                would = own - lifts
+                if scale.ratio:
+                    would = (own + scale.shift) * np.exp(errors**2 / 2 - lifts) - scale.shift
+                lift = float((own - would).sum())
+                weights[-1] = (would + scale.shift if scale.ratio else np.ones(len(at))) @ weights[:-1]
+                _, error, df = (values[row, 0] for values in one.contrast(weights[-1:]))
+                spread = float(stats.t.ppf(tail, df) * error)
+            name = fitted.series.names[number]
+            lines.append(
+                [name, what, clock.said(low), clock.said(high), lift, lift - spread, lift + spread, len(at)]
+            )
     table = pd.DataFrame(lines, columns=["series", "what", "start", "end", "estimate", "low", "high", "n"])
     return Net(table.drop(columns="series") if len(fitted.series.names) == 1 else table, result.confidence)
+
+
+def _elsewhere(result: InterruptedTimeSeries, first: int, last: int) -> Any:
+    """The calendar without events of the span: their days have terms of their own."""
+    given, clock = result.question.calendar, result.series.clock
+    if given is None:
+        return None
+    events = design.events(clock, given)
+    begins, ends = clock.times[first], clock.times[last]
+    inside = (pd.to_datetime(events["start"]) <= ends) & (pd.to_datetime(events["end"]) >= begins)
+    return events[~inside]
 
 
 def _beside(clock: Any, given: Any, edge: int, way: int) -> tuple[int, int] | None:

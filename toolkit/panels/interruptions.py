@@ -154,7 +154,9 @@ class InterruptionPanel(widgets.VBox):
 
     def _told(self) -> str:
         row = self.effect.table.set_index("estimand").loc["relative"]
-        numbers = [(change(row["estimate"]), f"on average since then ({interval(row, change)}, n = {row['n']:,})")]
+        numbers = [
+            (change(row["estimate"]), f"on average since then ({interval(row, change)}, n = {row['n']:,})")
+        ]
         return pieces.told(numbers, f"{self.result.sentence()} {self.result.diagnostics.sentence()}")
 
     def __repr__(self) -> str:

@@ -48,12 +48,14 @@ def told(numbers: Iterable[tuple[str, str]], sentence: str) -> str:
     )
 
 
-def drawn(answer: Result, height: float = 4.0) -> bytes:
+def drawn(answer: Result, height: float = 4.0, title: str = "") -> bytes:
     """An answer's figure as PNG, without touching the session's own figures or style."""
     with style.context():
         figure = Figure(figsize=(6.4, height))
         canvas = FigureCanvasAgg(figure)
-        answer.plot(figure.subplots())
+        axes = answer.plot(figure.subplots())
+        if title:
+            axes.set_title(title.replace("$", r"\$"))
         buffer = io.BytesIO()
         canvas.print_png(buffer)  # the same bytes as savefig, which draws twice
     return buffer.getvalue()
