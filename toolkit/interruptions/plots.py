@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from toolkit.interruptions.diagnostics import Diagnostics
     from toolkit.interruptions.effects import Effect
+    from toolkit.interruptions.placebo import Placebo
     from toolkit.interruptions.recoveries import Net, Recovery
     from toolkit.interruptions.result import InterruptedTimeSeries
 
@@ -242,3 +243,29 @@ def innovations(result: Diagnostics, ax: Axes | None = None) -> Axes:
         if 1 < result.innovations.shape[1] <= MOST_SERIES:
             ax.legend()
         return ax
+
+
+def placebo(result: Placebo, ax: Axes | None = None) -> Axes:
+    """Effects at placebo dates in standard errors, the real one apart."""
+    with style.context():
+        ax = plt.gca() if ax is None else ax
+        rows, real, dated = result.placebos, result.real, _is_dated(result.table["date"])
+        ax.plot(_when(rows["date"], dated), rows["t"], ".", color=WAS, markersize=4)
+        for side in (-1, 1):
+            ax.axhline(side * abs(real["t"]), color=WOULD, linewidth=0.9, linestyle=(0, (4, 2)))
+        [at] = _when(pd.Series([real["date"]]), dated)
+        ax.plot([at], [real["t"]], "o", color=WOULD, markersize=7)
+        _beside(ax, at, real["t"], style.drawn(result.what), WOULD)
+        ax.axhline(0, color=style.QUIET, linewidth=0.9)
+        ax.set_ylabel("effect, standard errors")
+        ax.set_xlabel("date to which the interruption is moved")
+        _axes(ax, dated)
+        return ax
+
+
+def _is_dated(dates_: pd.Series) -> bool:
+    return bool(dates_.astype(str).str.match(r"\d{4}-\d\d-\d\d$").all())
+
+
+def _when(said: pd.Series, dated: bool) -> Any:
+    return pd.to_datetime(said).to_list() if dated else said.astype(int).to_list()
