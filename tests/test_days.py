@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from toolkit import simulate
+from toolkit import Pulse, interrupted_time_series, simulate
 from toolkit.sources.days import FIRST, LAST, anchors, simulate_days, write
 from toolkit.sources.mechanisms import PLATFORMS, Mechanisms
 from toolkit.sources.truth import fingerprint
@@ -187,3 +187,51 @@ def test_the_data_dictionary_names_every_column_and_says_simulated(days):
     section = text[text.index("## The daily series") :]
     assert all(f"| `{column}` |" in section for column in days.columns)
     assert f"{len(days):,} rows" in section
+
+
+@pytest.mark.parametrize(
+    ("year", "window", "before", "after"),
+    [
+        (2018, ("2018-11-11", "2018-11-11"), 22, 21),
+        (2019, ("2019-11-11", "2019-11-11"), 21, 21),
+        (2020, ("2020-10-21", "2020-11-11"), 0, 21),
+    ],
+)
+def test_what_a_festival_adds_and_borrows_is_found_as_planted(days, year, window, before, after):
+    without = {
+        name: 0.0
+        for name in Mechanisms(None, "days").values
+        if name.startswith("effect.taobao_live") and str(year) in name
+    }
+    sales = of(days, "taobao_live")["gmv"] / 1e9
+    truth = sales - of(simulate_days(parameters=without), "taobao_live")["gmv"] / 1e9
+    others = ["618", "labour_day", "dragon_boat", "mid_autumn", "national_day", "double_12"]
+    asked = interrupted_time_series(
+        sales[f"{year}-03-01" : f"{year}-12-31"],
+        {"Double 11": Pulse(f"{year}-11-11", f"{year}-11-11")},
+        calendar=others,
+    )
+    rows = asked.net(window, before=before, after=after).table.set_index("what")
+    assert len(rows) == 3 + (before > 0)
+    for what, row in rows.iterrows():
+        assert row["low"] < truth[row["start"] : row["end"]].sum() < row["high"], what
+
+
+def test_netting_takes_the_festival_itself_out_of_the_calendar(days):
+    sales = (of(days, "taobao_live")["gmv"] / 1e9)["2019-06-01":"2019-12-31"]
+    asked = interrupted_time_series(
+        sales, {"National Day": Pulse("2019-10-01", "2019-10-07")}, calendar="618"
+    )
+    named = asked.again(calendar=["618", "double_11"])
+    span = {"window": ("2019-11-11", "2019-11-11"), "before": 21, "after": 14}
+    assert named.net(**span).table["estimate"].to_numpy() == pytest.approx(
+        asked.net(**span).table["estimate"]
+    )
+
+
+def test_a_missing_day_is_left_out_of_the_net_and_its_n(days):
+    sales = (of(days, "taobao_live")["gmv"] / 1e9)["2019-06-01":"2019-12-31"].copy()
+    sales["2019-11-05"] = np.nan
+    asked = interrupted_time_series(sales, {"Double 11": Pulse("2019-11-11", "2019-11-11")})
+    rows = asked.net(("2019-11-11", "2019-11-11"), before=10, after=10).table.set_index("what")
+    assert rows["n"].to_dict() == {"window": 1, "before": 9, "after": 10, "net": 20}

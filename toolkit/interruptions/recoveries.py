@@ -182,30 +182,27 @@ def net(result: InterruptedTimeSeries, window: tuple[Any, Any], before: Any, aft
             *((clock.times[at], clock.times[at]) for at in asked if not fit_to[at]),
         ],
     )
-    column = {at: fitted.design.names.index(f"{name}: pulse") for name, at in days.items()}
+    known = np.array(list(days.values()), int)
+    weights = np.eye(len(fitted.design.names))[[fitted.design.names.index(f"{name}: pulse") for name in days]]
     tail, scale, lines = (1 + result.confidence) / 2, fitted.scale, []
+    spans["net"] = (ordered[0][0], ordered[-1][1])
+    inside = np.array([(low <= known) & (known <= high) for low, high in spans.values()])
     for part, place, number in fitted.members():
         one = part.fit.one(place) if hasattr(part.fit, "one") else part.fit
         row = 0 if one is not part.fit else place
-        for what, (low, high) in (*spans.items(), ("net", (ordered[0][0], ordered[-1][1]))):
-            at = [day for day in column if low <= day <= high]
-            weights = np.zeros((len(at) + 1, len(fitted.design.names)))
-            weights[np.arange(len(at)), [column[day] for day in at]] = 1.0
-            own, lift, spread = fitted.series.values[at, number], 0.0, np.nan
-            if at:
-                lifts, errors, _ = (values[row] for values in one.contrast(weights[:-1]))
-                # A day's term is its distance to the other days' forecast of it; on the log scale that is a median.
-                would = own - lifts
-                if scale.ratio:
-                    would = (own + scale.shift) * np.exp(errors**2 / 2 - lifts) - scale.shift
-                lift = float((own - would).sum())
-                weights[-1] = (would + scale.shift if scale.ratio else np.ones(len(at))) @ weights[:-1]
-                _, error, df = (values[row, 0] for values in one.contrast(weights[-1:]))
-                spread = float(stats.t.ppf(tail, df) * error)
-            name = fitted.series.names[number]
-            lines.append(
-                [name, what, clock.said(low), clock.said(high), lift, lift - spread, lift + spread, len(at)]
-            )
+        own = fitted.series.values[known, number]
+        # A day's term is its distance from what the other days foretell; on the log scale that is a median.
+        terms, errors, _ = (values[row] for values in one.contrast(weights))
+        would, slope = own - terms, np.ones(len(known))
+        if scale.ratio:
+            slope = (own + scale.shift) * np.exp(errors**2 / 2 - terms)
+            would = slope - scale.shift
+        _, error, df = (values[row] for values in one.contrast((inside * slope) @ weights))
+        reach = stats.t.ppf(tail, df) * error
+        for at, (what, (low, high)) in enumerate(spans.items()):
+            lift, n = float((own - would)[inside[at]].sum()), int(inside[at].sum())
+            limits = (lift, lift - reach[at], lift + reach[at]) if n else (np.nan,) * 3
+            lines.append([fitted.series.names[number], what, clock.said(low), clock.said(high), *limits, n])
     table = pd.DataFrame(lines, columns=["series", "what", "start", "end", "estimate", "low", "high", "n"])
     return Net(table.drop(columns="series") if len(fitted.series.names) == 1 else table, result.confidence)
 
