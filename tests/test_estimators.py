@@ -144,10 +144,10 @@ def test_prais_winsten_settles_where_residuals_regress_on_the_one_before():
 
 def test_ar2_finds_the_process_that_made_the_series():
     rng = np.random.default_rng(8)
-    e = np.zeros(1300)
-    for t in range(2, 1300):
+    e = np.zeros(500)
+    for t in range(2, 500):
         e[t] = 0.4 * e[t - 1] + 0.35 * e[t - 2] + rng.normal()
-    found = fit("ar2", np.ones((1200, 1)), e[100:])
+    found = fit("ar2", np.ones((400, 1)), e[100:])
     assert found.parameters["ar1"][0] == pytest.approx(0.4, abs=0.1)
     assert found.parameters["ar2"][0] == pytest.approx(0.35, abs=0.1)
 
@@ -187,7 +187,7 @@ def test_arima_is_the_maximum_of_statsmodels_likelihood():
 
 
 def test_arima_takes_an_order():
-    found = fit("arima:1,0,1", design(150), series(150, seed=11))
+    found = fit("arima:1,0,1", design(60), series(60, seed=11))
     assert set(found.parameters) == {"ar1", "ma1"}
 
 

@@ -225,21 +225,21 @@ def arima(
 
     Notes
     -----
-    Scale is the likelihood's, without degrees of freedom taken off: with few points its intervals are too narrow.
-    Coefficients are the generalised least squares of these errors, which is where the likelihood has its top.
+    Coefficients are the generalised least squares of these errors, which is where the likelihood has its top. Scale has
+    n - k degrees of freedom, as R's nlme has it; statsmodels' own errors are sqrt((n - k) / n) as wide. Maximum
+    likelihood takes errors for less correlated than they are where points are few: see `ar2`, `auto`.
     """
     p, q = order
     names = [*(f"ar{i + 1}" for i in range(p)), *(f"ma{i + 1}" for i in range(q))]
     if exact(design, values):
         return Errors(independent, dict.fromkeys(names, 0.0))
     grid = _Grid(design, values, at, "arima", constant=True)
-    model = sm.tsa.SARIMAX(grid.values, exog=grid.exog, order=(p, 0, q), trend="n")
+    model = sm.tsa.SARIMAX(grid.values, exog=grid.exog, order=(p, 0, q), trend="n", concentrate_scale=True)
     result, notes = _maximised(model, "arima")
     ar, ma = (np.atleast_1d(one) for one in (result.arparams if p else (), result.maparams if q else ()))
     between = _arma(ar, ma, len(grid.values))
-    level = arma_acovf(np.r_[1, -ar], np.r_[1, ma], 1, float(result.params[-1]))[0]
     parameters = dict(zip(names, map(float, (*ar, *ma)), strict=True))
-    return Errors(between, parameters, scale=float(level * grid.sd**2), notes=notes)
+    return Errors(between, parameters, notes=notes)
 
 
 def structural(design: np.ndarray, values: np.ndarray, at: np.ndarray) -> Errors:
@@ -310,7 +310,8 @@ def _maximised(model: Any, name: str) -> _Maximised:
         # Said in the notes instead. Starting values that are not stationary are replaced by ones that are.
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", message="Non-(stationary|invertible) starting")
-        result = model.fit(disp=False, cov_type="approx", maxiter=500)
+        # The covariance of the coefficients is that of generalised least squares, so none is asked for here.
+        result = model.fit(disp=False, cov_type="none", maxiter=500)
     converged = bool(result.mle_retvals["converged"])
     note = f"{name}: the likelihood's top was not reached; use errors='auto'"
     return _Maximised(result, () if converged else (note,))
