@@ -171,7 +171,7 @@ def _index(index: pd.Index) -> pd.Index:
     if len(zones) > 1:
         raise ValueError(f"the index mixes time zones ({some(sorted(map(str, zones)))}); convert it to one")
     try:
-        return _index(pd.DatetimeIndex(pd.to_datetime(index)))
+        return _index(pd.DatetimeIndex(pd.to_datetime(index, format="mixed")))
     except (TypeError, ValueError) as error:
         raise ValueError(f"the index holds {index[0]!r}, not dates; use pd.to_datetime") from error
 
