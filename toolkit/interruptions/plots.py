@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from toolkit.interruptions.diagnostics import Diagnostics
     from toolkit.interruptions.effects import Effect
+    from toolkit.interruptions.multiverse import Multiverse
     from toolkit.interruptions.placebo import Placebo
     from toolkit.interruptions.recoveries import Net, Recovery
     from toolkit.interruptions.result import InterruptedTimeSeries
@@ -255,7 +256,17 @@ def placebo(result: Placebo, ax: Axes | None = None) -> Axes:
             ax.axhline(side * abs(real["t"]), color=WOULD, linewidth=0.9, linestyle=(0, (4, 2)))
         [at] = _when(pd.Series([real["date"]]), dated)
         ax.plot([at], [real["t"]], "o", color=WOULD, markersize=7)
-        _beside(ax, at, real["t"], style.drawn(result.what), WOULD)
+        up = 8 if real["t"] < 0 else -8
+        ax.annotate(
+            style.drawn(result.what),
+            (at, real["t"]),
+            xytext=(0, up),
+            textcoords="offset points",
+            ha="right",
+            va="bottom" if up > 0 else "top",
+            color=WOULD,
+            fontsize=9,
+        )
         ax.axhline(0, color=style.QUIET, linewidth=0.9)
         ax.set_ylabel("effect, standard errors")
         ax.set_xlabel("date to which the interruption is moved")
@@ -269,3 +280,29 @@ def _is_dated(dates_: pd.Series) -> bool:
 
 def _when(said: pd.Series, dated: bool) -> Any:
     return pd.to_datetime(said).to_list() if dated else said.astype(int).to_list()
+
+
+def multiverse(result: Multiverse, ax: Axes | None = None) -> Axes:
+    """Estimates with their intervals, smallest first, the choice that was asked for apart."""
+    with style.context():
+        ax = plt.gca() if ax is None else ax
+        rows = result.fitted
+        asked = rows.index[0]
+        rows = rows.sort_values("estimate", kind="stable")
+        places = np.arange(len(rows))[::-1]
+        colours = [WOULD if number == asked else WAS for number in rows.index]
+        ax.axvline(0, color=style.QUIET, linewidth=0.9)
+        ax.hlines(places, rows["low"], rows["high"], color=colours, linewidth=1.4)
+        ax.scatter(rows["estimate"], places, c=colours, s=18, zorder=3)
+        names = rows["errors"] + ", season " + rows["season"] + ", " + rows["window"]
+        ax.set_yticks(places, names, fontfamily=FAMILY, fontsize=min(9, 220 / len(rows)))
+        for text, colour in zip(ax.get_yticklabels(), colours, strict=True):
+            text.set_color(colour)
+        ax.set_ylim(-0.6, len(rows) - 0.4)
+        ax.tick_params(axis="y", length=0)
+        ax.grid(axis="x")
+        share = result.estimand == "relative"
+        ax.set_xlabel("effect, share of what would have been" if share else "average effect per period")
+        if share:
+            ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: change(value)))
+        return ax
