@@ -304,3 +304,27 @@ def test_an_offset_is_for_counts():
 def test_auto_is_the_default_covariance():
     found, direct = fit("auto", design(60), series(60)), covariance.estimate(design(60), series(60))
     np.testing.assert_array_equal(found.coefficients, direct.coefficients)
+
+
+def test_the_level_that_walks_is_that_of_the_smoother():
+    rng = np.random.default_rng(21)
+    y = 5 + np.cumsum(rng.normal(0, 0.5, 80)) + rng.normal(0, 1, 80)
+    at = np.r_[0:30, 40:80]
+    found = fit("structural", np.ones((70, 1)), y[at], at)
+    assert found.walks
+    level, error, _ = found.foretell(np.ones((80, 1)), np.arange(80))
+    given = np.where(np.isin(np.arange(80), at), y, np.nan)
+    peer = sm.tsa.UnobservedComponents(given, "llevel")
+    parameters = [found.parameters["noise_sd"][0] ** 2, found.parameters["level_sd"][0] ** 2]
+    smoothed = peer.smooth(parameters)
+    np.testing.assert_allclose(level[0], smoothed.level.smoothed, rtol=1e-4)
+    np.testing.assert_allclose(error[0], np.sqrt(smoothed.level.smoothed_cov), rtol=1e-3)
+
+
+def test_a_level_that_does_not_walk_is_the_regression_alone():
+    found = fit("prais_winsten", design(60), series(60))
+    assert not found.walks
+    for ours, plain in zip(
+        found.foretell(design(60), np.arange(60)), found.contrast(design(60)), strict=True
+    ):
+        np.testing.assert_array_equal(ours, plain)

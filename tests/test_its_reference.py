@@ -241,10 +241,7 @@ def residual_test(fit, name):
         return durbin_watson(residuals)
     if name == "ljung_box_lag10":
         return acorr_ljungbox(residuals, lags=[10])["lb_stat"].iloc[0]
-    regression = type(
-        "Regression", (), {"resid": residuals, "model": type("Model", (), {"exog": fit.design})}
-    )
-    return acorr_breusch_godfrey(regression, nlags=1)[0]
+    return acorr_breusch_godfrey(OLS(residuals, fit.design).fit(), nlags=1, result_object=False)[0]
 
 
 def found(case, check):

@@ -248,8 +248,8 @@ def structural(design: np.ndarray, values: np.ndarray, at: np.ndarray) -> Errors
     Notes
     -----
     Regressors are diffuse states, so that both variances are restricted maximum likelihood. A point that has a term to
-    itself says nothing of the errors and is missing to the filter. Scale is the noise's variance, or the walk's where
-    that is larger; the walk begins at 0 with the first point, where the constant is the level.
+    itself says nothing of the errors and is missing to the filter. Scale is the noise's variance; the walk begins at 0
+    with the first point, where the constant is the level.
     """
     if exact(design, values):
         return Errors(independent, {"level_sd": 0.0, "noise_sd": 0.0})
@@ -257,16 +257,20 @@ def structural(design: np.ndarray, values: np.ndarray, at: np.ndarray) -> Errors
     exog = grid.exog if grid.exog.shape[1] else None
     model = sm.tsa.UnobservedComponents(grid.values, "llevel", exog=exog, mle_regression=False)
     result, notes = _maximised(model, "structural")
-    noise, walk = (float(v) * grid.sd**2 for v in np.maximum(result.params[:2], 0.0))
-    scale, start = max(noise, walk), at[0]
+    # A touch of noise keeps the first point, where the walk has no variance yet, invertible.
+    walk = max(float(result.params[1]), 0.0)
+    noise = max(float(result.params[0]), 1e-9 * walk, 1e-12)
+    start = at[0]
+
+    def walked(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        since = np.minimum.outer(np.asarray(first) - start, np.asarray(second) - start)
+        return walk / noise * np.maximum(since, 0)
 
     def between(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        since = np.minimum.outer(np.asarray(first) - start, np.asarray(second) - start)
-        # A touch of noise keeps the first point, where the walk has no variance yet, invertible.
-        return walk / scale * np.maximum(since, 0) + max(noise / scale, 1e-9) * independent(first, second)
+        return walked(first, second) + independent(first, second)
 
-    parameters = {"level_sd": walk**0.5, "noise_sd": noise**0.5}
-    return Errors(between, parameters, scale=scale, notes=notes)
+    parameters = {"level_sd": walk**0.5 * grid.sd, "noise_sd": noise**0.5 * grid.sd}
+    return Errors(between, parameters, scale=noise * grid.sd**2, notes=notes, walk=walked)
 
 
 class _Grid:

@@ -32,12 +32,15 @@ class Errors:
         The variance that goes with it; None: from the residuals, with n - k degrees of freedom.
     notes
         What a reader must know, such as an optimiser that did not converge.
+    walk
+        The part of `between` that is the level's own, where the level walks; None where errors return to 0.
     """
 
     between: Callable[[np.ndarray, np.ndarray], np.ndarray]
     parameters: Mapping[str, float]
     scale: float | None = None
     notes: tuple[str, ...] = ()
+    walk: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +103,32 @@ class Linear:
         return np.array(
             [s * one.between(first, second) for s, one in zip(self.scale, self.processes, strict=True)]
         )
+
+    @property
+    def walks(self) -> bool:
+        """Whether the level itself walks: what would have been then follows it, and x b alone is not what was."""
+        return any(one.walk is not None for one in self.processes)
+
+    def foretell(self, rows: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Level at positions, with its standard error and degrees of freedom, each m x q; rows belong to positions.
+
+        Notes
+        -----
+        x b, where errors return to 0. A level that walks adds its expected value given the series, k' V^-1 r with k
+        its covariance with the points; the variance is then that of universal kriging.
+        """
+        level, error, df = self.contrast(rows)
+        for place, one in enumerate(self.processes):
+            if one.walk is None or self.scale[place] == 0:
+                continue
+            k, v = one.walk(at, self.at), one.between(self.at, self.at)
+            known = linalg.solve(v, np.column_stack([self.residuals[:, place], k.T]), assume_a="pos")
+            level[place] += k @ known[:, 0]
+            rest = rows - known[:, 1:].T @ self.design
+            left = np.diag(one.walk(at, at)) - np.einsum("qn,nq->q", k, known[:, 1:])
+            variance = self.scale[place] * left + np.einsum("qi,ij,qj->q", rest, self.spread[place], rest)
+            error[place] = np.sqrt(np.maximum(variance, 0.0))
+        return level, error, df
 
     def whitened(self) -> np.ndarray:
         """Innovations, n x m: what each point adds to what the earlier ones foretell, in standard deviations."""
