@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.interruptions.structure import Structure
+from toolkit.interruptions.structure import Correlation, Structure, times
 
 #: Where the likelihood is looked at first. Beyond .99 a series of a few hundred points cannot tell rho from 1.
 RHOS = np.r_[-0.6, -0.4, -0.2, 0.0, 0.15, 0.3, 0.45, 0.6, 0.7, 0.8, 0.87, 0.92, 0.96, 0.99]
@@ -236,7 +236,7 @@ def estimate(design: Any, values: Any, at: Any = None, *, kind: str = "ar1_noise
     rho, lam = _top(profile, kind)
     pairs, chosen = np.unique(np.column_stack([rho, lam]), axis=0, return_inverse=True)
     chosen = chosen.ravel()
-    structures = tuple(Structure(at, float(r), float(la)) for r, la in pairs)
+    structures = tuple(Structure(Correlation(at, float(r)), float(la)) for r, la in pairs)
     m, (n, k) = values.shape[1], design.shape
     coefficients, scale, likelihood = np.empty((m, k)), np.empty(m), np.empty(m)
     for place, structure in enumerate(structures):
@@ -278,16 +278,24 @@ class _Profile:
     def __init__(self, basis: np.ndarray, residuals: np.ndarray, at: np.ndarray) -> None:
         self.basis, self.residuals, self.at = basis, np.asfortranarray(residuals), at
 
-    def __call__(self, rho: float, lam: float, series: Any) -> np.ndarray:
-        structure, mine = Structure(self.at, rho, lam), self.residuals[:, series]
-        n, k = self.basis.shape
-        solved = structure.solve(self.basis)
-        normal = self.basis.T @ solved
-        against = solved.T @ mine
-        rss = (mine * structure.solve(mine)).sum(0) - (against * np.linalg.solve(normal, against)).sum(0)
-        return -0.5 * (
-            (n - k) * np.log(np.maximum(rss, 1e-300)) + structure.log_det + np.linalg.slogdet(normal)[1]
-        )
+    def __call__(self, rho: float, lams: np.ndarray, series: np.ndarray) -> np.ndarray:
+        """At one rho, several lam: a row for each."""
+        every = len(series) == self.residuals.shape[1]
+        mine = self.residuals if every else self.residuals[:, series]
+        (n, k), correlation = self.basis.shape, Correlation(self.at, rho)
+        basis, rest = times(correlation.inverse, self.basis), times(correlation.inverse, mine)
+        heights = np.empty((len(lams), mine.shape[1]))
+        for row, lam in enumerate(lams):
+            structure = Structure(correlation, lam)
+            solved = structure.unmix(basis)
+            normal = self.basis.T @ solved
+            against = solved.T @ mine
+            rss = np.einsum("nm,nm->m", mine, structure.unmix(rest))
+            rss -= (against * np.linalg.solve(normal, against)).sum(0)
+            heights[row] = -0.5 * (
+                (n - k) * np.log(np.maximum(rss, 1e-300)) + structure.log_det + np.linalg.slogdet(normal)[1]
+            )
+        return heights
 
 
 def _top(profile: _Profile, kind: str) -> tuple[np.ndarray, np.ndarray]:
@@ -299,7 +307,7 @@ def _top(profile: _Profile, kind: str) -> tuple[np.ndarray, np.ndarray]:
     for _ in range(3 if kind == "ar1" else 2):
         finer = []
         for rhos, lams, series in axes:
-            heights = np.array([[profile(r, la, series) for la in lams] for r in rhos])
+            heights = np.array([profile(r, lams, series) for r in rhos])
             best = heights.reshape(-1, len(series)).argmax(0)
             i, j = np.unravel_index(best, (len(rhos), len(lams)))
             rho[series] = _vertex(rhos, heights[:, j, np.arange(len(series))], i)
