@@ -1,10 +1,12 @@
 """Estimators by name: against statsmodels, dense matrices and simulated truth; gaps, constant series, few points."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import statsmodels.api as sm
 from scipy import linalg
 
+from toolkit import Level, Pulse, interrupted_time_series
 from toolkit.interruptions import covariance
 from toolkit.interruptions.estimators import fit
 
@@ -328,3 +330,38 @@ def test_a_level_that_does_not_walk_is_the_regression_alone():
         found.foretell(design(60), np.arange(60)), found.contrast(design(60)), strict=True
     ):
         np.testing.assert_array_equal(ours, plain)
+
+
+def test_what_would_have_been_follows_a_level_that_walks():
+    rng = np.random.default_rng(22)
+    y = pd.Series(50 + np.cumsum(rng.normal(0, 2, 120)) + rng.normal(0, 1, 120))
+    y.iloc[100:] += 15
+    found = interrupted_time_series(
+        y, {"event": Level(100)}, season=None, trend=False, scale="identity", errors="structural"
+    )
+    table = found.counterfactual
+    assert np.corrcoef(table["fitted"], y)[0, 1] > 0.98
+    np.testing.assert_allclose(table["counterfactual"][:100], table["fitted"][:100])
+    gap = (table["fitted"] - table["counterfactual"])[100:]
+    np.testing.assert_allclose(gap, found.table["estimate"].iloc[0])
+    average, whole = (found.effect().value(name) for name in ("average", "cumulative"))
+    # What is left to the noise sums to nearly nothing over the days after.
+    np.testing.assert_allclose(np.array(whole) / 20, average, rtol=0.05)
+    assert average[1] < 15 < average[2]
+
+
+def test_a_forecast_of_a_level_that_walks_widens_with_its_distance():
+    rng = np.random.default_rng(23)
+    y = pd.Series(50 + np.cumsum(rng.normal(0, 2, 120)) + rng.normal(0, 1, 120))
+    found = interrupted_time_series(
+        y,
+        {"after": [Pulse(day, day) for day in range(110, 120)]},
+        season=None,
+        trend=False,
+        scale="identity",
+        errors="structural",
+    )
+    table = found.counterfactual.iloc[110:]
+    assert (np.diff(table["high"] - table["low"]) > 0).all()
+    average, whole = (found.effect().value(name) for name in ("average", "cumulative"))
+    np.testing.assert_allclose(np.array(whole) / 10, average)

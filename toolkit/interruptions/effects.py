@@ -142,6 +142,15 @@ def effect(result: InterruptedTimeSeries, *, at: Any = None, over: Any = None, o
     return Effect(table, result.confidence, some(names), tuple(dict.fromkeys(caveats)))
 
 
+def walked(result: InterruptedTimeSeries, fit: Any, place: int) -> np.ndarray:
+    """How far the level has come beside x b, per period: 0 unless the estimator lets it walk."""
+    own = result.design.matrix[: result.design.treated]
+    if not getattr(fit, "walks", False):
+        return np.zeros(len(own))
+    level, _, _ = fit.foretell(own, result.series.clock.periods)
+    return np.asarray(level[place] - own @ fit.coefficients[place])
+
+
 class Measured:
     """Effects of one series over some periods: the design as it was, and as it would have been."""
 
@@ -158,6 +167,9 @@ class Measured:
         self.own, self.instead, self.at = own, instead, at
         self.b = fit.coefficients[place]
         self.variance = float(fit.scale[place])
+        self.beside = result.offset + walked(result, fit, place)
+        # A level that walks is known where the series is: what would have been is off by the effect's error alone.
+        self.known = own if getattr(fit, "walks", False) else np.zeros_like(own)
         self.tail = (1 + result.confidence) / 2
 
     def contrast(self, weights: np.ndarray) -> tuple[float, float]:
@@ -167,13 +179,13 @@ class Measured:
 
     def means(self, rows: np.ndarray, at: np.ndarray) -> np.ndarray:
         """Means of periods, in the units of the series."""
-        return self.result.scale.mean(rows[at] @ self.b + self.result.offset[at], self.variance)
+        return self.result.scale.mean(rows[at] @ self.b + self.beside[at], self.variance)
 
     def slopes(self, rows: np.ndarray, at: np.ndarray) -> np.ndarray:
         """How means move with the coefficients, summed over periods."""
         if not self.result.scale.ratio:
-            return rows[at].sum(0)
-        return (self.means(rows, at) + self.result.scale.shift) @ rows[at]
+            return (rows - self.known)[at].sum(0)
+        return (self.means(rows, at) + self.result.scale.shift) @ (rows - self.known)[at]
 
     def average(self) -> tuple[float, float, float]:
         """Mean effect per period, with its limits."""
@@ -208,6 +220,8 @@ class Measured:
         value = (observed[at] - self.means(self.instead, at)).sum()
         slope = self.slopes(self.instead, at)
         error, reach = self.contrast(slope)
+        if getattr(self.fit, "walks", False):
+            return value, value - reach, value + reach
         phi, v = self.fit.vcov()[self.place], self.fit.errors(at, at)[self.place]
         if self.result.scale.ratio and not self.result.scale.linked:
             level = self.means(self.own, at) + self.result.scale.shift
@@ -226,8 +240,10 @@ def counterfactual(result: InterruptedTimeSeries, of: Any = None) -> pd.DataFram
     for part, place, number in result.members():
         one = part.fit.one(place) if hasattr(part.fit, "one") else part.fit
         at = 0 if one is not part.fit else place
-        scale, variance = result.scale, float(one.scale[at])
-        estimate, error, df = (values[at] for values in one.contrast(instead))
+        scale, variance, beside = result.scale, float(one.scale[at]), result.offset + walked(result, one, at)
+        walks = getattr(one, "walks", False)
+        found = one.foretell(instead, result.series.clock.periods) if walks else one.contrast(instead)
+        estimate, error, df = (values[at] for values in found)
         quantile = stats.t.ppf((1 + result.confidence) / 2, df)
         estimate = estimate + result.offset
         centre = scale.mean(estimate, variance)
@@ -248,7 +264,7 @@ def counterfactual(result: InterruptedTimeSeries, of: Any = None) -> pd.DataFram
                 "series": result.series.names[number],
                 "time": result.series.clock.times,
                 "observed": result.series.values[:, number],
-                "fitted": scale.mean(own @ one.coefficients[at] + result.offset, variance),
+                "fitted": scale.mean(own @ one.coefficients[at] + beside, variance),
                 "counterfactual": centre,
                 "low": limits[0],
                 "high": limits[1],
@@ -268,13 +284,14 @@ def gaps(result: InterruptedTimeSeries, names: Sequence[str], number: int, perio
     one = part.fit.one(place) if hasattr(part.fit, "one") else part.fit
     at = 0 if one is not part.fit else place
     b, rows = one.coefficients[at], (own - instead)[periods]
-    would = result.scale.mean(instead[periods] @ b, float(one.scale[at]))
+    beside, known = walked(result, one, at)[periods], own if getattr(one, "walks", False) else 0.0
+    would = result.scale.mean(instead[periods] @ b + beside, float(one.scale[at]))
     if result.scale.ratio:
         weights, value = rows, rows @ b
     else:
         with np.errstate(divide="ignore", invalid="ignore"):
             value = np.where(would > 0, rows @ b / would, np.nan)
-        weights = (rows - value[:, None] * instead[periods]) / would[:, None]
+        weights = (rows - value[:, None] * (instead - known)[periods]) / would[:, None]
     _, error, df = (values[at] for values in one.contrast(np.nan_to_num(weights)))
     reach = stats.t.ppf((1 + result.confidence) / 2, df) * error
     found = np.array([value, value - reach, value + reach])
