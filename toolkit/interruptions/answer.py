@@ -95,8 +95,8 @@ def interrupted_time_series(
         Days that are left out of the fit, both ends included: where it is not known when the event began.
     errors : str
         "auto" is an AR(1) state plus white noise, by restricted maximum likelihood. By name: "ar1", "ar2", "ols",
-        "hac", "prais_winsten", "arima", "structural", and for counts "poisson", "quasi_poisson",
-        "negative_binomial"; "hac:4" names the lag, "arima:1,0,1" the order.
+        "hac", "prais_winsten", "arima", "structural", for days whose errors may return after a week "weekly", and
+        for counts "poisson", "quasi_poisson", "negative_binomial"; "hac:4" names the lag, "arima:1,0,1" the order.
     scale : {"auto", "identity", "log"}
         On the log scale effects are ratios. Auto: identity if a value is negative or all lie between 0 and 1, log if
         all are positive, log(y + 0.5) for whole numbers with zeros.
@@ -161,6 +161,11 @@ def interrupted_time_series(
         confidence,
     )
     checked, terms = read(series), listed(interruptions)
+    if errors == "weekly" and checked.clock.kind != "D":
+        raise ValueError(
+            f"errors='weekly' is for daily series, whose errors may return after a week; this one has "
+            f"{f'one value a {checked.clock.unit}' if checked.clock.dated else 'numbers for dates'}; use 'auto'"
+        )
     compared = _compared(checked, controls)
     on = scales.chosen(checked, compared, scale, errors)
     plan = design.build(

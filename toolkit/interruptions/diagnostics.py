@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 LAGS = {"D": (7, 14), "W": (4, 13), "M": (6, 12), "": (5, 10)}
 LOW = 0.05
+WEEK = 7
+PARAMETERS = ("strength", "rho", "lam")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -26,7 +28,8 @@ class Diagnostics(Result):
     """One row per series: error parameters, tests of the innovations, the largest one. n counts points.
 
     `ljung_box_L` is the p value of no autocorrelation up to lag L, `normality` that of Shapiro and Wilk;
-    `largest` the largest innovation in standard deviations and `largest_on` its date.
+    `largest` the largest innovation in standard deviations and `largest_on` its date. Of daily series, `last_week` is
+    the autocorrelation at a distance of 7 days, and `last_week_p` the p value of none or less (one-sided, normal).
     """
 
     table: pd.DataFrame
@@ -37,13 +40,18 @@ class Diagnostics(Result):
         tests = [name for name in self.table if name.startswith("ljung_box")]
         said = []
         for row in self.table.head(3).to_dict("records"):
-            parts = [f"{name} = {row[name]:.2f}" for name in ("rho", "lam") if name in row]
+            parts = [f"{name} = {row[name]:.2f}" for name in PARAMETERS if name in row]
             if row.get("boundary"):
                 parts.append(f"{row['boundary']} lies at the end of its range")
             low = [f"lag {name.rpartition('_')[2]}: p {_p(row[name])}" for name in tests if row[name] < LOW]
             parts.append(
                 f"autocorrelation is left ({', '.join(low)})" if low else "no autocorrelation left to see"
             )
+            if row.get("last_week_p", 1.0) < LOW:
+                parts.append(
+                    f"errors return after a week (autocorrelation {row['last_week']:.2f} at 7 days, p "
+                    f'{_p(row["last_week_p"])}): errors="weekly" models that'
+                )
             if row["normality"] < LOW:
                 parts.append(f"not normal (p {_p(row['normality'])})")
             size = f"{row['largest']:+.1f}".replace("-", "−")
@@ -72,7 +80,7 @@ def diagnostics(result: InterruptedTimeSeries) -> Diagnostics:
         innovations = np.asarray(part.fit.whitened())[: len(at), place]
         spread = innovations.std(ddof=0)
         line: dict[str, Any] = {"series": result.series.names[number]}
-        for name in ("rho", "lam"):
+        for name in PARAMETERS:
             if hasattr(part.fit, name):
                 line[name] = float(np.asarray(getattr(part.fit, name))[place])
         if hasattr(part.fit, "boundary"):
@@ -82,6 +90,8 @@ def diagnostics(result: InterruptedTimeSeries) -> Diagnostics:
         line |= {
             f"ljung_box_{lag}": float(tested[lag]) if lag in lags else np.nan for lag in LAGS[clock.kind]
         }
+        if clock.kind == "D" and result.question.errors != "weekly" and not result.scale.linked:
+            line |= _last_week(innovations, at)
         line["normality"] = (
             float(stats.shapiro(innovations).pvalue) if spread > 0 and 3 <= len(at) <= 5000 else np.nan
         )
@@ -92,3 +102,14 @@ def diagnostics(result: InterruptedTimeSeries) -> Diagnostics:
     table = pd.DataFrame(lines)
     table = table.drop(columns="series") if len(lines) == 1 else table
     return Diagnostics(table, pd.DataFrame(columns))
+
+
+def _last_week(innovations: np.ndarray, at: np.ndarray) -> dict[str, float]:
+    """Autocorrelation at a distance of 7 days, and its p value; gaps are no neighbours."""
+    _, now, before = np.intersect1d(at, at + WEEK, return_indices=True)
+    spread = innovations.var()
+    if not len(now) or not spread > 0:
+        return {"last_week": np.nan, "last_week_p": np.nan}
+    apart = innovations - innovations.mean()
+    found = float((apart[now] * apart[before]).mean() / spread)
+    return {"last_week": found, "last_week_p": float(stats.norm.sf(found * np.sqrt(len(now))))}

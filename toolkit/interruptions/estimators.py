@@ -14,6 +14,7 @@ prais_winsten, cochrane_orcutt, ar2, arima, structural     generalised least squ
     hac, hac:4          any, up to the lag                         exact: absent periods have score 0
     arima, arima:1,0,1  ARMA(p, q), maximum likelihood             exact (state space)
     structural          random walk + white noise                  exact (state space)
+    weekly              e(t) = s e(t-7) + AR(1) state + noise      without points that lack the day a week before
     poisson, quasi_poisson, negative_binomial                      of no account, see `counts`
 """
 
@@ -36,11 +37,12 @@ from tqdm.auto import tqdm
 
 from toolkit.interruptions import counts, covariance
 from toolkit.interruptions.gls import Errors, Linear, exact, independent, least, stationary, whiten
+from toolkit.interruptions.weekly import Weekly, weekly
 
 DENSE = 1500
 #: Positions further apart than a series is long belong to comparison series; state-space models know one series.
 BREAK = 2_000
-Estimate = Linear | covariance.Fit | counts.Counts
+Estimate = Linear | covariance.Fit | Weekly | counts.Counts
 WHITE = Errors(independent, {})
 
 
@@ -62,7 +64,7 @@ def fit(name: str, design: Any, values: Any, at: Any = None, *, offset: Any = No
 
     Returns
     -------
-    Linear, covariance.Fit or counts.Counts
+    Linear, covariance.Fit, Weekly or counts.Counts
         With the same members: coefficients, contrast, vcov, residuals, errors, whitened, scale, parameters, notes.
 
     Raises
@@ -91,6 +93,8 @@ def fit(name: str, design: Any, values: Any, at: Any = None, *, offset: Any = No
         raise ValueError(f"offset= is for counts: {', '.join(counts.FAMILIES)}; not for errors={name!r}")
     if word in ("auto", *covariance.KINDS):
         return covariance.estimate(design, values, at, kind="ar1_noise" if word == "auto" else word)
+    if word == "weekly":
+        return weekly(design, values, at)
     if word == "ols":
         return least(design, values, at, [WHITE] * values.shape[1])
     if word == "hac":
@@ -98,7 +102,16 @@ def fit(name: str, design: Any, values: Any, at: Any = None, *, offset: Any = No
     if word == "cochrane_orcutt":
         return cochrane_orcutt(design, values, at)
     if word not in PROCESSES:
-        names = ("auto", *covariance.KINDS, "ols", "hac", "cochrane_orcutt", *PROCESSES, *counts.FAMILIES)
+        names = (
+            "auto",
+            *covariance.KINDS,
+            "weekly",
+            "ols",
+            "hac",
+            "cochrane_orcutt",
+            *PROCESSES,
+            *counts.FAMILIES,
+        )
         raise ValueError(f"no estimator called {name!r}; there are: {', '.join(names)}")
     process: Callable[..., Errors] = PROCESSES[word]
     if word == "arima" and option:

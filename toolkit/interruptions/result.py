@@ -38,6 +38,7 @@ ESTIMATORS = {
     "prais_winsten": "Prais-Winsten",
     "arima": "ARIMA",
     "structural": "a structural time series",
+    "weekly": "AR(1), noise and a memory of last week by REML",
     "poisson": "Poisson",
     "quasi_poisson": "quasi-Poisson",
     "negative_binomial": "negative binomial",
