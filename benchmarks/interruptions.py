@@ -42,6 +42,7 @@ class Cell:
     planted: tuple[float, float] = (0.0, 0.0)
     weekdays: bool = False
     weekly: bool = False
+    period: int = 0
 
     @property
     def name(self) -> str:
@@ -149,7 +150,14 @@ def weeks() -> Iterator[Cell]:
             yield replace(cell, weekly=True)
 
 
-SECTIONS = {section.__name__: section for section in (grid, others, counts, weeks)}
+def daily() -> Iterator[Cell]:
+    """Daily series: the same draws, with a memory of last week guarded against."""
+    for section in (grid, others):
+        for cell in section():
+            yield replace(cell, period=7)
+
+
+SECTIONS = {section.__name__: section for section in (grid, others, counts, weeks, daily)}
 
 
 def hac(design: np.ndarray, values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -195,7 +203,13 @@ def covered(cell: Cell, seed: int, replicates: int) -> dict[str, tuple[float, fl
         add_fit(fit, ", weekly")
         found["found"] = float((fit.strength > 0).mean()), np.nan, replicates
         return found
-    add_fit(estimate(design, values))
+    fit = estimate(design, values, period=cell.period)
+    add_fit(fit)
+    if cell.period:
+        plain = replace(fit, period=0).contrast(weights)[1]
+        wider = (fit.contrast(weights)[1] > plain * (1 + 1e-9)).any(1)
+        found["widened"] = float(wider.mean()), np.nan, replicates
+        return found
     middle, plain, robust = hac(design, values, weights)
     for name, error in (("OLS", plain), ("HAC", robust)):
         add(f"slope, {name}", middle[:, 1], stdtrit(n - k, 0.975) * error[:, 1], 1)

@@ -14,6 +14,7 @@ from scipy.signal import lfilter
 
 from toolkit import Level, Slope, interrupted_time_series
 from toolkit.interruptions.covariance import KINDS, estimate
+from toolkit.interruptions.structure import Correlation, Structure
 
 CASES = Path(__file__).parents[2] / "shared" / "reference" / "its"
 EFFECTS = np.eye(4)[2:]
@@ -267,3 +268,79 @@ def test_the_public_function_gives_the_intervals_that_the_benchmark_counts():
     for i, term in enumerate(["level", "slope"]):
         ours = table.loc[term, ["estimate", "low", "high"]].to_numpy(float)
         assert ours == pytest.approx([middle[0, i], (middle - half)[0, i], (middle + half)[0, i]], rel=1e-5)
+
+
+def returning(n, m, seed=2):
+    """AR(1) errors that remember last week."""
+    rng = np.random.default_rng(seed)
+    lags = np.convolve([1, -0.5], np.r_[1, np.zeros(6), -0.4])
+    return lfilter([1], lags, rng.standard_normal((n + 300, m)), axis=0)[300:]
+
+
+@pytest.mark.parametrize("lam", [0.1, 0.6, 0.98, 1.0])
+@pytest.mark.parametrize("rho", [-0.6, 0.0, 0.5, 0.99])
+def test_traces_and_innovations_are_those_of_dense_matrices(rho, lam):
+    at = np.delete(np.arange(40), [4, 5, 20])
+    structure, h = Structure(Correlation(at, rho), lam), 1e-6
+    v = dense(at, rho, lam)
+    by_rho = (dense(at, rho + h, lam) - dense(at, rho - h, lam)) / (2 * h)
+    by_lam = dense(at, rho, 1.0) - np.eye(37)
+    each = [np.linalg.solve(v, part) for part in (v, by_rho, by_lam)]
+    expected = np.array([[np.trace(a @ b) for b in each] for a in each])
+    assert structure.traces == pytest.approx(expected, rel=1e-5, abs=1e-6)
+    columns = np.random.default_rng(1).standard_normal((37, 3))
+    assert structure.innovations(columns) == pytest.approx(np.linalg.solve(np.linalg.cholesky(v), columns))
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_a_memory_of_last_week_widens_by_what_dense_matrices_say(gaps):
+    at = np.delete(np.arange(120), [10, 11, 12, 70]) if gaps else np.arange(120)
+    design, values = segments(120)[at], returning(120, 5)[at]
+    plain, guarded = estimate(design, values, at), estimate(design, values, at, period=7)
+    distance = np.abs(np.subtract.outer(at, at))
+    week = np.triu(distance == 7)
+    for i in range(5):
+        root = np.linalg.cholesky(dense(at, plain.rho[i], plain.lam[i]))
+        x, z = np.linalg.solve(root, design), np.linalg.solve(root, plain.residuals[:, i])
+        inverse = np.linalg.inv(x.T @ x)
+        own = (z @ week @ z) / (z @ z / (len(at) - 4)) / week.sum()
+        taken = np.trace(week.T @ x @ inverse @ x.T) / week.sum()
+        assert own + taken > 1.645 / np.sqrt(week.sum())
+        s = own + taken
+        for _ in range(3):
+            s = own + taken * (1 + s) / (1 - s)
+        correlation = np.where(distance % 7 == 0, s ** (distance / 7), 0.0)
+        g = x @ inverse @ EFFECTS.T
+        ratio = np.maximum(1, np.diag(g.T @ correlation @ g) / np.diag(g.T @ g))
+        assert guarded.contrast(EFFECTS)[1][i] / plain.contrast(EFFECTS)[1][i] == pytest.approx(
+            np.sqrt(ratio)
+        )
+        assert guarded.coefficients[i] == pytest.approx(plain.coefficients[i])
+
+
+def test_errors_without_a_memory_of_last_week_are_hardly_ever_widened():
+    values = simulated(120, 300, seed=4)
+    plain, guarded = (estimate(segments(120), values, period=p).contrast(EFFECTS)[1] for p in (0, 7))
+    assert (guarded >= plain * (1 - 1e-12)).all()
+    assert (guarded > plain * (1 + 1e-9)).any(axis=1).mean() < 0.08
+
+
+def test_a_memory_is_not_sought_where_few_points_have_a_predecessor():
+    values = returning(14, 30)
+    plain, guarded = (estimate(segments(14), values, period=p).contrast(EFFECTS)[1] for p in (0, 7))
+    assert guarded == pytest.approx(plain)
+    gapped = np.arange(14) * 5
+    assert np.isfinite(estimate(segments(14), values, gapped, period=7).contrast(EFFECTS)[1]).all()
+
+
+@pytest.mark.parametrize("y", [np.full(60, 7.0), 2 + 0.5 * np.arange(60)])
+def test_a_perfect_fit_has_no_memory_to_be_widened_by(y):
+    assert (estimate(segments(60), y, period=7).contrast(EFFECTS)[1] == 0).all()
+
+
+def test_the_guarded_intervals_hold_a_level_and_slope_under_a_weekly_memory():
+    values = returning(150, 800, seed=6)
+    for period, least, most in ((0, 0.80, 0.91), (7, 0.92, 0.97)):
+        middle, error, df = estimate(segments(150), values, period=period).contrast(EFFECTS)
+        held = (np.abs(middle) <= stats.t.ppf(0.975, df) * error).mean()
+        assert least < held < most

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from toolkit.interruptions.memory import widening
 from toolkit.interruptions.structure import Correlation, Structure, times
 
 #: Where the likelihood is looked at first. Beyond .99 a series of a few hundred points cannot tell rho from 1.
@@ -57,6 +58,7 @@ class Fit:
     log_likelihood: np.ndarray
     structures: tuple[Structure, ...]
     chosen: np.ndarray
+    period: int = 0
 
     @property
     def n(self) -> int:
@@ -96,11 +98,15 @@ class Fit:
         Notes
         -----
         The variance is adjusted after Kenward and Roger (1997), the degrees of freedom are Satterthwaite's. Both are
-        guarded: the variance is never adjusted downwards, and there are 2 degrees of freedom at least.
+        guarded: the variance is never adjusted downwards, and there are 2 degrees of freedom at least. Where a period
+        was given and the innovations remember it, the variance is larger by `memory.widening`.
         """
         weights = np.atleast_2d(np.asarray(weights, float))
         parts = [self._adjusted(structure, weights) for structure in self.structures]
         variance, df = (np.array(part)[self.chosen] for part in zip(*parts, strict=True))
+        for place, structure in enumerate(self.structures if self.period else ()):
+            mine = self.chosen == place
+            variance[mine] *= widening(structure, self.design, self.residuals[:, mine], weights, self.period)
         return self.coefficients @ weights.T, np.sqrt(self.scale[:, None] * variance), df
 
     def one(self, number: int) -> Fit:
@@ -130,7 +136,7 @@ class Fit:
         found = np.empty_like(self.residuals)
         for place, structure in enumerate(self.structures):
             mine = self.chosen == place
-            found[:, mine] = _innovations(structure, self.residuals[:, mine])
+            found[:, mine] = structure.innovations(self.residuals[:, mine])
         return found / np.sqrt(np.where(self.scale > 0, self.scale, 1.0))
 
     def _normal(self, structure: Structure) -> tuple[np.ndarray, np.ndarray]:
@@ -177,20 +183,7 @@ class Fit:
         )
 
 
-def _innovations(structure: Structure, residuals: np.ndarray) -> np.ndarray:
-    """One-step errors over their standard deviations, by the Kalman filter of an AR(1) state seen through noise."""
-    lam, found = structure.lam, np.empty_like(residuals)
-    state, spread = np.zeros(residuals.shape[1]), lam
-    for t, phi in enumerate(np.append(structure.correlation.phi, 0.0)):
-        total = spread + 1 - lam
-        found[t] = (residuals[t] - state) / np.sqrt(total)
-        gain = spread / total
-        state = phi * (state + gain * (residuals[t] - state))
-        spread = phi**2 * spread * (1 - gain) + lam * (1 - phi**2)
-    return found
-
-
-def estimate(design: Any, values: Any, at: Any = None, *, kind: str = "ar1_noise") -> Fit:
+def estimate(design: Any, values: Any, at: Any = None, *, kind: str = "ar1_noise", period: int = 0) -> Fit:
     """Fit a linear model whose errors are an AR(1) state plus white noise, by restricted maximum likelihood.
 
     Parameters
@@ -203,6 +196,8 @@ def estimate(design: Any, values: Any, at: Any = None, *, kind: str = "ar1_noise
         Positions in periods, ascending; a missing period is a gap. 0 to n-1 if not given.
     kind : {"ar1_noise", "ar1"}
         With or without the white noise.
+    period : int
+        Periods after which errors may return, 7 for daily series: if they do, intervals are wider. 0 for none.
 
     Returns
     -------
@@ -269,6 +264,7 @@ def estimate(design: Any, values: Any, at: Any = None, *, kind: str = "ar1_noise
         likelihood,
         structures,
         chosen,
+        period,
     )
 
 

@@ -137,6 +137,20 @@ class Structure:
         bent = times(self.correlation.inverse_curve, once)
         return -self.correlate(2 * times(self.correlation.inverse_slope, self.by_rho(columns)) + bent)
 
+    def innovations(self, columns: np.ndarray) -> np.ndarray:
+        """What each row adds to what the earlier ones foretell: C^-1 times columns, V = C C', C lower."""
+        # M R M' = I for an M of two diagonals, so that M V M' has three.
+        c, lam = self.correlation, self.lam
+        here = np.sqrt(np.r_[1.0, c.a])
+        before = -c.phi * here[1:]
+        out = here[:, None] * columns
+        out[1:] += before[:, None] * columns[:-1]
+        diagonal, upper = here**2, np.r_[0.0, before * here[:-1]]
+        diagonal[1:] += before**2
+        pivots, links = _factor(np.vstack([(1 - lam) * upper, lam + (1 - lam) * diagonal]))
+        band = np.vstack([np.ones(len(here)), np.r_[links, 0.0]])
+        return lapack.dtbtrs(band, out, uplo="L")[0] / np.sqrt(pivots)[:, None]
+
     @cached_property
     def traces(self) -> np.ndarray:
         """tr(V^-1 dV_a V^-1 dV_b) for a, b in (scale, rho, lam), in time proportional to the length."""
