@@ -230,13 +230,24 @@ def _covariates(clock: Clock, given: pd.Series | pd.DataFrame | None) -> dict[st
 
 def aligned(clock: Clock, frame: pd.DataFrame, what: str) -> dict[str, np.ndarray]:
     """Columns of a frame on a clock; nan where it has no row."""
-    if frame.index.has_duplicates:
-        raise ValueError(f"{frame.index[frame.index.duplicated()][0]} comes twice in the {what}s")
     index: pd.Index = frame.index
     if isinstance(clock.index, pd.PeriodIndex):
         if not isinstance(index, pd.PeriodIndex):
-            index = pd.PeriodIndex(pd.DatetimeIndex(index).tz_localize(None), freq=clock.index.freq)
-        frame = frame.set_axis(index)
+            index = pd.DatetimeIndex(index)
+            if str(index.tz) != str(clock.zone):
+                zones = [str(zone) if zone else "no time zone" for zone in (clock.zone, index.tz)]
+                raise ValueError(
+                    f"the series is in {zones[0]}, the {what}s in {zones[1]}; convert them to one"
+                )
+            index = index.tz_localize(None)
+        frame = frame.set_axis(
+            index.asfreq(clock.index.freq)
+            if isinstance(index, pd.PeriodIndex)
+            else index.to_period(clock.index.freq)
+        )
+    if frame.index.has_duplicates:
+        twice = frame.index[frame.index.duplicated()][0]
+        raise ValueError(f"the {what}s have two rows in the {clock.unit} {twice}; keep one, or sum them up")
     found = frame.reindex(clock.index)
     columns = {}
     for name, values in found.items():

@@ -14,16 +14,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from toolkit.results import some
+from toolkit.results import counted, some
 
 NAMES = {"D": "day", "W": "week", "M": "month", "": "period"}
+#: A week that begins on day 0, a Monday, ends on Sunday.
+ENDS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 
 
 @dataclass(frozen=True, eq=False)
 class Clock:
-    """Periods of one length without a gap: days, weeks, months, or plain numbers."""
+    """Periods of one length without a gap: days, weeks, months, or plain numbers; `zone` if they have a time zone."""
 
     index: pd.PeriodIndex | pd.RangeIndex
+    zone: Any = None
 
     @property
     def dated(self) -> bool:
@@ -56,18 +59,27 @@ class Clock:
         Raises
         ------
         ValueError
-            For what is no date, or outside the series.
+            For what is no date, or outside the series; for a date with a time zone in a series without.
         """
         try:
             if isinstance(self.index, pd.PeriodIndex):
-                stamp = pd.Timestamp(date)
-                stamp = stamp.tz_localize(None) if stamp.tz is not None else stamp
-                found = pd.Period(stamp, self.index.freq).ordinal - self.index[0].ordinal
-            else:
-                found = int(date) - int(self.index[0])
+                stamp = pd.Timestamp(date.start_time if isinstance(date, pd.Period) else date)
+                if pd.isna(stamp):
+                    raise ValueError("a missing date")
+            elif (found := int(date)) != date:
+                raise ValueError("a fraction")
         except (TypeError, ValueError) as error:
             wanted = "a date" if self.dated else "a whole number, as the series' index"
             raise ValueError(f"{date!r} is not {wanted}") from error
+        if isinstance(self.index, pd.PeriodIndex):
+            if stamp.tz is not None and self.zone is None:
+                raise ValueError(
+                    f"{date} has a time zone and the series has none; give the date as the series has it"
+                )
+            stamp = stamp.tz_convert(self.zone).tz_localize(None) if stamp.tz is not None else stamp
+            found = pd.Period(stamp, self.index.freq).ordinal - self.index[0].ordinal
+        else:
+            found -= int(self.index[0])
         if not 0 <= found < len(self.index):
             raise ValueError(f"{date} is outside the series, which runs {self.span}")
         return found
@@ -131,7 +143,9 @@ def read(given: Any) -> Series:
         order = index.argsort()
         index, frame = index[order], frame.iloc[order]
         notes.append("the series was not in order of time and was sorted")
-    clock = Clock(_periods(index))
+    zone = getattr(index, "tz", None)
+    index = index if zone is None else index.tz_localize(None)
+    clock = Clock(_periods(index), zone)
     places = (
         pd.PeriodIndex(index, freq=clock.index.freq).asi8 - clock.index[0].ordinal
         if isinstance(clock.index, pd.PeriodIndex)
@@ -153,17 +167,19 @@ def read(given: Any) -> Series:
 
 
 def _index(index: pd.Index) -> pd.Index:
+    if index.hasnans:
+        raise ValueError("a time of the index is missing; drop that row or mend it")
     if isinstance(index, pd.PeriodIndex):
         return index
     if isinstance(index, pd.DatetimeIndex):
-        index = index.tz_localize(None) if index.tz is not None else index
         if (index != index.normalize()).any():
             at = index[index != index.normalize()][0]
-            raise ValueError(
-                f"{at} has a time of day; add the series up to days first: series.resample('D').sum()"
+            elsewhere = (
+                "" if index.tz is None else f" in {index.tz}; if days begin elsewhere, use .tz_convert"
             )
-        if index.hasnans:
-            raise ValueError("a time of the index is missing; drop that row or mend it")
+            raise ValueError(
+                f"{at} has a time of day{elsewhere}; add the series up to days first: series.resample('D').sum()"
+            )
         return index
     if pd.api.types.is_integer_dtype(index.dtype):
         return index
@@ -181,25 +197,55 @@ def _periods(index: pd.Index) -> pd.PeriodIndex | pd.RangeIndex:
     if isinstance(index, pd.PeriodIndex):
         if index.freqstr[0] not in "DWM" or index.freqstr.startswith(("min", "ms")):
             raise ValueError(f"periods are days, weeks or months, not {index.freqstr}; sum up with .resample")
-        return pd.period_range(index[0], index[-1], freq=index.freq)
+        return _every(index)
     if not isinstance(index, pd.DatetimeIndex):
         return pd.RangeIndex(int(index[0]), int(index[-1]) + 1)
     days = np.diff(index.to_numpy().astype("datetime64[D]").astype(np.int64))
     if len(days) == 0:
         raise ValueError("one point is no series")
-    if (index.is_month_start.all() or index.is_month_end.all()) and days.min() >= 28:
-        return pd.period_range(index[0], index[-1], freq="M")
-    if (days % 7 == 0).all():
-        end = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")[(index[0].day_of_week + 6) % 7]
-        return pd.period_range(index[0], index[-1], freq=f"W-{end}")
-    if len(index) * 2 < days.sum() + 1:
-        usual = int(np.bincount(days).argmax())
-        at = index[1:][days != usual][0]
+    usual = int(np.bincount(days).argmax())
+    if usual >= 28 and (days % 7).any():
+        wrong = min((~index.is_month_start, ~index.is_month_end), key=np.sum)
+        if wrong.mean() < 0.5:
+            _refuse(index, wrong, "months, but not on the same day of the month")
+            return _every(index.to_period("M"))
+    if usual % 7 == 0 or not (days % 7).any():
+        weekday = int(np.bincount(index.day_of_week).argmax())
+        _refuse(
+            index,
+            index.day_of_week != weekday,
+            f"weeks that begin on {index.day_name()[index.day_of_week == weekday][0]}",
+        )
+        return _every(index.to_period(f"W-{ENDS[weekday]}"))
+    # A daily series may lack days, but not most of them.
+    wrong = days % usual != 0 if usual > 1 else days > 1
+    if wrong.any() and (usual > 1 or len(index) * 2 < days.sum() + 1):
+        at = index[1:][wrong][0]
         raise ValueError(
-            f"most points are {usual} days apart, but not {_said(at)}: neither days, weeks nor months; "
+            f"most points are {counted(usual, 'day')} apart, but not {_said(at)}: neither days, weeks nor months; "
             "mend that date, or resample to one of these"
         )
-    return pd.period_range(index[0], index[-1], freq="D")
+    return _every(index.to_period("D"))
+
+
+def _refuse(index: pd.DatetimeIndex, wrong: np.ndarray, said: str) -> None:
+    if wrong.any():
+        raise ValueError(
+            f"most points are {said}: {_said(index[wrong][0])}, point {int(wrong.argmax()) + 1}; mend that date, or "
+            "resample"
+        )
+
+
+def _every(index: pd.PeriodIndex) -> pd.PeriodIndex:
+    """The periods without a gap; refused where every other one or more would be missing all along."""
+    step = int(np.gcd.reduce(np.diff(index.asi8))) if len(index) > 1 else 1
+    if step > 1:
+        unit = NAMES[index.freqstr[0]]
+        raise ValueError(
+            f"there is a point every {step} {unit}s, from {_said(index[0].start_time)} on, and none between; number "
+            "the points instead, series.reset_index(drop=True), and give interruptions as these numbers"
+        )
+    return pd.period_range(index[0], index[-1], freq=index.freq)
 
 
 def _one_span(clock: Clock, values: np.ndarray, names: Sequence[str]) -> None:
