@@ -365,3 +365,18 @@ def test_a_forecast_of_a_level_that_walks_widens_with_its_distance():
     assert (np.diff(table["high"] - table["low"]) > 0).all()
     average, whole = (found.effect().value(name) for name in ("average", "cumulative"))
     np.testing.assert_allclose(np.array(whole) / 10, average)
+
+
+@pytest.mark.parametrize("name", ["ols", "prais_winsten", "structural", "quasi_poisson"])
+def test_one_series_of_a_batch_is_taken_out_whole(name):
+    y = np.round(np.column_stack([series(50, seed=s) + 20 for s in range(3)]))
+    whole = fit(name, design(50), y)
+    single = whole.one(1)
+    for a, b in zip(whole.contrast(np.eye(4)), single.contrast(np.eye(4)), strict=True):
+        np.testing.assert_array_equal(a[[1]], b)
+    at = np.arange(5)
+    np.testing.assert_array_equal(whole.errors(at, at)[[1]], single.errors(at, at))
+    np.testing.assert_array_equal(whole.whitened()[:, [1]], single.whitened())
+    assert {key: value[1] for key, value in whole.parameters.items()} == {
+        key: value[0] for key, value in single.parameters.items()
+    }

@@ -7,7 +7,7 @@ Counts    coefficients on the log scale: differences are log rate ratios
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,19 @@ class Counts:
     def k(self) -> int:
         """Columns of the design."""
         return self.design.shape[1]
+
+    def one(self, place: int) -> Counts:
+        """The fit of one series."""
+        return replace(
+            self,
+            coefficients=self.coefficients[[place]],
+            residuals=self.residuals[:, [place]],
+            scale=self.scale[[place]],
+            parameters={name: values[[place]] for name, values in self.parameters.items()},
+            spread=self.spread[[place]],
+            pearson=self.pearson[:, [place]],
+            variance=self.variance[:, [place]],
+        )
 
     def vcov(self) -> np.ndarray:
         """Covariance of the coefficients, m x k x k."""

@@ -1,8 +1,8 @@
 """Estimators by name: how the errors of a series are taken to hang together, and what its coefficients then are.
 
-fit            one design, one or many series, by the estimator that is named
-hac, ols       least squares, with errors of the coefficients that do or do not allow for correlation
-prais_winsten, cochrane_orcutt, ar2, arima, structural     generalised least squares
+fit                                     one design, one or many series, by the estimator that is named
+hac                                     least squares, with errors of the coefficients that allow for correlation
+prais_winsten, cochrane_orcutt, ar2     generalised least squares
 
     name                errors                                     missing periods
     auto, ar1_noise     AR(1) state + white noise, REML            exact (real distances)
@@ -20,28 +20,24 @@ prais_winsten, cochrane_orcutt, ar2, arima, structural     generalised least squ
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import statsmodels.api as sm
 from scipy import optimize
 from statsmodels.regression.linear_model import GLSAR
 from statsmodels.stats import sandwich_covariance
-from statsmodels.tools.sm_exceptions import ConvergenceWarning
-from statsmodels.tsa.arima_process import arma_acovf
 from tqdm.auto import tqdm
 
 from toolkit.interruptions import counts, covariance
-from toolkit.interruptions.gls import Errors, Linear, exact, independent, least, stationary, whiten
+from toolkit.interruptions.gls import Errors, Linear, arma, exact, independent, least, stationary, whiten
+from toolkit.interruptions.statespace import arima, structural
 from toolkit.interruptions.weekly import Weekly, weekly
 
+#: Points beyond which a dense covariance takes too long.
 DENSE = 1500
-#: Positions further apart than a series is long belong to comparison series; state-space models know one series.
-BREAK = 2_000
 Estimate = Linear | covariance.Fit | Weekly | counts.Counts
 WHITE = Errors(independent, {})
 
@@ -219,7 +215,7 @@ def ar2(design: np.ndarray, values: np.ndarray, at: np.ndarray) -> Errors:
         return np.array([first * (1 - second), second])
 
     def deviance(z: np.ndarray) -> float:
-        found = whiten(design, values, _arma(lags(z), (), span)(at, at))
+        found = whiten(design, values, arma(lags(z), (), span)(at, at))
         return float(free * np.log((found.innovations**2).sum()) + found.log_det + found.log_normal)
 
     # A ridge joins what little noise and a slow AR(1) look like: start on both sides of it.
@@ -228,116 +224,7 @@ def ar2(design: np.ndarray, values: np.ndarray, at: np.ndarray) -> Errors:
     found = optimize.minimize(deviance, best, method="L-BFGS-B", bounds=[(-3.3, 3.3)] * 2)
     first, second = lags(found.x)
     notes = () if found.success else ("ar2: the likelihood's top was not reached; use errors='auto'",)
-    return Errors(_arma((first, second), (), span), {"ar1": float(first), "ar2": float(second)}, notes=notes)
-
-
-def arima(
-    design: np.ndarray, values: np.ndarray, at: np.ndarray, *, order: tuple[int, int] = (1, 0)
-) -> Errors:
-    """ARMA errors by maximum likelihood, by statsmodels' SARIMAX, of the standardised series.
-
-    Notes
-    -----
-    Coefficients are the generalised least squares of these errors, which is where the likelihood has its top. Scale has
-    n - k degrees of freedom, as R's nlme has it; statsmodels' own errors are sqrt((n - k) / n) as wide. Maximum
-    likelihood takes errors for less correlated than they are where points are few: see `ar2`, `auto`.
-    """
-    p, q = order
-    names = [*(f"ar{i + 1}" for i in range(p)), *(f"ma{i + 1}" for i in range(q))]
-    if exact(design, values):
-        return Errors(independent, dict.fromkeys(names, 0.0))
-    grid = _Grid(design, values, at, "arima", constant=True)
-    model = sm.tsa.SARIMAX(grid.values, exog=grid.exog, order=(p, 0, q), trend="n", concentrate_scale=True)
-    result, notes = _maximised(model, "arima")
-    ar, ma = (np.atleast_1d(one) for one in (result.arparams if p else (), result.maparams if q else ()))
-    between = _arma(ar, ma, len(grid.values))
-    parameters = dict(zip(names, map(float, (*ar, *ma)), strict=True))
-    return Errors(between, parameters, notes=notes)
-
-
-def structural(design: np.ndarray, values: np.ndarray, at: np.ndarray) -> Errors:
-    """A level that walks at random, plus white noise, by statsmodels' UnobservedComponents of the standardised series.
-
-    Notes
-    -----
-    Regressors are diffuse states, so that both variances are restricted maximum likelihood. A point that has a term to
-    itself says nothing of the errors and is missing to the filter. Scale is the noise's variance; the walk begins at 0
-    with the first point, where the constant is the level.
-    """
-    if exact(design, values):
-        return Errors(independent, {"level_sd": 0.0, "noise_sd": 0.0})
-    grid = _Grid(design, values, at, "structural", constant=False)
-    exog = grid.exog if grid.exog.shape[1] else None
-    model = sm.tsa.UnobservedComponents(grid.values, "llevel", exog=exog, mle_regression=False)
-    result, notes = _maximised(model, "structural")
-    # A touch of noise keeps the first point, where the walk has no variance yet, invertible.
-    walk = max(float(result.params[1]), 0.0)
-    noise = max(float(result.params[0]), 1e-9 * walk, 1e-12)
-    start = at[0]
-
-    def walked(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        since = np.minimum.outer(np.asarray(first) - start, np.asarray(second) - start)
-        return walk / noise * np.maximum(since, 0)
-
-    def between(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        return walked(first, second) + independent(first, second)
-
-    parameters = {"level_sd": walk**0.5 * grid.sd, "noise_sd": noise**0.5 * grid.sd}
-    return Errors(between, parameters, scale=noise * grid.sd**2, notes=notes, walk=walked)
-
-
-class _Grid:
-    """A standardised series on every period, missing ones as nan, and a well-conditioned basis of its regressors."""
-
-    def __init__(
-        self, design: np.ndarray, values: np.ndarray, at: np.ndarray, name: str, *, constant: bool
-    ) -> None:
-        gaps = np.diff(at)
-        if len(gaps) and gaps.max() > BREAK:
-            raise ValueError(
-                f"errors={name!r} fits one series without comparison; with controls= use 'auto', 'ar1', 'ar2' or 'hac'"
-            )
-        alone = _alone(design)
-        rows = ~design[:, alone].any(1)
-        shared = design[:, ~alone]
-        if not constant:
-            shared = shared - shared[rows].mean(0)
-        left, size, _ = np.linalg.svd(shared / np.maximum(np.abs(shared).max(0), 1e-300), full_matrices=False)
-        basis = left[:, size > 1e-9 * size.max(initial=0.0)] * np.sqrt(len(values))
-        centre = values[rows].mean()
-        self.sd = float(values[rows].std()) or 1.0
-        self.values = np.full(at[-1] - at[0] + 1, np.nan)
-        self.values[at[rows] - at[0]] = (values[rows] - centre) / self.sd
-        self.exog = np.zeros((len(self.values), basis.shape[1]))
-        self.exog[at - at[0]] = basis
-
-
-def _alone(design: np.ndarray) -> np.ndarray:
-    """Columns that are 0 but for one row."""
-    return np.asarray((design != 0).sum(0) == 1)
-
-
-class _Maximised(NamedTuple):
-    result: Any
-    notes: tuple[str, ...]
-
-
-def _maximised(model: Any, name: str) -> _Maximised:
-    with warnings.catch_warnings():
-        # Said in the notes instead. Starting values that are not stationary are replaced by ones that are.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        warnings.filterwarnings("ignore", message="Non-(stationary|invertible) starting")
-        # The covariance of the coefficients is that of generalised least squares, so none is asked for here.
-        result = model.fit(disp=False, cov_type="none", maxiter=500)
-    converged = bool(result.mle_retvals["converged"])
-    note = f"{name}: the likelihood's top was not reached; use errors='auto'"
-    return _Maximised(result, () if converged else (note,))
-
-
-def _arma(ar: Any, ma: Any, span: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Correlation of an ARMA process by distance."""
-    found = arma_acovf(np.r_[1, -np.asarray(ar)], np.r_[1, np.asarray(ma)], max(span, 2))
-    return stationary(found / found[0])
+    return Errors(arma((first, second), (), span), {"ar1": float(first), "ar2": float(second)}, notes=notes)
 
 
 def _ar1(rho: float, at: np.ndarray) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:

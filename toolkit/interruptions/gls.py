@@ -8,11 +8,12 @@ least        fit a design by the covariances of its series
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy import linalg
+from statsmodels.tsa.arima_process import arma_acovf
 
 #: Residuals smaller than this share of the series are rounding: the design fits without error.
 EXACT = 1e-13
@@ -79,6 +80,19 @@ class Linear:
     def k(self) -> int:
         """Columns of the design."""
         return self.design.shape[1]
+
+    def one(self, place: int) -> Linear:
+        """The fit of one series."""
+        return replace(
+            self,
+            coefficients=self.coefficients[[place]],
+            residuals=self.residuals[:, [place]],
+            scale=self.scale[[place]],
+            parameters={name: values[[place]] for name, values in self.parameters.items()},
+            spread=self.spread[[place]],
+            innovations=self.innovations[:, [place]],
+            processes=(self.processes[place],),
+        )
 
     def vcov(self) -> np.ndarray:
         """Covariance of the coefficients, m x k x k."""
@@ -149,6 +163,12 @@ def stationary(correlations: np.ndarray) -> Callable[[np.ndarray, np.ndarray], n
         return padded[np.minimum(distance, len(correlations))]
 
     return between
+
+
+def arma(ar: Any, ma: Any, span: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Correlation of an ARMA process by distance."""
+    found = arma_acovf(np.r_[1, -np.asarray(ar)], np.r_[1, np.asarray(ma)], max(span, 2))
+    return stationary(found / found[0])
 
 
 def exact(design: np.ndarray, values: np.ndarray) -> bool:
