@@ -19,6 +19,7 @@ from toolkit.interruptions.wording import change
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from toolkit.interruptions.breaks import Break
     from toolkit.interruptions.diagnostics import Diagnostics
     from toolkit.interruptions.effects import Effect
     from toolkit.interruptions.multiverse import Multiverse
@@ -305,4 +306,39 @@ def multiverse(result: Multiverse, ax: Axes | None = None) -> Axes:
         ax.set_xlabel("effect, share of what would have been" if share else "average effect per period")
         if share:
             ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: change(value)))
+        return ax
+
+
+def breaks(result: Break, ax: Axes | None = None) -> Axes:
+    """F by date; dates that are not ruled out have a dot, the best one its name."""
+    with style.context():
+        ax = plt.gca() if ax is None else ax
+        rows = result.table
+        dated = _is_dated(rows["date"])
+        when = _when(rows["date"], dated)
+        ax.plot(when, rows["f"], color=WAS, linewidth=1.2)
+        inside = rows["inside"].to_numpy()
+        ax.scatter(
+            [day for day, held in zip(when, inside, strict=True) if held],
+            rows.loc[inside, "f"],
+            color=WOULD,
+            s=16,
+            zorder=3,
+        )
+        best = int(rows["f"].to_numpy().argmax())
+        ax.annotate(
+            result.date,
+            (when[best], rows["f"].iloc[best]),
+            xytext=(0, 6),
+            textcoords="offset points",
+            ha="center",
+            color=WOULD,
+            fontsize=9,
+        )
+        ax.set_ylim(0, 1.12 * rows["f"].max())
+        ax.set_ylabel("F of a break on that date")
+        ax.set_xlabel(
+            f"first {result.unit} of what is new; dots: {result.confidence * 100:g} % confidence set"
+        )
+        _axes(ax, dated)
         return ax
