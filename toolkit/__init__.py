@@ -15,7 +15,12 @@ compare        splits the gap between two platforms into mix and rate
 split_product  says which step of a funnel the gap comes from
 interrupted_time_series  says what an event did to a series
 InterruptedTimeSeries    is the answer: effects, counterfactual, recovery, checks
-Level, Slope, Pulse, Ramp, Decay  are what an event may do
+Level          is what an event may do: a jump that stays
+Slope          a change of trend
+Pulse          something that ends
+Ramp           a roll-out, little by little
+Decay          a novelty that fades
+power          says how small an effect a study of some length would show
 simulate       writes the four platforms' simulated log, with its truth
 style          draws the four platforms alike everywhere
 """
@@ -37,6 +42,7 @@ if TYPE_CHECKING:
         Ramp,
         Slope,
         interrupted_time_series,
+        power,
     )
     from toolkit.logs.events import EventLog, read_events
     from toolkit.sources.worlds import simulate
@@ -59,6 +65,7 @@ __all__ = [
     "compare",
     "funnel",
     "interrupted_time_series",
+    "power",
     "read_events",
     "repurchase",
     "retention",
@@ -88,6 +95,7 @@ _homes = {
     "Pulse": "toolkit.interruptions",
     "Ramp": "toolkit.interruptions",
     "Decay": "toolkit.interruptions",
+    "power": "toolkit.interruptions",
     "simulate": "toolkit.sources.worlds",
 }
 

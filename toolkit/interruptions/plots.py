@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from toolkit.interruptions.effects import Effect
     from toolkit.interruptions.multiverse import Multiverse
     from toolkit.interruptions.placebo import Placebo
+    from toolkit.interruptions.power import Power
     from toolkit.interruptions.recoveries import Net, Recovery
     from toolkit.interruptions.result import InterruptedTimeSeries
 
@@ -341,4 +342,31 @@ def breaks(result: Break, ax: Axes | None = None) -> Axes:
             f"first {result.unit} of what is new; dots: {result.confidence * 100:g} % confidence set"
         )
         _axes(ax, dated)
+        return ax
+
+
+def power(result: Power, ax: Axes | None = None) -> Axes:
+    """The smallest rise by the number of periods; a slope as what it adds up to over the periods after."""
+    with style.context():
+        ax = plt.gca() if ax is None else ax
+        table = result.table.assign(all=result.table["before"] + result.table["after"])
+        names = list(table["effect"].unique())
+        if "slope" not in names:
+            names = ["level"]
+        for name, marker, colour in zip(names, "os^", (WAS, WOULD, style.QUIET), strict=False):
+            rows = table[table["effect"] == name].sort_values("all")
+            values = rows["rise"]
+            if name == "slope":
+                # On the log scale growth compounds.
+                values = (1 + values) ** rows["after"] - 1 if result.ratio else values * rows["after"]
+            ax.plot(rows["all"], values, marker=marker, color=colour, linewidth=1.3, markersize=5)
+            said = "slope, at the end" if name == "slope" else name
+            _beside(ax, rows["all"].iloc[-1], values.iloc[-1], said, colour)
+        _apart(ax)
+        ax.set_ylim(bottom=0)
+        ax.set_xlabel(f"{result.unit}s in all")
+        ax.set_ylabel("smallest rise that is found")
+        _axes(ax, False)
+        if result.ratio:
+            ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: change(value)))
         return ax

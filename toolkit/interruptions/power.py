@@ -1,0 +1,256 @@
+"""Power: how small an effect a study of some length could show.
+
+Power      the answer: for each length, the smallest level, slope and average effect
+power      from the design alone, by the same estimator and the same intervals
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy import optimize, stats
+
+from toolkit.interruptions import covariance
+from toolkit.interruptions.answer import FEW, LEAST, OWN
+from toolkit.interruptions.design import DAYS
+from toolkit.interruptions.refits import alone
+from toolkit.interruptions.structure import Correlation, Structure
+from toolkit.interruptions.wording import amount, change
+from toolkit.results import Result
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from toolkit.interruptions.result import InterruptedTimeSeries
+
+TERMS = ("level", "slope")
+SEASONS = (None, "week")
+#: Lengths that a sentence names.
+MOST = 4
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Power(Result):
+    """The smallest effects that studies of some lengths would show. Made by `power`.
+
+    `table`: before, after (periods on each side), effect ("level", "slope" per period, "average" over the periods
+    after), rise and fall (the smallest ones that are found with probability `share`; ratios less 1 on the log scale),
+    error (standard, on the scale of the model), df, n.
+    """
+
+    table: pd.DataFrame
+    share: float
+    confidence: float
+    rho: float
+    lam: float
+    sd: float
+    unit: str
+    ratio: bool
+    notes: tuple[str, ...]
+
+    @property
+    def rates(self) -> frozenset[str]:  # type: ignore[override]
+        """Columns that are shares."""
+        return frozenset({"rise", "fall"}) if self.ratio else frozenset()
+
+    def sentence(self) -> str:
+        """The smallest effects by length."""
+        said = change if self.ratio else amount
+        parts = []
+        for (before, after), rows in self.table.groupby(["before", "after"], sort=False):
+            effects = []
+            for row in rows.to_dict("records"):
+                fall = f" or {said(row['fall'])}" if self.ratio else ""
+                per = f" a {self.unit}" if row["effect"] == "slope" else ""
+                effects.append(f"{row['effect']} {said(row['rise'])}{fall}{per}")
+            parts.append(f"{before} {self.unit}s before and {after} after: {', '.join(effects)}")
+        closing = "".join(f" {note}." for note in self.notes)
+        return (
+            f"Smallest effects found with probability {self.share:g}, at {self.confidence * 100:g} % intervals: "
+            f"{'; '.join(parts[:MOST])}{f'; {len(parts) - MOST} more' if len(parts) > MOST else ''} "
+            f"(errors with rho = {self.rho:.2f}, lam = {self.lam:.2f} and a standard deviation of {self.sd:.4g}, "
+            f"taken as known, so there is no interval).{closing}"
+        )
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Smallest effects against the number of periods."""
+        from toolkit.interruptions import plots
+
+        return plots.power(self, ax)
+
+
+def power(
+    periods: int | tuple[int, int] | Sequence[int | tuple[int, int]],
+    *,
+    like: InterruptedTimeSeries | None = None,
+    rho: float | None = None,
+    lam: float | None = None,
+    sd: float | None = None,
+    terms: Sequence[str] = TERMS,
+    trend: bool = True,
+    season: str | None = None,
+    share: float = 0.8,
+    confidence: float = 0.95,
+) -> Power:
+    """Say how small an effect a study would show, before it is made.
+
+    Parameters
+    ----------
+    periods : int, (before, after), or a list of these
+        Lengths of the study: so many periods before the interruption and as many after, or a pair of numbers.
+    like : InterruptedTimeSeries, optional
+        A fitted series whose errors, scale and weekly season the study will share.
+    rho, lam, sd : float, optional
+        Errors: correlation of neighbouring periods, share of the AR(1) state in the variance, standard deviation on
+        the scale of the model (0.1 on the log scale is 10 %). Each one given replaces that of `like`; without it
+        rho is 0, lam 1 and sd 1, and effects are then in standard deviations.
+    terms : list of {"level", "slope"}
+        What the model lets an interruption change.
+    trend : bool
+        Whether the model has a trend.
+    season : {None, "week"}
+        Whether the model has a mean for each weekday; as `like` has it.
+    share : float
+        Probability with which the effect is to be found.
+    confidence : float
+        Of the interval that must not hold 0.
+
+    Returns
+    -------
+    Power
+
+    Raises
+    ------
+    ValueError
+        For fewer than 3 periods on a side, too few for the columns, or errors outside their range.
+
+    Notes
+    -----
+    An effect d is found if its interval excludes 0. With standard error s and df degrees of freedom as
+    `interrupted_time_series` gives them at these errors (Kenward-Roger, guarded), d / s has a noncentral t law, and the
+    smallest d solves P(|t(df, d / s)| > t(df)) = share. In a study (rho, lam, sd) are estimated, and short series
+    estimate them badly: measured power is in tests/test_interruption_power.py. Effects of an interruption that wears
+    in, or comes with others, need a simulation of their own.
+
+    Examples
+    --------
+    >>> planned = power([30, 60], rho=0.4, sd=0.1, terms=["level"])
+    >>> planned.table[["before", "after", "effect", "rise", "n"]].round(3)
+       before  after   effect   rise    n
+    0      30     30    level  0.212   60
+    1      30     30  average  0.212   60
+    2      60     60    level  0.153  120
+    3      60     60  average  0.153  120
+    """
+    notes: list[str] = []
+    kind, unit, ratio = "ar1_noise", "period", False
+    if like is not None:
+        alone(like, "power()")
+        if like.question.errors not in OWN:
+            raise ValueError(
+                f"power(like=) reads AR(1) errors, and these are {like.question.errors!r}; "
+                "use like.again(errors='auto')"
+            )
+        kind, unit, ratio = OWN[like.question.errors], like.series.clock.unit, like.scale.ratio
+        fitted = {"rho": like.fit.rho, "lam": like.fit.lam, "sd": np.sqrt(like.fit.scale)}
+        rho = float(fitted["rho"][0]) if rho is None else rho
+        lam = float(fitted["lam"][0]) if lam is None else lam
+        sd = float(fitted["sd"][0]) if sd is None else sd
+        season = "week" if any(day in like.design.names for day in DAYS) else season
+        notes.append("The errors are those that were fitted, which are estimates themselves")
+    rho, lam, sd = rho or 0.0, 1.0 if lam is None else lam, 1.0 if sd is None else sd
+    _check(rho, lam, sd, share, confidence, terms, season)
+    lengths = [periods] if isinstance(periods, int | np.integer | tuple) else list(periods)
+    lines: list[list[Any]] = []
+    for one in lengths:
+        before, after = (int(side) for side in (one if isinstance(one, tuple) else (one, one)))
+        if min(before, after) < LEAST:
+            raise ValueError(f"{before} periods before and {after} after: {LEAST} on each side at least")
+        matrix, contrasts = _design(before, after, terms, trend, season)
+        n, k = matrix.shape
+        if n <= k + 1 or np.linalg.matrix_rank(matrix) < k:
+            raise ValueError(f"{n} periods are too few for {k} columns; ask more, or fewer terms")
+        fit = _fit(matrix, kind, rho, lam, sd)
+        _, error, df = (values[0] for values in fit.contrast(np.array(list(contrasts.values()))))
+        for name, s, freedom in zip(contrasts, error, df, strict=True):
+            d = float(s) * _distance(float(freedom), share, confidence)
+            rise, fall = (np.expm1(d), np.expm1(-d)) if ratio else (d, -d)
+            lines.append([before, after, name, rise, fall, float(s), float(freedom), n])
+    if any(min(line[0], line[1]) < FEW for line in lines):
+        notes.append(f"With fewer than {FEW} periods on a side no interval should be trusted")
+    columns = ["before", "after", "effect", "rise", "fall", "error", "df", "n"]
+    return Power(
+        pd.DataFrame(lines, columns=columns), share, confidence, rho, lam, sd, unit, ratio, tuple(notes)
+    )
+
+
+def _check(
+    rho: float, lam: float, sd: float, share: float, confidence: float, terms: Sequence[str], season: Any
+) -> None:
+    if not -1 < rho < 1:
+        raise ValueError(f"rho lies between -1 and 1, not {rho}")
+    if not 0 <= lam <= 1:
+        raise ValueError(f"lam is a share of the variance from 0 to 1, not {lam}")
+    if not sd > 0:
+        raise ValueError(f"sd is a standard deviation above 0, not {sd}")
+    if not 0 < confidence < 1 or not 1 - confidence < share < 1:
+        raise ValueError(
+            f"share={share} lies between 1 - confidence and 1, and confidence={confidence} between 0 and 1"
+        )
+    unknown = [term for term in terms if term not in TERMS]
+    if isinstance(terms, str) or unknown or not terms:
+        raise ValueError(f"terms={terms!r}; use a list of {' and '.join(map(repr, TERMS))}")
+    if season not in SEASONS:
+        raise ValueError(f"season={season!r}; use None or 'week'")
+
+
+def _design(
+    before: int, after: int, terms: Sequence[str], trend: bool, season: str | None
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """A design, and the contrasts that are asked of it."""
+    t = np.arange(before + after)
+    since = t - before
+    columns = {"constant": np.ones(len(t))} | ({"trend": t.astype(float)} if trend else {})
+    shapes = {"level": (since >= 0).astype(float), "slope": np.maximum(since, 0).astype(float)}
+    columns |= {name: shapes[name] for name in TERMS if name in terms}
+    if season == "week":
+        columns |= {day: (t % 7 == i).astype(float) for i, day in enumerate(DAYS) if i}
+    names = list(columns)
+    contrasts = {name: (np.array(names) == name).astype(float) for name in TERMS if name in terms}
+    contrasts["average"] = sum(shapes[name][before:].mean() * row for name, row in contrasts.items())
+    return np.column_stack(list(columns.values())), contrasts
+
+
+def _fit(matrix: np.ndarray, kind: str, rho: float, lam: float, sd: float) -> covariance.Fit:
+    """A fit without data: the errors are given."""
+    at = np.arange(len(matrix))
+    return covariance.Fit(
+        design=matrix,
+        at=at,
+        kind=kind,
+        coefficients=np.zeros((1, matrix.shape[1])),
+        residuals=np.zeros((len(matrix), 1)),
+        rho=np.array([rho]),
+        lam=np.array([lam]),
+        scale=np.array([sd**2]),
+        log_likelihood=np.zeros(1),
+        structures=(Structure(Correlation(at, rho), lam),),
+        chosen=np.zeros(1, np.int64),
+    )
+
+
+def _distance(df: float, share: float, confidence: float) -> float:
+    """How many standard errors from 0 an effect must be to be found with the probability that is asked."""
+    # The noncentral t, averaged over its denominator: scipy's own has no value far from 0.
+    steps = (np.arange(2_000) + 0.5) / 2_000
+    limits = stats.t.ppf((1 + confidence) / 2, df) * np.sqrt(stats.chi2.ppf(steps, df) / df)
+
+    def lacking(distance: float) -> float:
+        found = stats.norm.sf(limits - distance) + stats.norm.cdf(-limits - distance)
+        return float(found.mean()) - share
+
+    return float(optimize.brentq(lacking, 0.0, limits.max() + 10))
