@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from scipy.signal import lfilter
+from statsmodels.tsa.arima_process import arma_acovf
 
+from toolkit import Level, interrupted_time_series
 from toolkit.interruptions.covariance import estimate
-from toolkit.interruptions.weekly import weekly
+from toolkit.interruptions.weekly import STRENGTHS, weekly
 
 EFFECTS = np.eye(4)[2:]
 
@@ -68,3 +73,176 @@ def test_a_short_series_says_nothing_of_weeks(n):
     found = weekly(segments(n), values)
     assert (found.strength == 0).all()
     assert found.contrast(EFFECTS)[1] == pytest.approx(estimate(segments(n), values).contrast(EFFECTS)[1])
+
+
+# ---- what a result asks of it
+
+DAYS = pd.date_range("2019-01-01", periods=180)
+REMOVED = "2019-05-01"
+
+
+def visits(m=1, weekly=0.6, seed=2, n=180):
+    """A hundred a day whose errors return after a week; twenty fewer from the removal on."""
+    after = (DAYS[:n] >= REMOVED).astype(float)
+    values = 100 - 20 * after[:, None] + errors(n, m, weekly, seed)
+    frame = pd.DataFrame(values, index=DAYS[:n], columns=[f"s{i}" for i in range(m)])
+    return frame["s0"] if m == 1 else frame
+
+
+def asked(series, **options):
+    options = {"errors": "weekly", "scale": "identity"} | options
+    return interrupted_time_series(series, {"removed": Level(REMOVED)}, **options)
+
+
+@pytest.mark.parametrize("strength", [0.3, 0.8])
+@pytest.mark.parametrize("rho", [-0.4, 0.6])
+def test_the_covariance_of_the_errors_is_that_of_the_process(strength, rho):
+    fit = weekly(segments(140), errors(140, 1, 0.6))
+    place = STRENGTHS.index(strength)
+    one = replace(fit.fits[place], rho=np.array([rho]), lam=np.array([1.0]), scale=1 / np.array([1 - rho**2]))
+    fits = (*fit.fits[:place], one, *fit.fits[place + 1 :])
+    ours = replace(fit, strength=np.array([strength]), fits=fits)
+    lags = np.convolve([1, -rho], np.r_[1, np.zeros(6), -strength])
+    [covariance] = ours.errors(np.arange(40), np.array([0, 10]))
+    expected = arma_acovf(lags, [1.0], 40)
+    assert covariance[:, 0] == pytest.approx(expected, rel=1e-6)
+    assert covariance[:, 1] == pytest.approx(expected[np.abs(np.arange(40) - 10)], rel=1e-6)
+    assert ours.scale == pytest.approx(expected[:1], rel=1e-6)
+
+
+def test_without_a_memory_every_member_is_that_of_the_plain_fit():
+    values = errors(100, 30, 0.0)
+    fit = weekly(segments(100), values)
+    [i] = np.flatnonzero(fit.strength == 0)[:1]
+    at = np.arange(20)
+    for name in ("coefficients", "rho", "lam", "scale", "log_likelihood"):
+        assert getattr(fit, name)[i] == pytest.approx(getattr(fit.plain, name)[i]), name
+    assert fit.vcov()[i] == pytest.approx(fit.plain.vcov()[i])
+    assert fit.errors(at, at + 3)[i] == pytest.approx(fit.plain.errors(at, at + 3)[i])
+    assert fit.residuals[:, i] == pytest.approx(fit.plain.residuals[:, i])
+    assert fit.whitened()[:, i] == pytest.approx(fit.plain.whitened()[:, i])
+
+
+def test_innovations_have_no_memory_left_and_a_spread_of_one():
+    fit = weekly(segments(400), errors(400, 20, 0.6))
+    found = fit.whitened()
+    assert found.shape == (400, 20)
+    assert found.std() == pytest.approx(1, abs=0.05)
+
+    def memory(innovations, lag):
+        return np.mean([np.corrcoef(one[lag:], one[:-lag])[0, 1] for one in innovations.T])
+
+    assert abs(memory(found, 1)) < 0.08
+    assert abs(memory(found, 7)) < 0.08
+    assert memory(fit.plain.whitened(), 7) > 0.25
+    assert found[:7].std() == pytest.approx(1, abs=0.2)
+
+
+def test_the_residuals_of_every_day_are_the_values_less_the_design():
+    at = np.delete(np.arange(150), [40, 41, 90])
+    design, values = segments(150)[at], errors(150, 4, 0.6)[at]
+    fit = weekly(design, values, at)
+    assert fit.coefficients.shape == (4, 4)
+    assert fit.residuals == pytest.approx(values - design @ fit.coefficients.T)
+    assert fit.contrast(np.eye(4))[0] == pytest.approx(fit.coefficients)
+    assert np.isfinite(fit.whitened()).all()
+
+
+def test_a_batch_is_what_its_series_are_alone():
+    design, values = segments(140), np.hstack([errors(140, 3, 0.6), errors(140, 3, 0.0)])
+    batch, at = weekly(design, values), np.arange(30)
+    for i in range(6):
+        for alone in (weekly(design, values[:, i]), batch.one(i)):
+            assert alone.strength[0] == batch.strength[i]
+            assert alone.coefficients[0] == pytest.approx(batch.coefficients[i])
+            for ours, theirs in zip(alone.contrast(EFFECTS), batch.contrast(EFFECTS), strict=True):
+                assert ours[0] == pytest.approx(theirs[i])
+            assert alone.vcov()[0] == pytest.approx(batch.vcov()[i])
+            assert alone.errors(at, at)[0] == pytest.approx(batch.errors(at, at)[i])
+            assert alone.whitened()[:, 0] == pytest.approx(batch.whitened()[:, i])
+            assert alone.boundary[0] == batch.boundary[i]
+
+
+def test_a_series_with_a_memory_of_last_week_says_so_and_has_wider_intervals():
+    found, plain = asked(visits()), asked(visits(), errors="ar1_noise")
+    [strength] = found.fit.strength
+    assert strength > 0.3
+    assert f"A memory of last week of {strength:g} was found" in found.sentence()
+    assert "a memory of last week by REML" in found.sentence()
+    for one in (found.table, found.effect().table):
+        assert (one["low"] < one["estimate"]).all()
+        assert (one["estimate"] < one["high"]).all()
+    _, low, high = found.effect().value("cumulative")
+    _, others_low, others_high = plain.effect().value("cumulative")
+    assert high - low > others_high - others_low
+    assert found.table["n"][0] == 180
+
+
+def test_a_series_without_one_says_that_none_was_found():
+    found = asked(visits(weekly=0.0))
+    assert "No memory of last week was found" in found.sentence()
+    assert found.table["low"][0] == pytest.approx(
+        asked(visits(weekly=0.0), errors="ar1_noise").table["low"][0]
+    )
+
+
+@pytest.mark.parametrize("scale", ["identity", "log"])
+def test_every_question_of_a_result_has_an_answer(scale):
+    series = visits()
+    series.iloc[[30, 31, 100]] = np.nan
+    found = asked(series, scale=scale)
+    frame = found.counterfactual
+    frame = frame() if callable(frame) else frame
+    assert (frame["predicted_low"] < frame["low"]).all()
+    assert frame.loc[frame["time"] >= "2019-05-10", "counterfactual"].mean() == pytest.approx(100, abs=4)
+    assert found.effect(at="2019-06-01").value("relative")[0] == pytest.approx(-0.2, abs=0.04)
+    assert found.recovery(margin=0.05).table["recovered"][0] is None
+    net = found.net(("2019-06-01", "2019-06-02"), 2, 2).table.set_index("what")
+    assert (net["low"] < net["high"]).all()
+    assert found.diagnostics.table["strength"][0] == found.fit.strength[0]
+    assert found.diagnostics.table["n"][0] == 177
+
+
+def test_many_series_are_counted():
+    frame = pd.concat([visits(3), visits(2, weekly=0.0, seed=5).add_prefix("none ")], axis=1)
+    found = asked(frame)
+    share = f"was found in {(found.fit.strength > 0).sum()} of 5 series"
+    assert share in found.sentence()
+    alone = asked(frame["s1"])
+    assert alone.table["low"][0] == pytest.approx(found.table.set_index("series").loc["s1", "low"])
+
+
+def test_diagnostics_suggest_it_where_errors_return_after_a_week():
+    assert 'errors="weekly"' in asked(visits(), errors="ar1_noise").diagnostics.sentence()
+    assert 'errors="weekly"' not in asked(visits(weekly=0.0), errors="ar1_noise").diagnostics.sentence()
+    assert 'errors="weekly"' not in asked(visits()).diagnostics.sentence()
+
+
+def test_gaps_are_no_neighbours_of_a_week():
+    series = visits()
+    series.iloc[::3] = np.nan
+    whole = asked(series, errors="ols", season=None).diagnostics
+    kept = series.dropna()
+    kept_at = np.flatnonzero(series.notna())
+    apart = whole.innovations.iloc[:, 0].to_numpy()
+    apart = apart - apart.mean()
+    pairs = [
+        (i, int(np.flatnonzero(kept_at == at + 7)[0])) for i, at in enumerate(kept_at) if at + 7 in kept_at
+    ]
+    expected = np.mean([apart[i] * apart[j] for i, j in pairs]) / apart.var()
+    assert len(pairs) < len(kept) - 7
+    assert whole.table["last_week"][0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("index", "said"),
+    [
+        (pd.date_range("2018-01-01", periods=40, freq="MS"), "one value a month"),
+        (pd.date_range("2018-01-07", periods=80, freq="W"), "one value a week"),
+        (pd.RangeIndex(60), "numbers for dates"),
+    ],
+)
+def test_only_days_return_after_a_week(index, said):
+    series = pd.Series(errors(len(index), 1, 0.0)[:, 0], index=index)
+    with pytest.raises(ValueError, match=f"errors='weekly' is for daily series.*{said}.*use 'auto'"):
+        interrupted_time_series(series, {"turn": Level(index[20])}, errors="weekly", scale="identity")
