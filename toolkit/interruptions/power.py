@@ -1,7 +1,7 @@
 """Power: how small an effect a study of some length could show.
 
 Power      the answer: for each length, the smallest level, slope and average effect
-power      from the design alone, by the same estimator and the same intervals
+power      by the estimator itself, on simulated errors
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, stats
+from scipy import stats
+from scipy.signal import lfilter
+from tqdm.auto import tqdm
 
 from toolkit.interruptions import covariance
-from toolkit.interruptions.answer import FEW, LEAST, OWN
+from toolkit.interruptions.answer import OWN
+from toolkit.interruptions.cautions import FEW, LEAST
 from toolkit.interruptions.design import DAYS
 from toolkit.interruptions.refits import alone
-from toolkit.interruptions.structure import Correlation, Structure
-from toolkit.interruptions.wording import amount, change
+from toolkit.interruptions.wording import amount, change, interval
 from toolkit.results import Result
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ TERMS = ("level", "slope")
 SEASONS = (None, "week")
 #: Lengths that a sentence names.
 MOST = 4
+DRAWS, SEED = 400, 80
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -39,7 +42,7 @@ class Power(Result):
 
     `table`: before, after (periods on each side), effect ("level", "slope" per period, "average" over the periods
     after), rise and fall (the smallest ones that are found with probability `share`; ratios less 1 on the log scale),
-    error (standard, on the scale of the model), df, n.
+    low and high (of the rise: what the number of simulated studies leaves open), n.
     """
 
     table: pd.DataFrame
@@ -48,6 +51,7 @@ class Power(Result):
     rho: float
     lam: float
     sd: float
+    draws: int
     unit: str
     ratio: bool
     notes: tuple[str, ...]
@@ -55,7 +59,7 @@ class Power(Result):
     @property
     def rates(self) -> frozenset[str]:  # type: ignore[override]
         """Columns that are shares."""
-        return frozenset({"rise", "fall"}) if self.ratio else frozenset()
+        return frozenset({"rise", "fall", "low", "high"}) if self.ratio else frozenset()
 
     def sentence(self) -> str:
         """The smallest effects by length."""
@@ -66,14 +70,14 @@ class Power(Result):
             for row in rows.to_dict("records"):
                 fall = f" or {said(row['fall'])}" if self.ratio else ""
                 per = f" a {self.unit}" if row["effect"] == "slope" else ""
-                effects.append(f"{row['effect']} {said(row['rise'])}{fall}{per}")
+                effects.append(f"{row['effect']} {said(row['rise'])}{fall}{per} ({interval(row, said)})")
             parts.append(f"{before} {self.unit}s before and {after} after: {', '.join(effects)}")
         closing = "".join(f" {note}." for note in self.notes)
         return (
             f"Smallest effects found with probability {self.share:g}, at {self.confidence * 100:g} % intervals: "
             f"{'; '.join(parts[:MOST])}{f'; {len(parts) - MOST} more' if len(parts) > MOST else ''} "
             f"(errors with rho = {self.rho:.2f}, lam = {self.lam:.2f} and a standard deviation of {self.sd:.4g}, "
-            f"taken as known, so there is no interval).{closing}"
+            f"taken as known; {self.draws} simulated studies of each length).{closing}"
         )
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -95,6 +99,7 @@ def power(
     season: str | None = None,
     share: float = 0.8,
     confidence: float = 0.95,
+    draws: int = DRAWS,
 ) -> Power:
     """Say how small an effect a study would show, before it is made.
 
@@ -118,6 +123,8 @@ def power(
         Probability with which the effect is to be found.
     confidence : float
         Of the interval that must not hold 0.
+    draws : int
+        Simulated studies of each length, 100 at least.
 
     Returns
     -------
@@ -130,21 +137,24 @@ def power(
 
     Notes
     -----
-    An effect d is found if its interval excludes 0. With standard error s and df degrees of freedom as
-    `interrupted_time_series` gives them at these errors (Kenward-Roger, guarded), d / s has a noncentral t law, and the
-    smallest d solves P(|t(df, d / s)| > t(df)) = share. In a study (rho, lam, sd) are estimated, and short series
-    estimate them badly: measured power is in tests/test_interruption_power.py. Effects of an interruption that wears
-    in, or comes with others, need a simulation of their own.
+    An effect is found if its interval lies on its side of 0. Studies without an effect are simulated (Gaussian
+    errors, a fixed seed) and estimated as `interrupted_time_series` does, errors anew in each: estimate e, error s and
+    t quantile t. An effect d only moves e, so the study would have found it if d > t s - e, and the smallest effect is
+    the `share` quantile of these. A formula that takes the estimated errors for known promises too much: where it said
+    0.80, 0.52 to 0.78 of studies of 24 to 200 periods found the effect.
+
+    rho, lam and sd are taken as known, and decide: ask several. Effects of an interruption that wears in, or comes
+    with others, need a simulation of their own.
 
     Examples
     --------
     >>> planned = power([30, 60], rho=0.4, sd=0.1, terms=["level"])
-    >>> planned.table[["before", "after", "effect", "rise", "n"]].round(3)
-       before  after   effect   rise    n
-    0      30     30    level  0.212   60
-    1      30     30  average  0.212   60
-    2      60     60    level  0.153  120
-    3      60     60  average  0.153  120
+    >>> planned.table[["before", "after", "effect", "n"]]
+       before  after   effect    n
+    0      30     30    level   60
+    1      30     30  average   60
+    2      60     60    level  120
+    3      60     60  average  120
     """
     notes: list[str] = []
     kind, unit, ratio = "ar1_noise", "period", False
@@ -163,10 +173,13 @@ def power(
         season = "week" if any(day in like.design.names for day in DAYS) else season
         notes.append("The errors are those that were fitted, which are estimates themselves")
     rho, lam, sd = rho or 0.0, 1.0 if lam is None else lam, 1.0 if sd is None else sd
+    if draws < 100:
+        raise ValueError(f"draws={draws}: fewer than 100 simulated studies say little of {share:g}")
     _check(rho, lam, sd, share, confidence, terms, season)
     lengths = [periods] if isinstance(periods, int | np.integer | tuple) else list(periods)
+    known = stats.norm.ppf(0.975) * np.sqrt(share * (1 - share) / draws)
     lines: list[list[Any]] = []
-    for one in lengths:
+    for one in tqdm(lengths, desc="lengths", delay=2, leave=False):
         before, after = (int(side) for side in (one if isinstance(one, tuple) else (one, one)))
         if min(before, after) < LEAST:
             raise ValueError(f"{before} periods before and {after} after: {LEAST} on each side at least")
@@ -174,17 +187,30 @@ def power(
         n, k = matrix.shape
         if n <= k + 1 or np.linalg.matrix_rank(matrix) < k:
             raise ValueError(f"{n} periods are too few for {k} columns; ask more, or fewer terms")
-        fit = _fit(matrix, kind, rho, lam, sd)
-        _, error, df = (values[0] for values in fit.contrast(np.array(list(contrasts.values()))))
-        for name, s, freedom in zip(contrasts, error, df, strict=True):
-            d = float(s) * _distance(float(freedom), share, confidence)
-            rise, fall = (np.expm1(d), np.expm1(-d)) if ratio else (d, -d)
-            lines.append([before, after, name, rise, fall, float(s), float(freedom), n])
+        noise = sd * _errors(n, rho, lam, draws)
+        fit = covariance.estimate(matrix, noise, kind=kind)
+        estimate, error, df = fit.contrast(np.array(list(contrasts.values())))
+        reach = stats.t.ppf((1 + confidence) / 2, df) * error
+        # Errors are as likely as their opposites, so each study counts for a rise and for a fall.
+        needed = np.concatenate([reach - estimate, reach + estimate])
+        for name, each in zip(contrasts, needed.T, strict=True):
+            found = np.quantile(each, np.clip([share, share - known, share + known], 0, 1))
+            d, low, high = np.expm1(found) if ratio else found
+            lines.append([before, after, name, d, np.expm1(-found[0]) if ratio else -d, low, high, n])
     if any(min(line[0], line[1]) < FEW for line in lines):
         notes.append(f"With fewer than {FEW} periods on a side no interval should be trusted")
-    columns = ["before", "after", "effect", "rise", "fall", "error", "df", "n"]
+    columns = ["before", "after", "effect", "rise", "fall", "low", "high", "n"]
     return Power(
-        pd.DataFrame(lines, columns=columns), share, confidence, rho, lam, sd, unit, ratio, tuple(notes)
+        pd.DataFrame(lines, columns=columns),
+        share,
+        confidence,
+        rho,
+        lam,
+        sd,
+        draws,
+        unit,
+        ratio,
+        tuple(notes),
     )
 
 
@@ -225,32 +251,8 @@ def _design(
     return np.column_stack(list(columns.values())), contrasts
 
 
-def _fit(matrix: np.ndarray, kind: str, rho: float, lam: float, sd: float) -> covariance.Fit:
-    """A fit without data: the errors are given."""
-    at = np.arange(len(matrix))
-    return covariance.Fit(
-        design=matrix,
-        at=at,
-        kind=kind,
-        coefficients=np.zeros((1, matrix.shape[1])),
-        residuals=np.zeros((len(matrix), 1)),
-        rho=np.array([rho]),
-        lam=np.array([lam]),
-        scale=np.array([sd**2]),
-        log_likelihood=np.zeros(1),
-        structures=(Structure(Correlation(at, rho), lam),),
-        chosen=np.zeros(1, np.int64),
-    )
-
-
-def _distance(df: float, share: float, confidence: float) -> float:
-    """How many standard errors from 0 an effect must be to be found with the probability that is asked."""
-    # The noncentral t, averaged over its denominator: scipy's own has no value far from 0.
-    steps = (np.arange(2_000) + 0.5) / 2_000
-    limits = stats.t.ppf((1 + confidence) / 2, df) * np.sqrt(stats.chi2.ppf(steps, df) / df)
-
-    def lacking(distance: float) -> float:
-        found = stats.norm.sf(limits - distance) + stats.norm.cdf(-limits - distance)
-        return float(found.mean()) - share
-
-    return float(optimize.brentq(lacking, 0.0, limits.max() + 10))
+def _errors(n: int, rho: float, lam: float, draws: int) -> np.ndarray:
+    """Errors of unit variance, an AR(1) state plus noise, n x draws."""
+    shocks, noise = np.random.default_rng(SEED).standard_normal((2, n, draws))
+    shocks[1:] *= np.sqrt(1 - rho**2)
+    return np.sqrt(lam) * lfilter([1.0], [1.0, -rho], shocks, axis=0) + np.sqrt(1 - lam) * noise
