@@ -250,7 +250,12 @@ def test_a_batch_gives_each_series_its_own_answer_and_names_the_family():
         mine = batch.table[batch.table["series"] == name].drop(columns=["series", "p_adjusted"])
         pd.testing.assert_frame_equal(mine.reset_index(drop=True), alone)
     assert "Holm" in batch.sentence()
-    assert batch.effect().table["series"].unique().tolist() == ["a", "b", "c"]
+    effects = batch.effect().table
+    for name in frame:
+        mine = effects[effects["series"] == name].drop(columns="series").reset_index(drop=True)
+        pd.testing.assert_frame_equal(mine, asked(frame[name]).effect().table, rtol=1e-7)
+    largest = batch.diagnostics.table.set_index("series")["largest_on"]
+    assert largest.tolist() == [asked(frame[name]).diagnostics.table["largest_on"][0] for name in frame]
 
 
 # ---- the five faces
@@ -312,7 +317,22 @@ def test_a_constant_series_before_the_interruption_is_said():
     series = dropping()
     series.loc[:"2019-07-30"] = 0.0
     found = asked(series)
-    assert "constant before 2019-07-31" in found.sentence()
+    after = series["2019-07-31":]
+    assert "constant at 0 before 2019-07-31" in found.sentence()
+    assert f"{after.mean():.4g} on average, from {after.min():.4g} to" in found.sentence()
+
+
+def test_a_series_that_never_changes_has_nothing_to_estimate():
+    found = asked(pd.Series(5.0, index=DAYS), scale="log")
+    assert "constant at 5 throughout: there is nothing to estimate" in found.sentence()
+    assert "level +0.0 %" in found.sentence()
+
+
+def test_constant_series_of_a_batch_are_named():
+    frame = pd.DataFrame({"a": dropping(), "b": dropping(seed=2)})
+    frame.loc[:"2019-07-30", "b"] = 0.0
+    assert [note for note in asked(frame).notes if "'b' is constant at 0" in note]
+    assert not [note for note in asked(frame).notes if "'a' is constant" in note]
 
 
 def test_few_points_on_a_side_are_said():
@@ -333,7 +353,7 @@ def test_a_gap_across_the_interruption_is_said():
             "2021-01-01 is outside the series, which runs from 2019-05-01 to 2019-08-28",
         ),
         ({"terms": Level("2019-08-27")}, "has 2 points from it on; it needs 3"),
-        ({"terms": Level("2019-05-02")}, "has 1 points before"),
+        ({"terms": Level("2019-05-02")}, "has 1 point before"),
         ({"terms": "2019-07-31"}, r"say what it does: Level\(date\)"),
         ({"terms": Level("soon")}, "'soon' is not a date"),
         ({"terms": Pulse("2019-08-02", "2019-08-01")}, "ends before it starts"),
@@ -360,6 +380,10 @@ def test_a_question_that_cannot_be_meant_is_refused_with_the_fix(options, messag
 def test_a_control_that_is_the_series_itself_is_refused():
     with pytest.raises(ValueError, match="is the series 'visits' itself"):
         asked(controls=dropping().rename("copy"))
+    with pytest.raises(ValueError, match="is the series 'visits' in other units"):
+        asked(controls=dropping().mul(0.001).rename("thousands"))
+    with pytest.raises(ValueError, match="share 2 points"):
+        asked(controls=dropping(seed=2).iloc[:2].rename("short"))
 
 
 def test_a_logarithm_of_a_negative_is_refused_by_name_and_day():

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from toolkit.interruptions import covariance, design, scales
+from toolkit.interruptions import cautions, covariance, design, scales
 from toolkit.interruptions.series import Clock, Series, read
-from toolkit.interruptions.terms import Pulse, Term, listed
+from toolkit.interruptions.terms import Term, listed
 
 if TYPE_CHECKING:
     from toolkit.interruptions.result import InterruptedTimeSeries
 
-#: Fewer points on a side of an interruption are an error, or are said to be few.
-LEAST, FEW = 3, 12
+#: Correlation above which two series are one and the same but for their unit.
+SAME = 1 - 1e-12
 OWN = {"auto": "ar1_noise", "ar1_noise": "ar1_noise", "ar1": "ar1"}
 
 
@@ -178,7 +178,7 @@ def interrupted_time_series(
         controls=compared.shape[1],
     )
     kept = _kept(checked.clock, leave_out)
-    notes = [*checked.notes, *_near(checked, terms, kept)]
+    notes = [*checked.notes, *cautions.near(checked, terms, kept)]
     if on.shift:
         notes.append(f"modelled as {on.name}, since there are zeros")
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -246,9 +246,18 @@ def _compared(series: Series, controls: Any) -> np.ndarray:
             raise ValueError(f"comparison {name!r} is infinite somewhere; mark it missing or mend it")
         for own, values in zip(series.names, series.values.T, strict=True):
             both = ~np.isnan(column) & ~np.isnan(values)
-            if both.any() and np.array_equal(column[both], values[both]):
+            if both.sum() < cautions.LEAST:
+                raise ValueError(
+                    f"comparison {name!r} and series {own!r} share {both.sum()} points, not {cautions.LEAST} at least"
+                )
+            if np.array_equal(column[both], values[both]):
                 raise ValueError(
                     f"comparison {name!r} is the series {own!r} itself; leave it out of controls="
+                )
+            spreads = column[both].std() * values[both].std()
+            if spreads > 0 and np.cov(column[both], values[both], ddof=0)[0, 1] > SAME * spreads:
+                raise ValueError(
+                    f"comparison {name!r} is the series {own!r} in other units; leave it out of controls="
                 )
     return np.column_stack(list(columns.values()))
 
@@ -260,51 +269,6 @@ def _kept(clock: Clock, leave_out: Sequence[tuple[Any, Any]]) -> np.ndarray:
             raise ValueError(f"leave_out holds pairs of dates, as ('2019-07-29', '2019-07-31'), not {span!r}")
         kept[clock.place(span[0]) : clock.place(span[1]) + 1] = False
     return kept
-
-
-def _near(series: Series, terms: Mapping[str, tuple[Term, ...]], kept: np.ndarray) -> list[str]:
-    """What must be said of the points around each interruption; an error where there are hardly any."""
-    clock, notes = series.clock, []
-    for name, given in terms.items():
-        for place in dict.fromkeys(clock.place(term.at) for term in given if not isinstance(term, Pulse)):
-            known = ~np.isnan(series.values) & kept[:, None]
-            before, after = int(known[:place].sum(0).min()), int(known[place:].sum(0).min())
-            for points, side in ((before, "before"), (after, "from it on")):
-                if points < LEAST:
-                    raise ValueError(
-                        f"interruption {name!r} on {clock.said(place)} has {points} points {side}; it needs {LEAST} at "
-                        "least: a longer series, or another date"
-                    )
-            if min(before, after) < FEW:
-                notes.append(
-                    f"only {min(before, after)} points on a side of {name!r}: its interval should not be trusted"
-                )
-            gap = _gap(~np.isnan(series.values).all(1), place)
-            if gap > 1:
-                notes.append(f"no data for {gap} {clock.unit}s around {name!r}: its level rests on the trend")
-    first = min(clock.place(term.at) for given in terms.values() for term in given)
-    constant = [
-        name
-        for name, values in zip(series.names, series.values[:first].T, strict=True)
-        if len(set(values[~np.isnan(values)])) == 1
-    ]
-    if constant:
-        which = "the series is" if len(series.names) == 1 else f"{', '.join(constant[:3])} are"
-        notes.append(
-            f"{which} constant before {clock.said(first)}: nothing was measured then, or nothing could change. A "
-            "change there says that something began, and the interval knows only the noise that came after"
-        )
-    return notes
-
-
-def _gap(known: np.ndarray, place: int) -> int:
-    """Periods without data in a row that hold a place, or end just before it."""
-    low, high = place, place
-    while low > 0 and not known[low - 1]:
-        low -= 1
-    while high < len(known) and not known[high]:
-        high += 1
-    return high - low
 
 
 def _offset(clock: Clock, offset: pd.Series | None, errors: str) -> np.ndarray:

@@ -14,7 +14,8 @@ import pandas as pd
 from scipy import stats
 
 from toolkit.interruptions import covariance, design, profiles, refits, scales, series
-from toolkit.interruptions.answer import FEW, OWN
+from toolkit.interruptions.answer import OWN
+from toolkit.interruptions.cautions import FEW
 from toolkit.interruptions.result import InterruptedTimeSeries
 from toolkit.interruptions.wording import amount, change, interval
 from toolkit.results import Result, counted, p_value, percent

@@ -74,10 +74,11 @@ def _p(value: float) -> str:
 def diagnostics(result: InterruptedTimeSeries) -> Diagnostics:
     """See `InterruptedTimeSeries.diagnostics`."""
     clock, lines, columns = result.series.clock, [], {}
+    whitened = {id(part): np.asarray(part.fit.whitened()) for part in result.parts}
     for part, place, number in result.members():
         own = part.rows[: result.design.treated]
         at = np.flatnonzero(own)
-        innovations = np.asarray(part.fit.whitened())[: len(at), place]
+        innovations = whitened[id(part)][: len(at), place]
         spread = innovations.std(ddof=0)
         line: dict[str, Any] = {"series": result.series.names[number]}
         for name in PARAMETERS:

@@ -36,6 +36,7 @@ class Effect(Result):
     table: pd.DataFrame
     confidence: float
     what: str
+    unit: str
     caveats: tuple[str, ...]
 
     rates: ClassVar[frozenset[str]] = frozenset()
@@ -54,7 +55,7 @@ class Effect(Result):
             rows = rows.set_index("estimand")
             mean, share, whole = (rows.loc[key] for key in ("average", "relative", "cumulative"))
             text = (
-                f"{change(share['estimate'])} ({interval(share, change)}), {amount(mean['estimate'])} a period "
+                f"{change(share['estimate'])} ({interval(share, change)}), {amount(mean['estimate'])} a {self.unit} "
                 f"({interval(mean, amount)}), {amount(whole['estimate'])} in all ({interval(whole, amount)}), "
                 f"n = {mean['n']:,}"
             )
@@ -114,7 +115,8 @@ def effect(result: InterruptedTimeSeries, *, at: Any = None, over: Any = None, o
         )
     for part, place, number in result.members():
         n = int((~np.isnan(result.series.values[asked, number])).sum())
-        measured = Measured(result, part.fit, place, own, instead, asked)
+        one = part.fit.one(place) if hasattr(part.fit, "one") else part.fit
+        measured = Measured(result, one, 0 if one is not part.fit else place, own, instead, asked)
         rows = {
             "average": measured.average(),
             "cumulative": measured.cumulative(result.series.values[:, number]),
@@ -139,7 +141,7 @@ def effect(result: InterruptedTimeSeries, *, at: Any = None, over: Any = None, o
     columns = ["series", "interruption", "start", "end", "estimand", "estimate", "low", "high", "n"]
     table = pd.DataFrame(lines, columns=columns)
     table = table.drop(columns="series") if len(result.series.names) == 1 else table
-    return Effect(table, result.confidence, some(names), tuple(dict.fromkeys(caveats)))
+    return Effect(table, result.confidence, some(names), clock.unit, tuple(dict.fromkeys(caveats)))
 
 
 def walked(result: InterruptedTimeSeries, fit: Any, place: int) -> np.ndarray:

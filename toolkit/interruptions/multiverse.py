@@ -16,7 +16,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from toolkit.interruptions import effects, refits
-from toolkit.interruptions.answer import FEW
+from toolkit.interruptions.cautions import FEW
 from toolkit.interruptions.design import YEAR, YEARS
 from toolkit.interruptions.scales import LINKED
 from toolkit.interruptions.wording import amount, change, interval

@@ -16,7 +16,8 @@ from scipy import stats
 from tqdm.auto import tqdm
 
 from toolkit.interruptions import effects, refits
-from toolkit.interruptions.answer import FEW, OWN
+from toolkit.interruptions.answer import OWN
+from toolkit.interruptions.cautions import FEW
 from toolkit.interruptions.terms import Pulse, Ramp, Term
 from toolkit.interruptions.wording import amount, change, interval
 from toolkit.results import Result, counted, percent, some

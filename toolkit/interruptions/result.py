@@ -36,6 +36,7 @@ ESTIMATORS = {
     "ols": "least squares, errors taken as independent",
     "hac": "least squares with Newey-West errors",
     "prais_winsten": "Prais-Winsten",
+    "cochrane_orcutt": "Cochrane-Orcutt",
     "arima": "ARIMA",
     "structural": "a structural time series",
     "weekly": "AR(1), noise and a memory of last week by REML",
@@ -102,11 +103,11 @@ class InterruptedTimeSeries(Result):
 
     def member(self, number: int) -> tuple[Part, int]:
         """The part of a series, and its place in it."""
-        for part in self.parts:
-            found = np.flatnonzero(part.series == number)
-            if len(found):
-                return part, int(found[0])
-        raise IndexError(number)
+        return self._places[number]
+
+    @cached_property
+    def _places(self) -> dict[int, tuple[Part, int]]:
+        return {int(number): (part, place) for part in self.parts for place, number in enumerate(part.series)}
 
     def contrast(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Linear contrasts: estimates, standard errors and degrees of freedom, each series x contrasts."""

@@ -6,11 +6,15 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+#: Shares smaller than this are rounding.
+NOTHING = 1e-9
+
 
 def change(share: float) -> str:
     """A relative change as per cent, with its sign."""
     if math.isnan(share):
         return "unknown"
+    share = 0.0 if abs(share) < NOTHING else share
     size = abs(share) * 100
     digits = 0 if size >= 100 else 1 if size >= 1 or size == 0 else min(6, 1 - math.floor(math.log10(size)))
     return f"{share * 100:+,.{digits}f} %".replace("-", "−")

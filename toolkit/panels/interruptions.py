@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
 from toolkit import style
 from toolkit.interruptions import Decay, Level, Slope, interrupted_time_series
-from toolkit.interruptions.answer import FEW
+from toolkit.interruptions.cautions import FEW
 from toolkit.interruptions.series import read
-from toolkit.interruptions.wording import change, interval
+from toolkit.interruptions.wording import amount, change, interval
 from toolkit.panels import pieces
 
 if TYPE_CHECKING:
@@ -143,21 +144,25 @@ class InterruptionPanel(widgets.VBox):
         self.answer.value = self._told()
         self.figure.value = pieces.drawn(self.result, title=self._title())
 
-    def _said(self) -> str:
-        """The relative effect, or the average one where nothing is relative."""
+    def _shown(self) -> tuple[pd.Series, Callable[[float], str]]:
+        """The row of the relative effect, or of the average one where nothing is relative, and how it is said."""
         rows = self.effect.table.set_index("estimand")
-        return change(float(rows.loc["relative", "estimate"]))
+        share = rows.loc["relative"]
+        return (rows.loc["average"], amount) if math.isnan(share["estimate"]) else (share, change)
+
+    def _said(self) -> str:
+        row, said = self._shown()
+        return said(row["estimate"])
 
     def _title(self) -> str:
         source = f"{self._source}: " if self._source else ""
         return f"{source}{self._name}, {self._said()} on average since"
 
     def _told(self) -> str:
-        row = self.effect.table.set_index("estimand").loc["relative"]
-        numbers = [
-            (change(row["estimate"]), f"on average since then ({interval(row, change)}, n = {row['n']:,})")
-        ]
-        return pieces.told(numbers, f"{self.result.sentence()} {self.result.diagnostics.sentence()}")
+        row, said = self._shown()
+        what = f"on average since then ({interval(row, said)}, n = {row['n']:,})"
+        sentence = f"{self.result.sentence()} {self.result.diagnostics.sentence()}"
+        return pieces.told([(said(row["estimate"]), what)], sentence)
 
     def __repr__(self) -> str:
         chosen = [term for term, box in self.terms.items() if box.value]
