@@ -257,12 +257,13 @@ def test_intervals_hold_a_planted_effect_as_often_as_they_say():
     assert (held < 0.985).all()
 
 
-def test_the_public_function_gives_the_intervals_that_the_benchmark_counts():
-    days = pd.date_range("2019-01-01", periods=60, freq="D")
-    y = simulated(60, 1, seed=8)[:, 0] - 5
-    terms = {"removed": [Level("2019-01-31"), Slope("2019-01-31")]}
-    found = interrupted_time_series(pd.Series(y, days), terms, season=None, scale="identity")
-    middle, error, df = estimate(segments(60), y).contrast(EFFECTS)
+@pytest.mark.parametrize(("frequency", "period"), [("D", 7), ("W-MON", 0)])
+def test_the_public_function_gives_the_intervals_that_the_benchmark_counts(frequency, period):
+    times = pd.date_range("2019-01-07", periods=120, freq=frequency)
+    y = returning(120, 1)[:, 0] - 20
+    terms = {"removed": [Level(times[60]), Slope(times[60])]}
+    found = interrupted_time_series(pd.Series(y, times), terms, season=None, scale="identity")
+    middle, error, df = estimate(segments(120), y, period=period).contrast(EFFECTS)
     half = stats.t.ppf(0.975, df) * error
     table = found.table.set_index("term")
     for i, term in enumerate(["level", "slope"]):

@@ -198,7 +198,8 @@ def interrupted_time_series(
     for number, rows in enumerate(patterns.T):
         mine = np.flatnonzero(which.ravel() == number)
         design.independent(plan, rows)
-        parts.append(Part(mine, rows, _fit(errors, plan, values, rows, mine, shifts)))
+        week = period(errors, checked.clock.kind)
+        parts.append(Part(mine, rows, _fit(errors, plan, values, rows, mine, shifts, week)))
     return InterruptedTimeSeries(
         question=question,
         series=checked,
@@ -213,6 +214,11 @@ def interrupted_time_series(
     )
 
 
+def period(errors: str, kind: str) -> int:
+    """Periods after which errors may return: a week for the default errors of a daily series, else 0."""
+    return 7 if kind == "D" and OWN.get(errors) == "ar1_noise" else 0
+
+
 def _fit(
     errors: str,
     plan: design.Design,
@@ -220,10 +226,11 @@ def _fit(
     rows: np.ndarray,
     mine: np.ndarray,
     shifts: np.ndarray,
+    week: int,
 ) -> Any:
     matrix, given, at = plan.matrix[rows], values[np.ix_(rows, mine)], plan.places[rows]
     if errors in OWN:
-        return covariance.estimate(matrix, given, at, kind=OWN[errors])
+        return covariance.estimate(matrix, given, at, kind=OWN[errors], period=week)
     from toolkit.interruptions import estimators
 
     return estimators.fit(

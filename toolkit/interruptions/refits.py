@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit.interruptions import covariance, design
-from toolkit.interruptions.answer import OWN
+from toolkit.interruptions.answer import OWN, period
 
 if TYPE_CHECKING:
     from toolkit.interruptions.result import InterruptedTimeSeries
@@ -90,7 +90,8 @@ def refit(result: InterruptedTimeSeries, matrix: np.ndarray, values: np.ndarray,
     name = result.question.errors
     places = result.design.places[rows]
     if name in OWN:
-        return covariance.estimate(matrix, values, places, kind=OWN[name])
+        week = period(name, result.series.clock.kind)
+        return covariance.estimate(matrix, values, places, kind=OWN[name], period=week)
     from toolkit.interruptions import estimators
 
     shifts = result.offset[rows[rows < result.design.treated]] if result.offset.any() else None
