@@ -380,3 +380,8 @@ def test_one_series_of_a_batch_is_taken_out_whole(name):
     assert {key: value[1] for key, value in whole.parameters.items()} == {
         key: value[0] for key, value in single.parameters.items()
     }
+
+
+def test_a_line_search_that_gave_up_at_the_top_raises_no_alarm():
+    y = np.column_stack([series(48, seed=1006), series(48, seed=1109)])
+    assert fit("structural", design(48), y).notes == ()

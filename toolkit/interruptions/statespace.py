@@ -117,6 +117,10 @@ def _maximised(model: Any, name: str) -> _Maximised:
         warnings.filterwarnings("ignore", message="Non-(stationary|invertible) starting")
         # The covariance of the coefficients is that of generalised least squares, so none is asked for here.
         result = model.fit(disp=False, cov_type="none", maxiter=500)
+        if not result.mle_retvals["converged"]:
+            # A line search gives up on a flat top that a simplex finds to be one.
+            start = result.params
+            result = model.fit(start, method="nm", disp=False, cov_type="none", maxiter=2000)
     converged = bool(result.mle_retvals["converged"])
     note = f"{name}: the likelihood's top was not reached; use errors='auto'"
     return _Maximised(result, () if converged else (note,))
