@@ -148,7 +148,7 @@ def _named(result: InterruptedTimeSeries, ax: Axes) -> None:
 
 def _axes(ax: Axes, dated: bool) -> None:
     if dated:
-        locator = dates.AutoDateLocator(maxticks=8)
+        locator = dates.AutoDateLocator(minticks=3, maxticks=8)
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
     ax.yaxis.set_major_formatter(FuncFormatter(_short))
@@ -350,20 +350,28 @@ def power(result: Power, ax: Axes | None = None) -> Axes:
     with style.context():
         ax = plt.gca() if ax is None else ax
         table = result.table.assign(all=result.table["before"] + result.table["after"])
-        names = list(table["effect"].unique())
-        if "slope" not in names:
-            names = ["level"]
-        for name, marker, colour in zip(names, "os^", (WAS, WOULD, style.QUIET), strict=False):
+        names = [name for name in ("slope", "average", "level") if (table["effect"] == name).any()]
+        # Without a slope the average is the level.
+        names = names if "slope" in names else ["level"]
+        for name, marker, colour in zip(names, "s^o", (WOULD, style.QUIET, WAS), strict=False):
             rows = table[table["effect"] == name].sort_values("all")
             values = rows["rise"]
             if name == "slope":
                 # On the log scale growth compounds.
                 values = (1 + values) ** rows["after"] - 1 if result.ratio else values * rows["after"]
-            ax.plot(rows["all"], values, marker=marker, color=colour, linewidth=1.3, markersize=5)
+            even = (rows["before"] == rows["after"]).to_numpy()
+            ax.plot(rows["all"][even], values[even], color=colour, linewidth=1.3)
+            ax.plot(rows["all"], values, marker, color=colour, markersize=5)
             said = "slope, at the end" if name == "slope" else name
-            _beside(ax, rows["all"].iloc[-1], values.iloc[-1], said, colour)
-        _apart(ax)
-        ax.set_ylim(bottom=0)
+            last = np.flatnonzero(even)[-1] if even.any() else -1
+            _beside(ax, rows["all"].iloc[last], values.iloc[last], said, colour)
+        ax.set_yscale("log")
+        low, high = ax.get_ylim()
+        # Steps of a power of two, each easy to read.
+        steps = 2.0 ** np.arange(np.floor(np.log2(low)), np.ceil(np.log2(high)) + 1)
+        steps = np.array([float(f"{step:.1g}") for step in steps])
+        ax.set_yticks(steps[(steps >= low) & (steps <= high)])
+        ax.minorticks_off()
         ax.set_xlabel(f"{result.unit}s in all")
         ax.set_ylabel("smallest rise that is found")
         _axes(ax, False)
