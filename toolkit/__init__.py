@@ -42,8 +42,8 @@ if TYPE_CHECKING:
         Ramp,
         Slope,
         interrupted_time_series,
-        power,
     )
+    from toolkit.interruptions.power import power
     from toolkit.logs.events import EventLog, read_events
     from toolkit.sources.worlds import simulate
     from toolkit.tiers import compare, split_product

@@ -1,4 +1,4 @@
-"""`InterruptionPanel`: an interruption's date, its terms and the errors, with effect, band and diagnostics as answer."""
+"""`InterruptionPanel`: an interruption's date, its terms and the errors; effect, band and diagnostics answer."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class InterruptionPanel(widgets.VBox):
     >>> noise = np.random.default_rng(1).normal(0, 1, 60)
     >>> visits = pd.Series(np.where(days < "2019-07-31", 100, 80) + noise, index=days, name="visits")
     >>> InterruptionPanel(visits, "2019-07-31", name="removed")
-    InterruptionPanel: visits, removed on 2019-07-31 (level; auto): −20.5 %
+    InterruptionPanel: visits, removed on 2019-07-31 (level; auto): −19.4 %
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class InterruptionPanel(widgets.VBox):
             self._settling = False
             return
         at = self.date.value
-        made = {"level": Level(at), "slope": Slope(at), "decay": Decay(at, self._tau)}
+        made: dict[str, Term] = {"level": Level(at), "slope": Slope(at), "decay": Decay(at, self._tau)}
         self.result: InterruptedTimeSeries = interrupted_time_series(
             self._frame[self.series.value],
             {self._name: [made[term] for term in chosen], **self._others},
