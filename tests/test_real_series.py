@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
+import nbformat
 import pandas as pd
 
 ROOT = Path(__file__).parents[1]
@@ -40,3 +42,13 @@ def test_the_weekly_count_is_described():
     section = text[text.index("## A real series") :]
     assert all(f"| `{column}` |" in section for column in weekly().columns)
     assert f"{len(weekly())} rows" in section
+
+
+def test_orders_of_the_shop_are_counted_right_by_day(shared):
+    orders = pd.read_csv(shared / "data" / "tmall_orders_2020_02" / "tmall_order_report.csv")
+    days = pd.to_datetime(orders["订单创建时间"]).dt.normalize().value_counts().sort_index().asfreq("D")
+    cells = nbformat.read(ROOT / "notebooks" / "05_double_eleven.ipynb", as_version=4).cells
+    source = next(cell.source for cell in cells if cell.source.startswith("counts ="))
+    entered = ast.literal_eval(source[source.index("'''") : source.rindex("'''") + 3]).split()
+    assert entered == ["-" if pd.isna(n) else f"{n:.0f}" for n in days]
+    assert [day for day, n in zip(days.index.day, entered, strict=True) if n == "-"] == [8, 16]
