@@ -207,7 +207,7 @@ def estimate(design: Any, values: Any, at: Any = None, *, kind: str = "ar1_noise
     -----
     The likelihood is looked at on a coarse grid of (rho, lam), then on a fine one around its highest point, then at the
     top of the parabola through that and its neighbours; rounded, with noise to 0.01 in rho (0.0025 from 0.9 on) and
-    0.02 in lam, without it to 0.0005 in artanh(rho): far below what any series tells, so that series of a batch share
+    0.02 in lam, without it to 0.0002 in artanh(rho): far below what any series tells, so that series of a batch share
     their work, and each is fitted as it would be alone. The point found lies 0.001 (median; at most 0.15) below the top
     of the restricted log-likelihood, the latter where a ridge towards a random walk is flat: 60 series of 40 points.
 
@@ -314,7 +314,7 @@ def _top(profile: _Profile, kind: str) -> tuple[np.ndarray, np.ndarray]:
                 finer.append((_around(rhos, a, points), _around(lams, b, 5), series[best == cell]))
         axes = finer
     if kind == "ar1":
-        return np.tanh(np.round(np.arctanh(rho) / 0.0005) * 0.0005), lam
+        return np.tanh(np.round(np.arctanh(rho) / 0.0002) * 0.0002), lam
     step = np.where(rho > 0.9, 0.0025, 0.01)
     return np.round(rho / step) * step, np.round(lam / 0.02) * 0.02
 
