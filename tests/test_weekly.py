@@ -40,7 +40,7 @@ def test_a_weekly_memory_is_found_and_its_intervals_hold_where_the_plain_ones_fa
     found = weekly(segments(140), values)
     assert (found.strength > 0.4).mean() > 0.9
     assert (held(found, truth) > 0.92).all()
-    assert held(found.plain, truth)[1] < 0.9
+    assert held(estimate(segments(140), values), truth)[1] < 0.9
 
 
 def test_without_a_weekly_memory_the_plain_fit_mostly_stands():
@@ -72,7 +72,9 @@ def test_a_short_series_says_nothing_of_weeks(n):
     values = errors(n, 2, 0.6)
     found = weekly(segments(n), values)
     assert (found.strength == 0).all()
-    assert found.contrast(EFFECTS)[1] == pytest.approx(estimate(segments(n), values).contrast(EFFECTS)[1])
+    assert found.contrast(EFFECTS)[1] == pytest.approx(
+        estimate(segments(n), values, period=7).contrast(EFFECTS)[1]
+    )
 
 
 # ---- what a result asks of it
@@ -124,9 +126,9 @@ def test_without_a_memory_every_member_is_that_of_the_plain_fit():
 
 
 def test_innovations_have_no_memory_left_and_a_spread_of_one():
-    fit = weekly(segments(400), errors(400, 20, 0.6))
+    fit = weekly(segments(300), errors(300, 8, 0.6))
     found = fit.whitened()
-    assert found.shape == (400, 20)
+    assert found.shape == (300, 8)
     assert found.std() == pytest.approx(1, abs=0.05)
 
     def memory(innovations, lag):
@@ -135,7 +137,7 @@ def test_innovations_have_no_memory_left_and_a_spread_of_one():
     assert abs(memory(found, 1)) < 0.08
     assert abs(memory(found, 7)) < 0.08
     assert memory(fit.plain.whitened(), 7) > 0.25
-    assert found[:7].std() == pytest.approx(1, abs=0.2)
+    assert found[:7].std() == pytest.approx(1, abs=0.3)
 
 
 def test_the_residuals_of_every_day_are_the_values_less_the_design():
@@ -163,8 +165,8 @@ def test_a_batch_is_what_its_series_are_alone():
             assert alone.boundary[0] == batch.boundary[i]
 
 
-def test_a_series_with_a_memory_of_last_week_says_so_and_has_wider_intervals():
-    found, plain = asked(visits()), asked(visits(), errors="ar1_noise")
+def test_a_memory_of_last_week_is_said_and_widens_the_intervals_of_yesterdays_alone():
+    found, plain = asked(visits()), asked(visits(), errors="ar1")
     [strength] = found.fit.strength
     assert strength > 0.3
     assert f"A memory of last week of {strength:g} was found" in found.sentence()

@@ -33,7 +33,7 @@ class Weekly:
     Attributes
     ----------
     plain : Fit
-        The fit without that memory.
+        The fit without that memory, with the guard that daily series have by default.
     strength : (m,) array
         Share of last week's error that returns; 0 where the plain fit stands.
     fits : tuple of Fit
@@ -217,7 +217,7 @@ def weekly(design: Any, values: Any, at: Any = None, *, period: int = 7) -> Week
     design, values = np.asarray(design, float), np.asarray(values, float)
     values = values[:, None] if values.ndim == 1 else values
     at = np.arange(len(design)) if at is None else np.asarray(at, np.int64)
-    plain = estimate(design, values, at)
+    plain = estimate(design, values, at, period=period)
     none = np.zeros(values.shape[1])
     now, before = np.intersect1d(at, at + period, return_indices=True)[1:]
     known = design.shape[1]
