@@ -98,8 +98,9 @@ def test_a_gain_is_that_of_two_gaussian_likelihoods(extra):
         return max(tops)
 
     expected = [height(np.column_stack([base, one.T])) - height(base) for one in columns]
-    assert profiles.gains(base, columns, values, at, "ar1_noise") == pytest.approx(expected, rel=1e-6)
-    most, over = profiles.largest(base, columns, values[:, None], at, "ar1_noise", 0, "")
+    found = profiles.gains(base, columns, values[:, None], at, "ar1_noise")
+    assert found[:, 0] == pytest.approx(expected, rel=1e-6)
+    most, over = profiles.largest(base, columns, values[:, None], at, "ar1_noise", np.zeros(1, int), "")
     assert most[0] == pytest.approx(max(expected), rel=1e-6)
     assert over[0] == pytest.approx(max(expected) - expected[0], rel=1e-6, abs=1e-9)
 

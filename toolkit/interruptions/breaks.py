@@ -186,18 +186,19 @@ def where_is_the_break(
     columns = profiles.broken(at, at[firsts], shape)
     usable = profiles.apart(base, columns)
     firsts, columns = firsts[usable], columns[usable]
-    gain = profiles.gains(base, columns, values, at, kind)
+    gain = profiles.gains(base, columns, values[:, None], at, kind)[:, 0]
     top = int(gain.argmax())
+    tops = np.full(replicates, top)
 
     rng = np.random.default_rng(seed)
     null = covariance.estimate(base, values, at, kind=kind)
     full = np.column_stack([base, columns[top].T])
     found = covariance.estimate(full, values, at, kind=kind)
     drawn = profiles.simulated(rng, null, replicates)
-    most, _ = profiles.largest(base, columns, drawn, at, kind, top, "without a break")
+    most, _ = profiles.largest(base, columns, drawn, at, kind, tops, "without a break")
     p = (1 + int((most >= gain[top]).sum())) / (replicates + 1)
     drawn = (full @ found.coefficients[0])[:, None] + profiles.simulated(rng, found, replicates)
-    _, over = profiles.largest(base, columns, drawn, at, kind, top, "with the break found")
+    _, over = profiles.largest(base, columns, drawn, at, kind, tops, "with the break found")
     critical = max(-2 * np.log1p(-np.sqrt(level)), float(np.quantile(over, level)))
 
     n, k = len(rows), full.shape[1]

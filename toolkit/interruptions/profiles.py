@@ -2,8 +2,8 @@
 
 broken      columns of a break at each of many dates
 apart       dates whose columns the rest of the model does not make up
-gains       twice the gain in log-likelihood of one series, at every date
-largest     the largest such gain of each of many series
+gains       twice the gain in log-likelihood, at every date
+largest     the largest such gain
 simulated   series of errors, drawn from a fit
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from scipy.signal import lfilter
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from toolkit.interruptions import covariance
 from toolkit.interruptions.structure import Correlation, Structure
@@ -36,23 +36,31 @@ def apart(base: np.ndarray, columns: np.ndarray) -> np.ndarray:
 
 
 def gains(base: np.ndarray, columns: np.ndarray, values: np.ndarray, at: np.ndarray, kind: str) -> np.ndarray:
-    """Twice the gain in log-likelihood of one series by a break at every date."""
-    null, best = -np.inf, np.full(len(columns), -np.inf)
-    for ease, left, explained in _grid(base, columns, values[:, None], at, kind, ""):
-        null = max(null, float(ease - len(at) * np.log(left[0])))
-        best = np.maximum(best, ease - len(at) * np.log(_rest(left, explained)[:, 0]))
+    """Twice the gain in log-likelihood by a break at every date, dates x series."""
+    n, m = values.shape
+    null, best = np.full(m, -np.inf), np.full((len(columns), m), -np.inf)
+    for ease, left, explained in _grid(base, columns, values, at, kind, ""):
+        null = np.maximum(null, ease - n * np.log(left))
+        best = np.maximum(best, ease - n * np.log(_rest(left, explained)))
     return best - null
 
 
 def largest(
-    base: np.ndarray, columns: np.ndarray, values: np.ndarray, at: np.ndarray, kind: str, top: int, said: str
+    base: np.ndarray,
+    columns: np.ndarray,
+    values: np.ndarray,
+    at: np.ndarray,
+    kind: str,
+    tops: np.ndarray,
+    said: str,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Of many series the largest such gain, and what it has over the gain by a break at one date."""
-    null, best, there = np.full((3, values.shape[1]), -np.inf)
+    """The largest such gain of each series, and what it has over the gain by a break at one date, its top."""
+    n, m = values.shape
+    null, best, there = np.full((3, m), -np.inf)
     for ease, left, explained in _grid(base, columns, values, at, kind, said):
-        null = np.maximum(null, ease - len(at) * np.log(left))
-        best = np.maximum(best, ease - len(at) * np.log(_rest(left, explained.max(0))))
-        there = np.maximum(there, ease - len(at) * np.log(_rest(left, explained[top])))
+        null = np.maximum(null, ease - n * np.log(left))
+        best = np.maximum(best, ease - n * np.log(_rest(left, explained.max(0))))
+        there = np.maximum(there, ease - n * np.log(_rest(left, explained[tops, np.arange(m)])))
     return best - null, best - there
 
 
@@ -70,9 +78,9 @@ def _grid(
     flat = columns.reshape(q * c, n)
     flat = flat - (flat @ basis) @ basis.T
     lams = np.ones(1) if kind == "ar1" else covariance.LAMS
-    for rho in tqdm(covariance.RHOS, desc=said, delay=2, leave=False, disable=not said):
+    for rho in tqdm(covariance.RHOS, desc=said, delay=2, leave=False, **({} if said else {"disable": True})):
         correlation = Correlation(at, float(rho))
-        for lam in lams:
+        for lam in lams if rho else lams[:1]:  # without correlation all is noise
             structure = Structure(correlation, float(lam))
             x, y, d = np.split(
                 structure.solve(np.column_stack([basis, rest, flat.T])), [len(basis.T), len(basis.T) + m], 1

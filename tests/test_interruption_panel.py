@@ -1,0 +1,141 @@
+"""The panel of an interruption concludes what the function concludes, follows every control, and trusts no name."""
+
+from __future__ import annotations
+
+import io
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.image import imread
+
+from toolkit import Decay, Level, Pulse, Slope, interrupted_time_series
+from toolkit.panels import InterruptionPanel
+
+DAYS = pd.date_range("2019-05-01", periods=100)
+REMOVED = "2019-06-20"
+
+
+def series(name: str = "visits", level: float = -20.0) -> pd.Series:
+    noise = np.random.default_rng(1).standard_normal(len(DAYS))
+    return pd.Series(np.where(DAYS < REMOVED, 100.0, 100.0 + level) + noise, index=DAYS, name=name)
+
+
+@pytest.fixture
+def panel() -> InterruptionPanel:
+    return InterruptionPanel(series(), REMOVED, name="removed", source="Simulated")
+
+
+def told(panel: InterruptionPanel) -> tuple[str, bytes, float]:
+    return panel.answer.value, panel.figure.value, float(panel.effect.value("relative")[0])
+
+
+def test_at_first_it_says_what_the_function_says(panel):
+    plain = interrupted_time_series(series(), {"removed": Level(REMOVED)})
+    assert panel.result.sentence() == plain.sentence()
+    assert panel.effect.value("relative") == pytest.approx(plain.effect().value("relative"))
+    assert "n = 100" in panel.answer.value
+
+
+def test_a_date_that_is_dragged_moves_effect_band_and_figure(panel):
+    before = told(panel)
+    panel.date.value = pd.Timestamp("2019-07-15")
+    after = told(panel)
+    assert all(old != new for old, new in zip(before, after, strict=True))
+    moved = interrupted_time_series(series(), {"removed": Level("2019-07-15")})
+    assert panel.result.table["estimate"][0] == pytest.approx(moved.table["estimate"][0])
+    panel.date.value = pd.Timestamp(REMOVED)
+    assert told(panel) == before
+
+
+def test_a_term_that_is_added_is_in_the_model(panel):
+    panel.terms["slope"].value = True
+    panel.terms["decay"].value = True
+    assert panel.result.table["term"].tolist() == ["level", "slope", "decay"]
+    expected = interrupted_time_series(
+        series(), {"removed": [Level(REMOVED), Slope(REMOVED), Decay(REMOVED, 14.0)]}
+    )
+    assert panel.result.table["estimate"].tolist() == pytest.approx(expected.table["estimate"].tolist())
+
+
+def test_the_last_term_cannot_be_taken_away(panel):
+    panel.terms["level"].value = False
+    assert panel.terms["level"].value
+    panel.terms["slope"].value = True
+    panel.terms["level"].value = False
+    assert panel.result.table["term"].tolist() == ["slope"]
+
+
+def test_every_choice_of_errors_answers_with_its_own_interval(panel):
+    widths = set()
+    for errors in panel.errors.options.values():
+        panel.errors.value = errors
+        assert panel.result.question.errors == errors
+        _, low, high = panel.effect.value("relative")
+        widths.add(round(high - low, 6))
+    assert len(widths) == len(panel.errors.options)
+
+
+def test_diagnostics_follow_the_errors(panel):
+    panel.errors.value = "ols"
+    assert panel.result.diagnostics.sentence() in panel.answer.value.replace("&lt;", "<").replace("&gt;", ">")
+
+
+def test_another_column_of_a_frame_is_another_question():
+    frame = pd.DataFrame({"xiaohongshu": series(), "kuaishou": series(level=0.0)})
+    panel = InterruptionPanel(frame, REMOVED, name="removed")
+    fallen = told(panel)[2]
+    panel.series.value = "kuaishou"
+    assert fallen < -0.15 < -0.05 < told(panel)[2]
+
+
+def test_other_interruptions_stay_in_the_model():
+    others = {"festival": Pulse("2019-06-01", "2019-06-03")}
+    panel = InterruptionPanel(series(), REMOVED, name="removed", others=others)
+    panel.date.index += 5
+    assert panel.result.table["interruption"].tolist() == ["removed", "festival"]
+
+
+def test_the_figure_is_a_picture_and_leaves_the_session_as_it_was(panel):
+    plt.figure()  # the backend is chosen now, not by the panel
+    settings, figures = mpl.rcParams.copy(), plt.get_fignums()
+    panel.date.index += 1
+    assert imread(io.BytesIO(panel.figure.value), format="png").shape[:2] == (400, 640)
+    assert mpl.rcParams == settings
+    assert plt.get_fignums() == figures
+    plt.close()
+
+
+def test_names_are_text():
+    panel = InterruptionPanel(series(), REMOVED, name="<b>removed</b> $x")
+    assert "<b>" not in panel.answer.value
+    assert "&lt;b&gt;removed" in panel.answer.value
+
+
+def test_a_series_around_zero_has_an_effect_in_its_own_units():
+    panel = InterruptionPanel(series() - 110, REMOVED)
+    assert np.isnan(panel.effect.value("relative")[0])
+    assert panel.effect.value("average")[0] == pytest.approx(-20, abs=0.5)
+    assert repr(panel).endswith("(level; auto): −19.94")
+    assert "−19.94" in panel.answer.value
+    assert "unknown" not in panel.answer.value
+
+
+def test_its_line_says_what_was_chosen(panel):
+    panel.errors.value = "ar1"
+    assert repr(panel).startswith("InterruptionPanel: visits, removed on 2019-06-20 (level; ar1): −20")
+
+
+@pytest.mark.parametrize(
+    ("date", "options", "words"),
+    [
+        ("2019-05-03", {}, "fewer than 12 periods"),
+        ("2021-01-01", {}, "outside the series"),
+        (REMOVED, {"name": "a", "others": {"a": Level(REMOVED)}}, "another interruption"),
+    ],
+)
+def test_wrong_questions_name_the_thing(date, options, words):
+    with pytest.raises(ValueError, match=words):
+        InterruptionPanel(series(), date, **options)
