@@ -75,14 +75,14 @@ class Calendar:
         """SQL of local time. Offsets are constants between two changes: no row needs the zone's calendar."""
         if (last - first) // DAY > MOST_DAYS:
             return f"epoch_us(timezone({literal(self.timezone)}, make_timestamptz({at})))"
-        changes = _offsets(self.timezone, first, last)
+        changes = offsets(self.timezone, first, last)
         text = str(changes[-1][1])
         for (_, offset), (until, _) in reversed(list(pairwise(changes))):
             text = f"CASE WHEN {at} < {until} THEN {offset} ELSE {text} END"
         return f"({at} + {text})"
 
 
-def _offsets(timezone: str, first: int, last: int) -> list[tuple[int, int]]:
+def offsets(timezone: str, first: int, last: int) -> list[tuple[int, int]]:
     """When a zone's offset from UTC changes between two instants: (from, offset), in microseconds."""
     where = zone(timezone)
 

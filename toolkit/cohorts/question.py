@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 KINDS = ("exact", "rolling", "bracket")
 CLOCKS = ("calendar", "elapsed")
+PATHS = ("auto", "sql", "index")
 #: Ages shown where `periods` does not say how many: a matrix beyond that is not read.
 SHOWN = 52
 MOST = 5_000
@@ -36,6 +37,13 @@ class Question:
     until: int
     dedupe: str | None
     confidence: float
+    path: str = "auto"
+
+    @property
+    def columns(self) -> set[str]:
+        """Columns that the question reads, besides user, time and event."""
+        held = {*self.by, *self.start.columns, *self.returns.columns}
+        return held if self.dedupe is None else held | {self.dedupe}
 
     @property
     def length(self) -> int:
@@ -74,9 +82,10 @@ def ask(
     observed_until: Any,
     dedupe: str | None,
     confidence: float,
+    path: str,
 ) -> Question:
     """Check the options of `retention` against a log."""
-    for value, known, option in ((kind, KINDS, "kind"), (clock, CLOCKS, "clock")):
+    for value, known, option in ((kind, KINDS, "kind"), (clock, CLOCKS, "clock"), (path, PATHS, "path")):
         if value not in known:
             raise ValueError(f"{option}={value!r}; use one of {', '.join(map(repr, known))}")
     days = calendar(log.timezone, period, week_start)
@@ -123,6 +132,7 @@ def ask(
         until=until,
         dedupe=dedupe,
         confidence=rows.level(confidence),
+        path=path,
     )
 
 

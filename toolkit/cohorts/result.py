@@ -37,6 +37,8 @@ class Retention(Result):
     period : {"day", "week", "month", "period"}
     kind : {"exact", "rolling", "bracket", "counts"}
     confidence : float
+    path : {"sql", "index", "counts"}
+        How it was counted.
     """
 
     cells: pd.DataFrame = field(repr=False)
@@ -46,6 +48,7 @@ class Retention(Result):
     confidence: float
     question: Question | None = field(default=None, repr=False)
     remarks: tuple[str, ...] = field(default=(), repr=False)
+    path: str = "counts"
 
     rates: ClassVar = frozenset({"rate", "low", "high"})
 

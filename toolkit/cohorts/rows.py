@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows that match: a predicate in SQL, the names in it, and what a reader calls them."""
+    """Rows that match: a predicate in SQL, the names in it, what a reader calls them, and columns of conditions."""
 
     sql: str = "TRUE"
     events: tuple[str, ...] = ()
     said: str = "any event"
+    columns: frozenset[str] = frozenset()
+    conditional: bool = False
 
     @property
     def all(self) -> bool:
@@ -42,13 +44,17 @@ def matching(log: EventLog, what: Any, option: str) -> Rows:
         raise ValueError(f"{option} is an empty list; name an event, or leave it out for any event")
     names = tuple(dict.fromkeys(item for item in listed if isinstance(item, str)))
     parts = [f"{log.named} IN ({literals(names)})"] if names else []
-    said, known = [*names], [*names]
+    said, known, read = [*names], [*names], set()
+    conditional = False
     for step in (item for item in listed if not isinstance(item, str)):
         if not hasattr(step, "events") or not hasattr(step, "where"):
             raise TypeError(f"{option} takes events' names and Steps, not {step!r}")
         own = [f"{log.named} IN ({literals(step.events)})"] if step.events else []
         if step.where is not None:
-            own.append(condition(log, step.where, f"{option} {step.name!r}")[0])
+            where, columns = condition(log, step.where, f"{option} {step.name!r}")
+            own.append(where)
+            read |= columns
+            conditional = True
         parts.append(" AND ".join(own))
         said.append(step.name)
         known += step.events
@@ -56,7 +62,7 @@ def matching(log: EventLog, what: Any, option: str) -> Rows:
         # One name that is not there shows as an empty answer; among several it would pass unseen.
         refuse_absent(log, known)
     sql = parts[0] if len(parts) == 1 else " OR ".join(f"({part})" for part in parts)
-    return Rows(f"({sql})", tuple(known), " or ".join(said))
+    return Rows(f"({sql})", tuple(known), " or ".join(said), frozenset(read), conditional)
 
 
 def refuse_absent(log: EventLog, names: Sequence[str]) -> None:
