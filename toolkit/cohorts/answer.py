@@ -9,7 +9,7 @@ import pandas as pd
 
 from toolkit.cohorts import masks
 from toolkit.cohorts.question import Question, ask
-from toolkit.cohorts.rows import refuse_absent
+from toolkit.cohorts.rows import refuse_absent, way
 
 if TYPE_CHECKING:
     from toolkit.cohorts.result import Retention
@@ -116,7 +116,7 @@ def retention(
         confidence=confidence,
         path=path,
     )
-    took, remarks = way(question)
+    took, remarks = way(question, path)
     cells = marked(question, counted(question))
     for rows, nothing in ((question.start, not len(cells)), (question.returns, not cells["retained"].sum())):
         if nothing:
@@ -133,26 +133,9 @@ def retention(
     )
 
 
-def way(question: Question) -> tuple[str, tuple[str, ...]]:
-    """The path that counts, and a note where the log has an index that cannot."""
-    if question.path == "sql":
-        return "sql", ()
-    indexed = question.log.memory is not None
-    reason: str | None = "the log has no index; make one with log.index(keep=[...])"
-    if indexed:
-        from toolkit.cohorts.indexed import refusal
-
-        reason = refusal(question)
-    if reason is None:
-        return "index", ()
-    if question.path == "index":
-        raise ValueError(f"path='index' cannot answer this: {reason}")
-    return "sql", (f"{reason}: answered from {question.log.source}",) if indexed else ()
-
-
 def counted(question: Question) -> pd.DataFrame:
     """Counts of each cohort, one row per cohort and group (see `masks.cells`), by the path that answers."""
-    if way(question)[0] == "sql":
+    if way(question, question.path)[0] == "sql":
         return question.log.engine.frame(masks.cells(question))
     from toolkit.cohorts import indexed
 

@@ -1,9 +1,9 @@
-"""Retention answered from an index: births, ages and cells in one pass over each user's rows, by a compiled kernel."""
+"""Cohorts answered from an index: births, ages and cells in one compiled pass over users' rows; and purchases."""
 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,9 @@ from toolkit.cohorts.question import Question
 from toolkit.cohorts.rows import Rows
 from toolkit.logs.index import Index
 from toolkit.results import some
+
+if TYPE_CHECKING:
+    from toolkit.cohorts.buyers import Buying
 
 #: Bits of a row's word: it may be a birth, it counts as a return.
 START, RETURN = 1, 2
@@ -63,17 +66,19 @@ class Cells(NamedTuple):
     until: int
 
 
-def refusal(question: Question) -> str | None:
+def refusal(asked: Question | Buying) -> str | None:
     """Why the index does not offer a question, or None."""
-    index = question.log.memory
+    index = asked.log.memory
     assert index is not None
-    absent = sorted(question.columns - set(index.kept))
+    absent = sorted(asked.columns - set(index.kept))
     if absent:
         return f"the index does not keep {some(absent)}"
-    first, last = question.span
+    if not isinstance(asked, Question):
+        return None
+    first, last = asked.span
     if (last - first) // DAY > MOST_DAYS:
         return f"the log spans more than {MOST_DAYS // 366} years"
-    cells = math.prod((_groups(question, index)[1], _periods(question), len(question.cells)))
+    cells = math.prod((_groups(asked, index)[1], _periods(asked), len(asked.cells)))
     return None if cells <= MOST_CELLS else f"{cells:,} cells are more than the index counts"
 
 
@@ -81,7 +86,7 @@ def cells(question: Question) -> pd.DataFrame:
     """The counts of `masks.cells`, from the index of the question's log."""
     index = question.log.memory
     assert index is not None
-    code, words = _words(question, index)
+    code, words = _words(question, index, ((question.start, START), (question.returns, RETURN)))
     group, groups = _groups(question, index)
     table = Table(index.offsets, index.t, code, words, group, groups)
     clock, asked = _clock(question), _asked(question)
@@ -99,20 +104,31 @@ def _periods(question: Question) -> int:
     return question.calendar.number(question.span[1]) - question.first + 1
 
 
-def _words(question: Question, index: Index) -> tuple[Any, Any]:
+def purchases(asked: Buying) -> pa.Table:
+    """Observed rows that are purchases, by user, time and arrival: u, t, seq, and the values of `by` as b0.."""
+    index = asked.log.memory
+    assert index is not None
+    code, words = _words(asked, index, ((asked.rows, START),))
+    rows = np.flatnonzero((words[code] > 0) & (index.t < asked.until))
+    users = np.searchsorted(index.offsets, rows, side="right") - 1
+    values = {f"b{i}": index.column(name).take(pa.array(rows)) for i, name in enumerate(asked.by)}
+    plain = {k: v.cast(v.type.value_type) if pa.types.is_dictionary(v.type) else v for k, v in values.items()}
+    return pa.table({"u": users, "t": index.t[rows], "seq": rows, **plain})
+
+
+def _words(asked: Question | Buying, index: Index, bits: tuple[tuple[Rows, int], ...]) -> tuple[Any, Any]:
     """Codes of rows, and the word of each code: of events where nothing else is asked, else of the rows' own words."""
-    asked = ((question.start, START), (question.returns, RETURN))
-    if question.dedupe is None and not any(rows.conditional for rows, _ in asked):
+    if asked.dedupe is None and not any(rows.conditional for rows, _ in bits):
         words = np.zeros(len(index.events) + 1, np.uint8)
-        for rows, bit in asked:
+        for rows, bit in bits:
             for code, event in enumerate([None, *index.events]):
                 words[code] |= bit * (rows.all or event in rows.events)
         return index.event, words
-    word = " + ".join(f"CASE WHEN {rows.sql} THEN {bit} ELSE 0 END" for rows, bit in asked)
-    columns = {*question.start.columns, *question.returns.columns}
-    own = index.words(question.log, word, columns).astype(np.uint8)
-    if question.dedupe is not None:
-        own[index.copies(question.dedupe)] = 0
+    word = " + ".join(f"CASE WHEN {rows.sql} THEN {bit} ELSE 0 END" for rows, bit in bits)
+    columns = {name for rows, _ in bits for name in rows.columns}
+    own = index.words(asked.log, word, columns).astype(np.uint8)
+    if asked.dedupe is not None:
+        own[index.copies(asked.dedupe)] = 0
     return own, np.arange(START + RETURN + 1, dtype=np.uint8)
 
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 KINDS = ("exact", "rolling", "bracket")
 CLOCKS = ("calendar", "elapsed")
-PATHS = ("auto", "sql", "index")
 #: Ages shown where `periods` does not say how many: a matrix beyond that is not read.
 SHOWN = 52
 MOST = 5_000
@@ -85,7 +84,7 @@ def ask(
     path: str,
 ) -> Question:
     """Check the options of `retention` against a log."""
-    for value, known, option in ((kind, KINDS, "kind"), (clock, CLOCKS, "clock"), (path, PATHS, "path")):
+    for value, known, option in ((kind, KINDS, "kind"), (clock, CLOCKS, "clock")):
         if value not in known:
             raise ValueError(f"{option}={value!r}; use one of {', '.join(map(repr, known))}")
     days = calendar(log.timezone, period, week_start)

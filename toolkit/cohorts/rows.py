@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from toolkit.logs.events import EventLog
 
+PATHS = ("auto", "sql", "index")
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -151,6 +153,24 @@ def select(
         f"seq) AS copy FROM (SELECT {', '.join(chosen)} FROM {source} WHERE {known})) "
         "WHERE (dedupe IS NULL OR copy = 1) AND kept"
     )
+
+
+def way(asked: Any, path: str) -> tuple[str, tuple[str, ...]]:
+    """The path that answers a question, and a note where the log has an index that cannot."""
+    if path not in PATHS:
+        raise ValueError(f"path={path!r}; use one of {', '.join(map(repr, PATHS))}")
+    if path == "sql":
+        return "sql", ()
+    reason: str | None = "the log has no index; make one with log.index(keep=[...])"
+    if asked.log.memory is not None:
+        from toolkit.cohorts.indexed import refusal
+
+        reason = refusal(asked)
+    if reason is None:
+        return "index", ()
+    if path == "index":
+        raise ValueError(f"path='index' cannot answer this: {reason}")
+    return "sql", () if asked.log.memory is None else (f"{reason}: answered from {asked.log.source}",)
 
 
 def sums(x: str, y: str, prefix: str = "") -> str:
