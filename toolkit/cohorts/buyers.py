@@ -157,7 +157,9 @@ class Repurchase(Result):
         told = "; ".join(f"{name}: {words}" for name, words in said.items())
         notes = f"; {told}" if told else ""
         if self.question is not None:
-            notes += "".join(f"; {note}" for note in (*rows.left_out(self.question.log), *self.question.notes))
+            notes += "".join(
+                f"; {note}" for note in (*rows.left_out(self.question.log), *self.question.notes)
+            )
         return f"Bought again, {self.confidence * 100:g} % intervals: {'; '.join(parts)}{notes}."
 
     def plot(self, ax: Axes | None = None) -> Axes:

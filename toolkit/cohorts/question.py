@@ -50,6 +50,11 @@ class Question:
         return LENGTHS[self.calendar.unit]
 
     @property
+    def bounded(self) -> bool:
+        """Whether `born_from` leaves anybody out: nobody is born before the log begins."""
+        return self.born_from is not None and self.born_from > self.span[0]
+
+    @property
     def covered(self) -> bool:
         """Whether no row that counts as a return can lie before its user's birth."""
         return self.start.all or self.start.sql == self.returns.sql

@@ -340,10 +340,6 @@ def _clock(engine: DuckDB, time: str, kind: str, timezone: str, unit: str | None
     column = identifier(time)
     if kind == "TIMESTAMP WITH TIME ZONE":
         return times.Clock(column, "instant", timezone)
-    sample = [
-        row[0]
-        for row in engine.rows(f"SELECT {column} FROM {engine.table} WHERE {column} IS NOT NULL LIMIT 1000")
-    ]
     if kind.startswith("TIMESTAMP") or kind == "DATE":
         # Parquet answers min and max from its footer; a frame in memory in milliseconds.
         low, high = engine.rows(
@@ -353,6 +349,10 @@ def _clock(engine: DuckDB, time: str, kind: str, timezone: str, unit: str | None
         )[0]
         offset = None if low is None else times.fixed_offset(timezone, low, high)
         return times.Clock(column, "local", timezone, offset=offset)
+    sample = [
+        row[0]
+        for row in engine.rows(f"SELECT {column} FROM {engine.table} WHERE {column} IS NOT NULL LIMIT 1000")
+    ]
     number = kind in times.INTEGERS or kind in ("DOUBLE", "FLOAT") or kind.startswith("DECIMAL")
     if kind == "VARCHAR" and sample:
         number = sum(_is_number(value) for value in sample) * 2 > len(sample)
