@@ -200,7 +200,7 @@ class Buying:
         return purchases(self)
 
     def source(self, *, ordered: bool = False) -> str:
-        """SQL of the purchases: u, t, the values of `by` as b0.. if there are any, and the arrival `seq` if `ordered`."""
+        """SQL of the purchases: u and t; if `ordered`, also the values of `by` as b0.. and the arrival `seq`."""
         if self.path == "index":
             values = "".join(
                 f", CAST(b{i} AS {self.log.columns[name]}) AS b{i}" for i, name in enumerate(self.by)

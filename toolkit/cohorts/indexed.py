@@ -29,7 +29,7 @@ KINDS = {"exact": EXACT, "rolling": ROLLING, "bracket": BRACKET}
 
 
 class Table(NamedTuple):
-    """Rows by user and time: where users begin, times, codes of rows, the word of each code, groups and their number."""
+    """Rows by user and time: where users begin, times, codes of rows, each code's word, groups and their number."""
 
     offsets: Any
     t: Any
@@ -40,8 +40,7 @@ class Table(NamedTuple):
 
 
 class Clock(NamedTuple):
-    """A row's period from its time: offsets of the zone from instants on, and of each local day its period and the
-    first day of the next one.
+    """A row's period from its time: the zone's offsets from instants on; of local days their period and the next's start.
 
     With a `length` above 0 ages are elapsed: so many microseconds each, from the birth on.
     """
@@ -242,11 +241,12 @@ def _count(table: Table, clock: Clock, cells: Cells, first: int, past: int) -> A
 def _mark(
     cells: Cells, length: int, birth: int, age: int, u: int, place: int, seen: Any, retained: Any, kept: Any
 ) -> None:
-    """Count a user who is active at an age in each cell that the age belongs to, once."""
+    """Count a user who is active at an age in each cell that the age belongs to, once; exact cells are in a row."""
     if age < 0:
         return
-    low, high = (age, min(age + 1, len(seen))) if cells.kind == EXACT else (0, len(seen))
-    for j in range(low, high):
+    only = age - cells.low[0]
+    low, high = (only, only + 1) if cells.kind == EXACT else (0, len(seen))
+    for j in range(max(low, 0), min(high, len(seen))):
         if cells.low[j] <= age <= cells.counts[j] and seen[j] != u:
             seen[j] = u
             retained[place, j] += 1

@@ -78,7 +78,7 @@ class Calendar:
         return number if self.unit == "day" else number * 7 - 3 + self.week_start
 
     def _local(self, at: str, first: int, last: int, origin: int) -> str:
-        """SQL of local time since a day. Offsets are constants between two changes: no row needs the zone's calendar."""
+        """SQL of local time since a day. Offsets are constants between two changes: no row asks the zone's calendar."""
         begun = origin * DAY
         if (last - first) // DAY > MOST_DAYS:
             return f"epoch_us(timezone({literal(self.timezone)}, make_timestamptz({at}))) - {begun}"

@@ -125,6 +125,13 @@ class Retention(Result):
             Columns of this result to keep apart: all of them if not given, () for none.
         """
         names = self.by if by is None else (by,) if isinstance(by, str) else tuple(by)
+        return self._whole if names == self.by else self._pooled(names)
+
+    @cached_property
+    def _whole(self) -> Curve:
+        return self._pooled(self.by)
+
+    def _pooled(self, names: tuple[str, ...]) -> Curve:
         for name in names:
             if name not in self.by:
                 raise ValueError(
