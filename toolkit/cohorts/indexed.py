@@ -40,7 +40,7 @@ class Table(NamedTuple):
 
 
 class Clock(NamedTuple):
-    """A row's period from its time: the zone's offsets from instants on; of local days their period and the next's start.
+    """A row's period from its time: offsets of the zone from instants on; each local day's period and the next's start.
 
     With a `length` above 0 ages are elapsed: so many microseconds each, from the birth on.
     """
@@ -50,7 +50,7 @@ class Clock(NamedTuple):
     first_day: int
     periods: Any
     next_day: Any
-    count: int
+    number: int
     length: int
 
 
@@ -92,11 +92,11 @@ def cells(question: Question) -> pd.DataFrame:
     parts = index.dealt(lambda low, high: _count(table, clock, asked, low, high))
     size, *counts = (sum(found) for found in zip(*parts, strict=True))
     places = np.flatnonzero(size)
-    found = {"c": places % clock.count + question.first, "size": size[places]}
+    found = {"c": places % clock.number + question.first, "size": size[places]}
     for letter, values in zip("reag" if clock.length else "r", counts, strict=False):
         found |= {f"{letter}{i}": values[places, i] for i in range(len(question.cells))}
     frame = pd.DataFrame(found)
-    return _named(question, index, frame, places // clock.count) if question.by else frame
+    return _named(question, index, frame, places // clock.number) if question.by else frame
 
 
 def _periods(question: Question) -> int:
@@ -172,7 +172,8 @@ def _asked(question: Question) -> Cells:
 def _named(question: Question, index: Index, frame: pd.DataFrame, group: Any) -> pd.DataFrame:
     """The counts with the values of their groups, in the engine's order and types."""
     columns = {name: pa.array(frame[name].to_numpy()) for name in frame}
-    chosen, order = [], []
+    chosen: list[str] = []
+    order: list[str] = []
     for i, name in reversed(list(enumerate(question.by))):
         _, size, values = index.codes([name])
         own, group = group % (size + 1), group // (size + 1)
@@ -187,7 +188,7 @@ def _named(question: Question, index: Index, frame: pd.DataFrame, group: Any) ->
 def _count(table: Table, clock: Clock, cells: Cells, first: int, past: int) -> Any:
     """For users `first` up to `past`, by group and cohort: size; and by cell retained, whole, both, begun."""
     t, code, words, length = table.t, table.code, table.words, clock.length
-    n, places = len(cells.low), table.groups * clock.count
+    n, places = len(cells.low), table.groups * clock.number
     size = np.zeros(places, np.int64)
     retained = np.zeros((places, n), np.int64)
     shape = (places, n) if length else (0, 0)
@@ -205,7 +206,7 @@ def _count(table: Table, clock: Clock, cells: Cells, first: int, past: int) -> A
         while k + 1 < len(clock.since) and clock.since[k + 1] <= birth:
             k += 1
         cohort = clock.periods[(birth + clock.offset[k]) // DAY - clock.first_day]
-        place = cohort if table.groups == 1 else table.group[row] * clock.count + cohort
+        place = cohort if table.groups == 1 else table.group[row] * clock.number + cohort
         size[place] += 1
         if length:
             for j in range(n):

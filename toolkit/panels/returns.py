@@ -115,7 +115,9 @@ class ReturnsPanel(widgets.VBox):
             return f"ReturnsPanel: {self.result.name}, nothing to see after the first {self.period.value}"
         row = later.iloc[0]
         when = aged(self.period.value, row)
-        return f"ReturnsPanel: {self.result.name}, {percent(row['estimate'])} in {when} (n = {count(row['n'])})"
+        return (
+            f"ReturnsPanel: {self.result.name}, {percent(row['estimate'])} in {when} (n = {count(row['n'])})"
+        )
 
 
 def _numbers(result: WhoReturns) -> list[tuple[str, str]]:
@@ -125,6 +127,9 @@ def _numbers(result: WhoReturns) -> list[tuple[str, str]]:
         row = later.iloc[at]
         limits = percent_interval(row["low"], row["high"])
         numbers.append(
-            (percent(row["estimate"]), f"{aged(result.cohorts.period, row)} ({limits}, n = {count(row['n'])})")
+            (
+                percent(row["estimate"]),
+                f"{aged(result.cohorts.period, row)} ({limits}, n = {count(row['n'])})",
+            )
         )
     return numbers

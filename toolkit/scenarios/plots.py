@@ -163,8 +163,9 @@ def returns(answer: WhoReturns, ax: Axes | None = None) -> Axes:
     ax = plots.curve(answer.cohorts.curve(), ax)
     if answer.platform is not None:
         look = style.look(answer.platform)
-        for mark in (*ax.lines, *ax.collections):
-            mark.set_color(look.colour)
+        for band in ax.collections:
+            band.set_facecolor(look.colour)
+        ax.lines[-1].set_color(look.colour)
         ax.lines[-1].set_marker(look.marker)
     ax.set_title(style.drawn(answer.name))
     return ax

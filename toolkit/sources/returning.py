@@ -88,7 +88,12 @@ def simulate_returns(folder: str | Path, *, seed: int = SEED) -> dict[str, Any]:
     truth = {
         "note": "Simulated: what was planted in the log beside this file. No platform's data.",
         "seed": int(seed),
-        "period": {"from": str(FIRST), "to": str(FIRST + DAYS - 1), "days": DAYS, "timezone": "Asia/Shanghai"},
+        "period": {
+            "from": str(FIRST),
+            "to": str(FIRST + DAYS - 1),
+            "days": DAYS,
+            "timezone": "Asia/Shanghai",
+        },
         "rows": table.num_rows,
         "sha256": fingerprint(path),
         "next_day": [
@@ -182,7 +187,8 @@ def _purchases(
         kept = follows & (day < DAYS)
         buyer, day, fan, again = buyer[kept], day[kept], fan[kept], again[kept]
         found.append((buyer, day, fan))
-    return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
+    buyers, days, fans = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return buyers, days, fans
 
 
 if __name__ == "__main__":
