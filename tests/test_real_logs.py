@@ -170,7 +170,9 @@ def followed_in_pandas(frame, values):
     one, two = (buys[order == n].set_index("user")["at"] for n in (0, 1))
     soon = (two - one.reindex(two.index)) <= pd.Timedelta(days=30)
     ripe = one + pd.Timedelta(days=30) < pd.Timestamp(values["UNTIL"])
-    periods = opens["day"].dt.to_period("M") if values["PERIOD"] == "month" else opens["day"].dt.to_period("D")
+    periods = (
+        opens["day"].dt.to_period("M") if values["PERIOD"] == "month" else opens["day"].dt.to_period("D")
+    )
     seen = {period: set(rows) for period, rows in opens["user"].groupby(periods)}
     end = max(seen)
     before = set().union(*(users for period, users in seen.items() if period < end))

@@ -148,7 +148,9 @@ def _active(dice: Dice, name: str, assumed: dict[str, Any]) -> tuple[np.ndarray,
     base, daily = assumed["base"][name], assumed["installs"][name]
     numbers = np.full(DAYS, daily)
     if name in assumed["stopped"]:
-        low, high = (int((np.datetime64(end) - FIRST) / np.timedelta64(1, "D")) for end in assumed["stopped"][name])
+        low, high = (
+            int((np.datetime64(end) - FIRST) / np.timedelta64(1, "D")) for end in assumed["stopped"][name]
+        )
         numbers[low : high + 1] = 0
     new, old = (_value(assumed["next_day"][kind], name) for kind in ("new", "old"))
     back, gone = assumed["back"]["value"], assumed["gone"]["value"]
