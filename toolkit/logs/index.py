@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -171,7 +172,9 @@ def _build(log: EventLog, keep: Sequence[str], *, few: bool) -> Index:
     numbers = {name: np.empty(size, np.int32) for name in coded}
     chunks: dict[str, list[pa.Array]] = {name: [] for name in keep if name not in coded}
     n = 0
-    with tqdm(total=size, desc="index", unit="row", unit_scale=True, delay=2, leave=False) as bar:
+    # The variable is tqdm's own, which its bar for notebooks does not heed.
+    options = {"unit": "row", "unit_scale": True, "disable": bool(os.environ.get("TQDM_DISABLE"))}
+    with tqdm(total=size, desc="index", delay=2, leave=False, **options) as bar:
         for batch in log.engine.batches(
             f"SELECT * FROM ({rows}) WHERE u IS NOT NULL AND t IS NOT NULL", BATCH
         ):
