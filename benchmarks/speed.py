@@ -63,14 +63,14 @@ def simulated(rows: int) -> Path:
     return path
 
 
-def run(name: str, log: Path) -> dict[str, Any]:
-    """One contender, once."""
+def run(name: str, log: Path, script: str = "contenders.py") -> dict[str, Any]:
+    """One contender of a script in peers/, once."""
     python = [sys.executable]
     if name == "retentioneering":
         ours = f"{sys.version_info.major}.{sys.version_info.minor}"
         python = ["uv", "run", "--quiet", "--isolated", "--no-project", "--python", ours]
         python += ["--with", "retentioneering>=5,<6", "python"]
-    command = [*python, str(HERE / "peers" / "contenders.py"), name, str(simulated(SMALL)), str(log)]
+    command = [*python, str(HERE / "peers" / script), name, str(simulated(SMALL)), str(log)]
     # Its documented way to switch off telemetry.
     quiet = os.environ | {"RETENTIONEERING_NO_TRACK": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=quiet)
@@ -87,7 +87,7 @@ def differing(name: str, answer: dict[str, list[int]], expected: dict[str, list[
     return [one for one in platforms if answer.get(one, [])[:steps] != expected.get(one, [])[:steps]]
 
 
-def measure(names: list[str], log: Path, turns: int) -> Runs:
+def measure(names: list[str], log: Path, turns: int, script: str = "contenders.py") -> Runs:
     """Contenders in turns, every other turn backwards, so that what slows the machine down slows all."""
     with log.open("rb") as file:
         while file.read(1 << 24):
@@ -98,7 +98,7 @@ def measure(names: list[str], log: Path, turns: int) -> Runs:
     with tqdm(order, delay=2, leave=False, unit="run") as bar:
         for name in bar:
             bar.set_postfix_str(name)
-            found = run(name, log)
+            found = run(name, log, script)
             expected = expected or found["answer"]
             wrong = differing(name, found["answer"], expected)
             if wrong:
@@ -118,7 +118,7 @@ def ratios(runs: Runs, name: str, to: str, what: str = "seconds") -> list[float]
     return [other[what] / one[what] for one, other in zip(runs.get(name, []), runs.get(to, []), strict=False)]
 
 
-def table(runs: Runs) -> str:
+def table(runs: Runs, contenders: dict[str, str] = CONTENDERS) -> str:
     lines = [
         ["", "seconds", "of CPU", "times as fast as chdb", "peak MB", "imports, compilation (s)", "answer"],
         ["---", *["---:"] * 5, "---"],
@@ -132,7 +132,7 @@ def table(runs: Runs) -> str:
             answer += f"; took `{found[0]['path']}`"
         lines.append(
             [
-                CONTENDERS[name],
+                contenders[name],
                 middle([one["seconds"] for one in found], digits),
                 format(statistics.median(one["worked"] for one in found), digits),
                 middle(faster, ".2f") if faster else "",
@@ -174,6 +174,11 @@ def targets(runs: Runs, rows: int) -> str:
     if hundred:
         want("toolkit's peak memory over chdb's", ratios(runs, "chdb", "ours", "memory"), 0.5, False)
     want("`import toolkit`, s", [importing()], 0.1, False)
+    return verdicts(wanted)
+
+
+def verdicts(wanted: list[tuple[str, list[float], float, bool]]) -> str:
+    """A table of targets: what, the values turn by turn, the limit, and whether it is the least or the most."""
     lines = ["| target | wanted | measured | |", "| --- | ---: | ---: | --- |"]
     for text, values, limit, least in wanted:
         value = statistics.median(values)
@@ -186,15 +191,27 @@ def targets(runs: Runs, rows: int) -> str:
     return "\n".join(lines)
 
 
-def write(text: str) -> None:
+def write(text: str, report: Path = REPORT, mark: str = MARK) -> None:
     """Put a section under the prose, in place of an older one of the same size."""
-    prose, _, old = REPORT.read_text(encoding="utf-8").partition(MARK) if REPORT.exists() else ("", "", "")
+    prose, _, old = report.read_text(encoding="utf-8").partition(mark) if report.exists() else ("", "", "")
     sections = {
         part.split("\n", 1)[0]: part.strip() for part in [*old.split("\n## ")[1:], text.removeprefix("## ")]
     }
     ordered = sorted(sections, key=lambda heading: int(heading.split()[0].replace(",", "")))
     body = "\n\n".join(f"## {sections[heading]}" for heading in ordered)
-    REPORT.write_text(f"{prose}{MARK}\n\n{body}\n", encoding="utf-8")
+    report.write_text(f"{prose}{mark}\n\n{body}\n", encoding="utf-8")
+
+
+def section(runs: Runs, log: Path, rows: int, tables: str, turns: int) -> str:
+    """A size's tables under its heading, with what they were measured on."""
+    versions = {f"Python {platform.python_version()}"}
+    versions.update(*(found[0]["versions"] for found in runs.values()))
+    return (
+        f"## {rows:,} rows\n\n"
+        f"Simulated log, one Parquet file of {log.stat().st_size / 1e6:,.0f} MB; {date.today():%Y-%m-%d}; "
+        f"{os.cpu_count()} cores; {', '.join(sorted(versions))}. "
+        f"Median of {turns} turns, range in brackets.\n\n{tables}"
+    )
 
 
 def main() -> None:
@@ -214,15 +231,7 @@ def main() -> None:
     simulated(SMALL)
     log = simulated(options.rows)
     runs = measure(names, log, options.pairs)
-    versions = {f"Python {platform.python_version()}"}
-    versions.update(*(found[0]["versions"] for found in runs.values()))
-    text = (
-        f"## {options.rows:,} rows\n\n"
-        f"Simulated log, one Parquet file of {log.stat().st_size / 1e6:,.0f} MB; {date.today():%Y-%m-%d}; "
-        f"{os.cpu_count()} cores; {', '.join(sorted(versions))}. "
-        f"Median of {options.pairs} turns, range in brackets.\n\n"
-        f"{table(runs)}\n\n{targets(runs, options.rows)}"
-    )
+    text = section(runs, log, options.rows, f"{table(runs)}\n\n{targets(runs, options.rows)}", options.pairs)
     print(text)
     if options.write:
         write(text)

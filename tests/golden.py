@@ -21,6 +21,7 @@ from tests.oracle import Row, micros
 from toolkit import EventLog, Funnel, Step, funnel, read_events
 
 PATHS = ("asof", "windows", "stream", "index")
+ALL_PATHS = (*PATHS, "sql")
 Failure = tuple[str, Any, Any]
 
 
@@ -188,11 +189,15 @@ def check(case: Case, path: str, log: EventLog | None = None) -> list[Failure]:
     log is the case's own, for callers that check several paths and open it once.
     """
     if case.kind in golden_cohorts.KINDS:
-        if path != "windows":
-            raise Skipped(f"path={path!r} is for funnels; cohorts have one form of SQL, under 'windows'")
-        return golden_cohorts.failures(case)
+        if path not in golden_cohorts.PATHS:
+            raise Skipped(f"path={path!r} is for funnels; cohorts have {' and '.join(golden_cohorts.PATHS)}")
+        if case.kind == "activity" and path != "sql":
+            raise Skipped(f"path={path!r} is for retention and repurchase; activity has sql")
+        return golden_cohorts.failures(case, path)
     if case.kind != "funnel":
         raise Skipped(f"no function for kind {case.kind!r} yet")
+    if path not in PATHS:
+        raise Skipped(f"path={path!r} is for cohorts")
     steps, asked = options(case.params)
     log, by = log or case.log(), case.params.get("breakdown")
     if path == "index":
@@ -252,11 +257,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Check every case of a folder on every path, say what failed and what was skipped, and count."""
     parser = argparse.ArgumentParser(prog="python -m tests.golden", description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--path", choices=PATHS, help="only this way of computing")
+    parser.add_argument("--path", choices=ALL_PATHS, help="only this way of computing")
     chosen = parser.parse_args(arguments)
     passed = failed = 0
     for case in read(chosen.folder):
-        for path in [chosen.path] if chosen.path else PATHS:
+        for path in [chosen.path] if chosen.path else ALL_PATHS:
             try:
                 failures = check(case, path)
             except Skipped as reason:

@@ -13,11 +13,18 @@ if TYPE_CHECKING:
     from tests.golden import Case
 
 KINDS = ("cohort", "repurchase", "activity")
+PATHS = ("sql", "index")
 
 
-def failures(case: Case) -> list[tuple[str, Any, Any]]:
+def failures(case: Case, path: str = "sql") -> list[tuple[str, Any, Any]]:
     """Every key of a case's `expected` that the public functions do not reproduce, as (key, expected, got)."""
-    got = {"cohort": _cells, "repurchase": _rates, "activity": _days}[case.kind](log_of(case), case.params)
+    log = log_of(case)
+    if path == "index":
+        log = log.index(keep=log.properties)
+    if case.kind == "activity":
+        got = _days(log, case.params)
+    else:
+        got = {"cohort": _cells, "repurchase": _rates}[case.kind](log, case.params, path)
     return [(key, want, got.get(key)) for key, want in case.expected.items() if got.get(key) != want]
 
 
@@ -43,7 +50,7 @@ def _what(predicate: dict[str, Any] | None) -> list[str] | None:
     return _names(predicate) or None
 
 
-def _cells(log: EventLog, params: dict[str, Any]) -> dict[str, Any]:
+def _cells(log: EventLog, params: dict[str, Any], path: str) -> dict[str, Any]:
     kind = params.get("retention", "bounded").replace("bounded", "exact")
     answer = retention(
         log,
@@ -59,6 +66,7 @@ def _cells(log: EventLog, params: dict[str, Any]) -> dict[str, Any]:
         born_from=params.get("birth_from"),
         observed_until=params.get("observed_until"),
         dedupe=params.get("dedupe"),
+        path=path,
     )
     cells = []
     for row in answer.table.to_dict("records"):
@@ -72,13 +80,14 @@ def _cells(log: EventLog, params: dict[str, Any]) -> dict[str, Any]:
     return {"cells": sorted(cells, key=lambda cell: (cell["cohort"], cell.get("by", "")))}
 
 
-def _rates(log: EventLog, params: dict[str, Any]) -> dict[str, Any]:
+def _rates(log: EventLog, params: dict[str, Any], path: str) -> dict[str, Any]:
     answer = repurchase(
         log,
         event=_what(params["purchase"]),
         definition=[f"{days}d" for days in params["days"]],
         observed_until=params.get("observed_until"),
         dedupe=params.get("dedupe"),
+        path=path,
     )
     found = zip(params["days"], answer.table.to_dict("records"), strict=True)
     return {

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tests.golden import read
-from tests.golden_cohorts import failures
+from tests.golden_cohorts import PATHS, failures
 from tests.oracle_cohorts import answer
 from toolkit import Step, read_events
 from toolkit.cohorts import Activity, Definition, Repurchase, Retention, activity, repurchase, retention
@@ -41,9 +41,10 @@ def cells(result, *columns):
     ]
 
 
+@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("case", CASES)
-def test_the_golden_answer_comes_from_the_public_functions(case):
-    assert not failures(case)
+def test_the_golden_answer_comes_from_the_public_functions_on_each_path(case, path):
+    assert not failures(case, path)
 
 
 @pytest.mark.parametrize("case", CASES)

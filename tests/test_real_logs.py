@@ -1,5 +1,6 @@
-"""Notebook 01 answers on real logs by its parameters alone, and plain pandas counts the same."""
+"""Notebooks 01 and 03 answer on real logs by their parameters alone, and plain pandas counts the same."""
 
+import json
 from pathlib import Path
 
 import nbformat
@@ -80,3 +81,140 @@ def test_notebook_01_runs_on_a_real_log_by_its_parameters_alone(shared, name):
         for cell in notebook.cells[place:]
         for output in cell.get("outputs", [])
     )
+
+
+RETURNS = Path(__file__).parents[1] / "notebooks" / "03_retention.ipynb"
+NOBODY = {"KEEP": [], "USERS": None, "BUYERS": None, "BUYERS_BY": None, "BY": None, "TRUTH": None}
+REAL = {
+    "taobao": {
+        "COLUMNS": {
+            "user": "user",
+            "time": "timestamp",
+            "event": "behavior",
+            "names": ["user", "item", "category", "behavior", "timestamp"],
+        },
+        "OPEN": "pv",
+        "PAY": "buy",
+        "PERIOD": "day",
+        "BORN_FROM": "2017-11-25",
+        "UNTIL": "2017-12-04",
+        "BEFORE": ("2017-11-26", "2017-11-29"),
+        "AFTER": ("2017-11-29", "2017-12-02"),
+    },
+    "cdnow": {
+        "COLUMNS": {"user": "customer_id", "time": "date", "event": "event"},
+        "OPEN": "pay",
+        "PAY": "pay",
+        "PERIOD": "month",
+        "BORN_FROM": "1997-01-01",
+        "UNTIL": "1998-07-01",
+        "BEFORE": ("1997-02-01", "1997-03-01"),
+        "AFTER": ("1997-05-01", "1997-06-01"),
+    },
+}
+PRINTED = """
+found = {
+    "months": months.cohorts["size"].tolist(),
+    "month_1": months.table.query("age == 1 and status != 'future'")["retained"].tolist(),
+    "next_day": d1.table[["retained", "n"]].to_numpy().tolist(),
+    "split": [split.part("change")[end] for end in ("before", "after")],
+    "again": again.table.loc[0, ["repurchased", "n", "repurchased_all", "buyers"]].tolist(),
+    "growth": growth.table[["active", "new", "retained"]].iloc[-1].tolist(),
+    "warnings": [*daily.warnings],
+}
+print(json.dumps(found, default=int))
+"""
+
+
+def told(path, values):
+    """What notebook 03 finds on another log, by its parameters alone."""
+    notebook = nbformat.read(RETURNS, as_version=4)
+    place = next(i for i, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", []))
+    source = "\n".join(f"{key} = {value!r}" for key, value in {"SOURCE": path, **NOBODY, **values}.items())
+    notebook.cells.insert(place + 1, nbformat.v4.new_code_cell(source))
+    notebook.cells.append(nbformat.v4.new_code_cell(PRINTED))
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(RETURNS.parent)}}).execute()
+    seen = "".join(str(output) for cell in notebook.cells[place:-1] for output in cell.get("outputs", []))
+    assert "Simulated" not in seen
+    return json.loads(notebook.cells[-1].outputs[0].text)
+
+
+def followed_in_pandas(frame, values):
+    """The same numbers from sets of users and of days, without the package."""
+    days = frame[(frame["day"] < values["UNTIL"])]
+    opens = days[days["event"] == values["OPEN"]]
+    first = opens.groupby("user")["at"].min()
+    born = first[first >= values["BORN_FROM"]]
+    month = opens["day"].dt.to_period("M")
+    age = month.astype("int64") - opens["user"].map(first.dt.to_period("M").astype("int64"))
+    own = opens[opens["user"].isin(born.index)]
+    back = own[age[own.index] == 1].groupby(own["user"].map(first.dt.to_period("M")))["user"].nunique()
+    sizes = born.dt.to_period("M").value_counts().sort_index()
+    active = set(zip(opens["user"], opens["day"], strict=True))
+    later = {(user, day + pd.Timedelta(days=1)) for user, day in active}
+    last = pd.Timestamp(values["UNTIL"]) - pd.Timedelta(days=1)
+    begun = born.dt.normalize()
+    new = {(user, day) for user, day in begun.items() if day < last}
+    old = {(user, day) for user, day in active if day < last}
+    kept = {(user, day - pd.Timedelta(days=1)) for user, day in active & later}
+    spans = [
+        {
+            (user, day)
+            for user, day in active
+            if pd.Timestamp(values[end][0]) <= day < pd.Timestamp(values[end][1])
+        }
+        for end in ("BEFORE", "AFTER")
+    ]
+    buys = days[days["event"] == values["PAY"]].sort_values("at", kind="stable")
+    order = buys.groupby("user").cumcount()
+    one, two = (buys[order == n].set_index("user")["at"] for n in (0, 1))
+    soon = (two - one.reindex(two.index)) <= pd.Timedelta(days=30)
+    ripe = one + pd.Timedelta(days=30) < pd.Timestamp(values["UNTIL"])
+    periods = (
+        opens["day"].dt.to_period("M") if values["PERIOD"] == "month" else opens["day"].dt.to_period("D")
+    )
+    seen = {period: set(rows) for period, rows in opens["user"].groupby(periods)}
+    end = max(seen)
+    before = set().union(*(users for period, users in seen.items() if period < end))
+    return {
+        "months": sizes.tolist(),
+        "month_1": back.reindex(sizes.index, fill_value=0).tolist(),
+        "next_day": [[len(new & kept), len(new)], [len(old & kept), len(old)]],
+        "split": [len(span & kept) / len(span) for span in spans],
+        "again": [int(soon[ripe.reindex(soon.index)].sum()), int(ripe.sum()), int(soon.sum()), len(one)],
+        "growth": [len(seen[end]), len(seen[end] - before), len(seen[end] & seen[end - 1])],
+    }
+
+
+def test_notebook_03_runs_on_taobaos_log_and_warns_of_its_last_two_days(shared):
+    path = str(shared.resolve() / LOGS["taobao"]["file"])
+    frame = pd.read_csv(path, names=REAL["taobao"]["COLUMNS"]["names"])
+    at = pd.to_datetime(frame["timestamp"], unit="s") + pd.Timedelta(hours=8)
+    frame = pd.DataFrame(
+        {"user": frame["user"], "event": frame["behavior"], "at": at, "day": at.dt.normalize()}
+    )
+    found = told(path, REAL["taobao"])
+    expected = followed_in_pandas(frame, REAL["taobao"])
+    assert any("retention rises with age" in warning for warning in found.pop("warnings"))
+    # December has not begun for the cohort of November to be seen in full.
+    assert found.pop("month_1")[:1] == expected.pop("month_1")[:1]
+    assert found.pop("split") == pytest.approx(expected.pop("split"))
+    assert found == expected
+
+
+def test_notebook_03_finds_cdnows_published_repeat_buying(shared, tmp_path):
+    table = pd.read_csv(shared / "data" / "cdnow" / "CDNOW_master.txt", sep=r"\s+", dtype=str)
+    table = table.assign(event="pay", date=pd.to_datetime(table["date"]))
+    path = tmp_path / "cdnow.csv"
+    table[["customer_id", "date", "event"]].to_csv(path, index=False)
+    frame = pd.DataFrame({"user": table["customer_id"], "event": "pay", "at": table["date"]})
+    found = told(str(path), REAL["cdnow"])
+    # 23,570 customers in three cohorts, and how many of January's came back in February: the data's own README.
+    assert found["months"] == [7846, 8476, 7248]
+    assert found["month_1"][0] == 1157
+    assert found["again"][3] == 23_570
+    expected = followed_in_pandas(frame.assign(day=frame["at"]), REAL["cdnow"])
+    del found["warnings"]
+    assert found.pop("split") == pytest.approx(expected.pop("split"))
+    assert found.pop("next_day")[1] == expected.pop("next_day")[1]
+    assert found == expected

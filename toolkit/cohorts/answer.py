@@ -9,7 +9,7 @@ import pandas as pd
 
 from toolkit.cohorts import masks
 from toolkit.cohorts.question import Question, ask
-from toolkit.cohorts.rows import refuse_absent
+from toolkit.cohorts.rows import refuse_absent, way
 
 if TYPE_CHECKING:
     from toolkit.cohorts.result import Retention
@@ -33,6 +33,7 @@ def retention(
     born_from: Any = None,
     observed_until: Any = None,
     dedupe: str | None = None,
+    path: str = "auto",
     confidence: float = 0.95,
 ) -> Retention:
     """Follow users from their first event, cohort by cohort, and count who comes back at which age.
@@ -65,6 +66,9 @@ def retention(
         End of observation, itself not observed. A microsecond after the last row if not given.
     dedupe : str, optional
         Of rows with the same value in this column only the first counts.
+    path : {"auto", "sql", "index"}
+        How to count: in the log's engine, or from the arrays of `log.index(keep=[...])`, which is taken where the log
+        has one that keeps what is asked. Both give the same counts; the result says which one ran.
     confidence : float
         Of every interval, between 0 and 1.
 
@@ -110,20 +114,32 @@ def retention(
         observed_until=observed_until,
         dedupe=dedupe,
         confidence=confidence,
+        path=path,
     )
+    took, remarks = way(question, path)
     cells = marked(question, counted(question))
     for rows, nothing in ((question.start, not len(cells)), (question.returns, not cells["retained"].sum())):
         if nothing:
             refuse_absent(log, rows.events)
     return Retention(
-        cells=cells, by=question.by, period=period, kind=kind, confidence=confidence, question=question
+        cells=cells,
+        by=question.by,
+        period=period,
+        kind=kind,
+        confidence=confidence,
+        question=question,
+        path=took,
+        remarks=remarks,
     )
 
 
 def counted(question: Question) -> pd.DataFrame:
-    """Counts of each cohort, one row per cohort and group (see `masks.cells`)."""
-    # The one place where counts come from: an index of the log would answer here, with the same columns.
-    return question.log.engine.frame(masks.cells(question))
+    """Counts of each cohort, one row per cohort and group (see `masks.cells`), by the path that answers."""
+    if way(question, question.path)[0] == "sql":
+        return question.log.engine.frame(masks.cells(question))
+    from toolkit.cohorts import indexed
+
+    return indexed.cells(question)
 
 
 def marked(question: Question, counts: pd.DataFrame) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,6 +17,7 @@ from toolkit.results import Result, count, counted, percent, percent_interval
 from toolkit.sources import definitions
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from matplotlib.axes import Axes
 
     from toolkit.cohorts.waits import Waits
@@ -95,6 +96,8 @@ class Repurchase(Result):
         (why there is no estimate).
     by : tuple of str
     confidence : float
+    path : {"sql", "index", "counts"}
+        Where purchases were read from.
     """
 
     table: pd.DataFrame
@@ -102,6 +105,7 @@ class Repurchase(Result):
     confidence: float
     definitions: tuple[Definition, ...] = field(repr=False, default=())
     question: Any = field(repr=False, default=None)
+    path: str = "counts"
 
     rates: ClassVar = frozenset({"estimate", "low", "high"})
 
@@ -153,7 +157,9 @@ class Repurchase(Result):
         told = "; ".join(f"{name}: {words}" for name, words in said.items())
         notes = f"; {told}" if told else ""
         if self.question is not None:
-            notes += "".join(f"; {note}" for note in rows.left_out(self.question.log))
+            notes += "".join(
+                f"; {note}" for note in (*rows.left_out(self.question.log), *self.question.notes)
+            )
         return f"Bought again, {self.confidence * 100:g} % intervals: {'; '.join(parts)}{notes}."
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -178,6 +184,38 @@ class Buying:
     until: int
     dedupe: str | None
     confidence: float
+    path: str = "sql"
+    notes: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> set[str]:
+        """Columns that the question reads, besides user, time and event."""
+        held = {*self.by, *self.rows.columns}
+        return held if self.dedupe is None else held | {self.dedupe}
+
+    @cached_property
+    def _memory(self) -> pa.Table:
+        from toolkit.cohorts.indexed import purchases
+
+        return purchases(self)
+
+    def source(self, *, ordered: bool = False) -> str:
+        """SQL of the purchases: u and t; if `ordered`, also the values of `by` as b0.. and the arrival `seq`."""
+        if self.path == "index":
+            values = "".join(
+                f", CAST(b{i} AS {self.log.columns[name]}) AS b{i}" for i, name in enumerate(self.by)
+            )
+            return f"SELECT u, t, seq{values} FROM memory"
+        by = self.by if ordered else ()
+        return rows.select(
+            self.log, [], self.until, by=by, dedupe=self.dedupe, ordered=ordered, where=self.rows.sql
+        )
+
+    def frame(self, sql: str) -> pd.DataFrame:
+        """The answer of a query over `source`."""
+        if self.path == "index":
+            return self.log.engine.over(self._memory, sql).df()
+        return self.log.engine.frame(sql)
 
 
 def repurchase(
@@ -188,6 +226,7 @@ def repurchase(
     by: str | Sequence[str] | None = None,
     observed_until: Any = None,
     dedupe: str | None = None,
+    path: str = "auto",
     confidence: float = 0.95,
 ) -> Repurchase:
     """How many buyers buy again, under a definition that has a name.
@@ -206,6 +245,8 @@ def repurchase(
         End of observation, itself not observed. A microsecond after the last row if not given.
     dedupe : str, optional
         Of rows with the same value in this column only the first counts: retries of one order.
+    path : {"auto", "sql", "index"}
+        Whether purchases are read from the source, or from an index of the log that keeps what is asked.
     confidence : float
 
     Returns
@@ -251,7 +292,8 @@ def repurchase(
         dedupe=dedupe,
         confidence=rows.level(confidence),
     )
-    return answer(asked, chosen)
+    took, notes = rows.way(asked, path)
+    return answer(replace(asked, path=took, notes=notes), chosen)
 
 
 def _definition(given: Any) -> Definition:

@@ -163,17 +163,21 @@ def rising(cells: pd.DataFrame, confidence: float) -> tuple[pd.Series, pd.Series
     level of the intervals is adjusted for the number of ages (Bonferroni).
     """
     whole = cells[(cells["status"] == "complete") & (cells["age"] > 0) & (cells["eligible"] > 0)]
-    ages = whole["age"].nunique()
-    adjusted = 1 - (1 - confidence) / max(ages - 1, 1)
+    table = whole.pivot(index="cohort", columns="age", values=["eligible", "retained_eligible"]).fillna(0)
+    if table.empty:
+        return None
+    ages = table["eligible"].columns
+    eligible, retained = (table[name].to_numpy(float) for name in ("eligible", "retained_eligible"))
+    adjusted = 1 - (1 - confidence) / max(len(ages) - 1, 1)
     widest, found = 0.0, None
-    for age, own in whole.groupby("age"):
-        same = whole[whole["cohort"].isin(own["cohort"]) & (whole["age"] <= age)]
-        counts = same.groupby(["age", "age_to"], as_index=False)[["eligible", "retained_eligible"]].sum()
-        counts["estimate"] = counts["retained_eligible"] / counts["eligible"]
-        low, high = wilson(counts["retained_eligible"].to_numpy(), counts["eligible"].to_numpy(), adjusted)
-        least = int(np.argmin(high))
+    for j in range(len(ages)):
+        same = eligible[:, j] > 0
+        n, y = eligible[same, : j + 1].sum(0), retained[same, : j + 1].sum(0)
+        low, high = wilson(y, n, adjusted)
+        least = int(np.nanargmin(high))
         if low[-1] - high[least] > widest:
-            widest, found = low[-1] - high[least], (counts.iloc[least], counts.iloc[-1])
+            pair = ({"age": ages[i], "age_to": ages[i], "estimate": y[i] / n[i]} for i in (least, j))
+            widest, found = low[-1] - high[least], tuple(map(pd.Series, pair))
     return found
 
 

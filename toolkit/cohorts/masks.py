@@ -89,12 +89,12 @@ def cells(question: Question) -> str:
 
 def _one_pass(question: Question, word: str) -> str:
     starts, log = question.start, question.log
-    number = question.calendar.sql(log.at, *question.span)
+    number = question.calendar.sql(log.at, *question.span, since=question.first)
     columns = [f"{number} AS p"]
-    counted = ""
-    if not question.returns.all and starts.sql != question.returns.sql:
+    every = question.returns.all or starts.sql == question.returns.sql
+    if not every:
         columns.append(f"coalesce({question.returns.sql}, FALSE) AS returned")
-        counted = " FILTER (returned)"
+    counted = "" if every else " FILTER (returned)"
     source = select(
         log,
         columns,
@@ -106,11 +106,17 @@ def _one_pass(question: Question, word: str) -> str:
     )
     # Each part is asked for only where it is needed: 10 M rows tell the difference.
     last = f", max(p){counted} - min(p) AS last" if question.kind == "rolling" else ""
-    born = ", min(t) AS born" if question.born_from is not None else ""
-    bits = f"bit_or(CAST(1 AS {word}) << CAST(p - {question.first} AS INTEGER)){counted}"
+    born = ", min(t) AS born" if question.bounded else ""
+    bits = f"bit_or(CAST(1 AS {word}) << CAST(p AS INTEGER)){counted}"
+    users = (
+        f"SELECT u{'' if every else ', min(p) AS first'}{born}{last}, coalesce({bits}, 0) AS mask{_values(question)} "
+        f"FROM ({source}) GROUP BY u"
+    )
+    # Where every row is a return the lowest bit is the birth's.
+    first = "bit_count((mask & -mask) - 1)" if every else "first"
     return (
-        f"SELECT *, mask >> CAST(c - {question.first} AS INTEGER) AS w0 FROM (SELECT u, min(p) AS c{born}{last}, "
-        f"coalesce({bits}, 0) AS mask{_values(question)} FROM ({source}) GROUP BY u)"
+        f"SELECT *, mask >> CAST(c - {question.first} AS INTEGER) AS w0 FROM "
+        f"(SELECT *, CAST({first} AS BIGINT) + {question.first} AS c FROM ({users}))"
     )
 
 
@@ -148,4 +154,4 @@ def _values(question: Question) -> str:
 
 
 def _born(question: Question) -> str:
-    return "" if question.born_from is None else f" WHERE born >= {question.born_from}"
+    return f" WHERE born >= {question.born_from}" if question.bounded else ""

@@ -17,7 +17,7 @@ MICROSECOND = dt.timedelta(microseconds=1)
 DAY = 86_400_000_000
 LENGTHS = {"day": DAY, "week": 7 * DAY}
 EPOCH = dt.date(1970, 1, 1)
-#: Days in 400 years, a whole number of weeks: added before a division, since SQL rounds towards zero.
+#: Days in 400 years: from so long before 1970 days are counted, since SQL's division rounds towards zero.
 ERA = 146_097
 #: Longest log of which the changes of a zone's offset are looked up one by one.
 MOST_DAYS = 100 * 366
@@ -45,8 +45,7 @@ class Calendar:
         """The first day of a period."""
         if self.unit == "month":
             return dt.date(number // 12, number % 12 + 1, 1)
-        days = number if self.unit == "day" else number * 7 - 3 + self.week_start
-        return EPOCH + dt.timedelta(days=days)
+        return EPOCH + dt.timedelta(days=self._days(number))
 
     def start(self, number: int) -> int:
         """The first instant of a period, in microseconds since 1970 UTC."""
@@ -59,30 +58,38 @@ class Calendar:
         number = self.number(at)
         return number if self.start(number) >= at else number + 1
 
-    def sql(self, at: str, first: int, last: int) -> str:
-        """SQL of the period of each row, given the SQL of its instant and the log's first and last one."""
-        local = self._local(at, first, last)
-        if self.unit == "week":
-            shift = (ERA + 3 - self.week_start) * DAY
-            return f"(({local} + {shift}) // {7 * DAY} - {ERA // 7})"
-        day = f"({local} + {ERA * DAY}) // {DAY} - {ERA}"
-        if self.unit == "day":
-            return f"({day})"
-        date = f"(DATE '1970-01-01' + CAST({day} AS INTEGER))"
-        return f"(CAST(date_part('year', {date}) AS BIGINT) * 12 + date_part('month', {date}) - 1)"
+    def sql(self, at: str, first: int, last: int, since: int | None = None) -> str:
+        """SQL of the period of each row, given the SQL of its instant and the log's first and last one.
 
-    def _local(self, at: str, first: int, last: int) -> str:
-        """SQL of local time. Offsets are constants between two changes: no row needs the zone's calendar."""
+        With `since` periods are counted from that one on, which the first instant must not precede.
+        """
+        if self.unit == "month":
+            day = f"({self._local(at, first, last, -ERA)}) // {DAY} - {ERA}"
+            date = f"(DATE '1970-01-01' + CAST({day} AS INTEGER))"
+            month = f"CAST(date_part('year', {date}) AS BIGINT) * 12 + date_part('month', {date}) - 1"
+            return f"({month})" if since is None else f"({month} - {since})"
+        length = LENGTHS[self.unit] // DAY
+        origin = -ERA // length if since is None else since
+        text = f"({self._local(at, first, last, self._days(origin))}) // {length * DAY}"
+        return f"({text})" if since is not None else f"({text} + {origin})"
+
+    def _days(self, number: int) -> int:
+        """Days from 1970 to the first one of a day or a week, however far back."""
+        return number if self.unit == "day" else number * 7 - 3 + self.week_start
+
+    def _local(self, at: str, first: int, last: int, origin: int) -> str:
+        """SQL of local time since a day. Offsets are constants between two changes: no row asks the zone's calendar."""
+        begun = origin * DAY
         if (last - first) // DAY > MOST_DAYS:
-            return f"epoch_us(timezone({literal(self.timezone)}, make_timestamptz({at})))"
-        changes = _offsets(self.timezone, first, last)
-        text = str(changes[-1][1])
+            return f"epoch_us(timezone({literal(self.timezone)}, make_timestamptz({at}))) - {begun}"
+        changes = offsets(self.timezone, first, last)
+        text = str(changes[-1][1] - begun)
         for (_, offset), (until, _) in reversed(list(pairwise(changes))):
-            text = f"CASE WHEN {at} < {until} THEN {offset} ELSE {text} END"
-        return f"({at} + {text})"
+            text = f"CASE WHEN {at} < {until} THEN {offset - begun} ELSE {text} END"
+        return f"{at} + {text}"
 
 
-def _offsets(timezone: str, first: int, last: int) -> list[tuple[int, int]]:
+def offsets(timezone: str, first: int, last: int) -> list[tuple[int, int]]:
     """When a zone's offset from UTC changes between two instants: (from, offset), in microseconds."""
     where = zone(timezone)
 

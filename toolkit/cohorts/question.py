@@ -36,11 +36,23 @@ class Question:
     until: int
     dedupe: str | None
     confidence: float
+    path: str = "auto"
+
+    @property
+    def columns(self) -> set[str]:
+        """Columns that the question reads, besides user, time and event."""
+        held = {*self.by, *self.start.columns, *self.returns.columns}
+        return held if self.dedupe is None else held | {self.dedupe}
 
     @property
     def length(self) -> int:
         """Length of a period of the elapsed clock."""
         return LENGTHS[self.calendar.unit]
+
+    @property
+    def bounded(self) -> bool:
+        """Whether `born_from` leaves anybody out: nobody is born before the log begins."""
+        return self.born_from is not None and self.born_from > self.span[0]
 
     @property
     def covered(self) -> bool:
@@ -74,6 +86,7 @@ def ask(
     observed_until: Any,
     dedupe: str | None,
     confidence: float,
+    path: str,
 ) -> Question:
     """Check the options of `retention` against a log."""
     for value, known, option in ((kind, KINDS, "kind"), (clock, CLOCKS, "clock")):
@@ -123,6 +136,7 @@ def ask(
         until=until,
         dedupe=dedupe,
         confidence=rows.level(confidence),
+        path=path,
     )
 
 

@@ -37,6 +37,8 @@ class Retention(Result):
     period : {"day", "week", "month", "period"}
     kind : {"exact", "rolling", "bracket", "counts"}
     confidence : float
+    path : {"sql", "index", "counts"}
+        How it was counted.
     """
 
     cells: pd.DataFrame = field(repr=False)
@@ -46,6 +48,7 @@ class Retention(Result):
     confidence: float
     question: Question | None = field(default=None, repr=False)
     remarks: tuple[str, ...] = field(default=(), repr=False)
+    path: str = "counts"
 
     rates: ClassVar = frozenset({"rate", "low", "high"})
 
@@ -122,6 +125,13 @@ class Retention(Result):
             Columns of this result to keep apart: all of them if not given, () for none.
         """
         names = self.by if by is None else (by,) if isinstance(by, str) else tuple(by)
+        return self._whole if names == self.by else self._pooled(names)
+
+    @cached_property
+    def _whole(self) -> Curve:
+        return self._pooled(self.by)
+
+    def _pooled(self, names: tuple[str, ...]) -> Curve:
         for name in names:
             if name not in self.by:
                 raise ValueError(

@@ -18,14 +18,18 @@ if TYPE_CHECKING:
 
     from toolkit.logs.events import EventLog
 
+PATHS = ("auto", "sql", "index")
+
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows that match: a predicate in SQL, the names in it, and what a reader calls them."""
+    """Rows that match: a predicate in SQL, the names in it, what a reader calls them, and columns of conditions."""
 
     sql: str = "TRUE"
     events: tuple[str, ...] = ()
     said: str = "any event"
+    columns: frozenset[str] = frozenset()
+    conditional: bool = False
 
     @property
     def all(self) -> bool:
@@ -42,13 +46,17 @@ def matching(log: EventLog, what: Any, option: str) -> Rows:
         raise ValueError(f"{option} is an empty list; name an event, or leave it out for any event")
     names = tuple(dict.fromkeys(item for item in listed if isinstance(item, str)))
     parts = [f"{log.named} IN ({literals(names)})"] if names else []
-    said, known = [*names], [*names]
+    said, known, read = [*names], [*names], set()
+    conditional = False
     for step in (item for item in listed if not isinstance(item, str)):
         if not hasattr(step, "events") or not hasattr(step, "where"):
             raise TypeError(f"{option} takes events' names and Steps, not {step!r}")
         own = [f"{log.named} IN ({literals(step.events)})"] if step.events else []
         if step.where is not None:
-            own.append(condition(log, step.where, f"{option} {step.name!r}")[0])
+            where, columns = condition(log, step.where, f"{option} {step.name!r}")
+            own.append(where)
+            read |= columns
+            conditional = True
         parts.append(" AND ".join(own))
         said.append(step.name)
         known += step.events
@@ -56,7 +64,7 @@ def matching(log: EventLog, what: Any, option: str) -> Rows:
         # One name that is not there shows as an empty answer; among several it would pass unseen.
         refuse_absent(log, known)
     sql = parts[0] if len(parts) == 1 else " OR ".join(f"({part})" for part in parts)
-    return Rows(f"({sql})", tuple(known), " or ".join(said))
+    return Rows(f"({sql})", tuple(known), " or ".join(said), frozenset(read), conditional)
 
 
 def refuse_absent(log: EventLog, names: Sequence[str]) -> None:
@@ -134,7 +142,9 @@ def select(
     chosen = [f"{identifier(log.user)} AS u", f"{log.at} AS t", *columns]
     chosen += [f"{identifier(name)} AS b{i}" for i, name in enumerate(by)]
     chosen += ["seq"] * arrival
-    known = f"{identifier(log.user)} IS NOT NULL AND {log.at} IS NOT NULL"
+    # Each condition on every row is worth leaving out: 10 M rows tell the difference.
+    usable = f"{identifier(log.user)} IS NOT NULL AND {log.at} IS NOT NULL"
+    known = usable if log.facts.unusable else "TRUE"
     if log.facts.last is not None and log.facts.last >= until:
         known += f" AND {log.at} < {until}"
     if dedupe is None:
@@ -145,6 +155,24 @@ def select(
         f"seq) AS copy FROM (SELECT {', '.join(chosen)} FROM {source} WHERE {known})) "
         "WHERE (dedupe IS NULL OR copy = 1) AND kept"
     )
+
+
+def way(asked: Any, path: str) -> tuple[str, tuple[str, ...]]:
+    """The path that answers a question, and a note where the log has an index that cannot."""
+    if path not in PATHS:
+        raise ValueError(f"path={path!r}; use one of {', '.join(map(repr, PATHS))}")
+    if path == "sql":
+        return "sql", ()
+    reason: str | None = "the log has no index; make one with log.index(keep=[...])"
+    if asked.log.memory is not None:
+        from toolkit.cohorts.indexed import refusal
+
+        reason = refusal(asked)
+    if reason is None:
+        return "index", ()
+    if path == "index":
+        raise ValueError(f"path='index' cannot answer this: {reason}")
+    return "sql", () if asked.log.memory is None else (f"{reason}: answered from {asked.log.source}",)
 
 
 def sums(x: str, y: str, prefix: str = "") -> str:

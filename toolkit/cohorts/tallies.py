@@ -10,7 +10,7 @@ import pandas as pd
 
 from toolkit.cohorts.buyers import Buying, Definition, Repurchase
 from toolkit.cohorts.periods import Calendar
-from toolkit.cohorts.rows import refuse_absent, select, span, sums, user_sums
+from toolkit.cohorts.rows import refuse_absent, span, sums, user_sums
 from toolkit.intervals import Rate, UserSums
 from toolkit.results import some
 
@@ -35,7 +35,7 @@ def answer(asked: Buying, definitions: tuple[Definition, ...]) -> Repurchase:
     """Rates under each definition, group by group."""
     lines = []
     for place, definition in enumerate(definitions):
-        for row in asked.log.engine.frame(counted(asked, definition)).to_dict("records"):
+        for row in asked.frame(counted(asked, definition)).to_dict("records"):
             groups = [row[f"b{i}"] for i in range(len(asked.by))]
             lines.append([*groups, *_line(asked, definition, row), place])
     table = pd.DataFrame(lines, columns=[*asked.by, *COLUMNS, "place"])
@@ -47,20 +47,12 @@ def answer(asked: Buying, definitions: tuple[Definition, ...]) -> Repurchase:
     if not len(table) or not table["buyers"].sum():
         refuse_absent(asked.log, asked.rows.events)
     table[["estimate", "low", "high"]] = table[["estimate", "low", "high"]].astype("float64")
-    return Repurchase(table, asked.by, asked.confidence, definitions, asked)
+    return Repurchase(table, asked.by, asked.confidence, definitions, asked, asked.path)
 
 
 def first_purchases(asked: Buying) -> str:
     """SQL of one row per buyer: u, first and second purchase, values of `by` in the first."""
-    source = select(
-        asked.log,
-        [],
-        asked.until,
-        by=asked.by,
-        dedupe=asked.dedupe,
-        ordered=bool(asked.by),
-        where=asked.rows.sql,
-    )
+    source = asked.source(ordered=bool(asked.by))
     values = "".join(f", arg_min_null(b{i}, (t, seq)) AS b{i}" for i in range(len(asked.by)))
     return (
         f"SELECT u, min(t) AS first, list_extract(min(t, 2), 2) AS second{values} FROM ({source}) GROUP BY u"
@@ -96,11 +88,10 @@ def counted(asked: Buying, definition: Definition) -> str:
 def _by_calendar(asked: Buying, definition: Definition, groups: Sequence[str]) -> str:
     """SQL of one row per user with x trials and y successes, from the days or months of all purchases."""
     log = asked.log
-    begun, end = span(log, asked.until)
     days = Calendar(log.timezone, "day" if definition.kind == "windows" else "month")
-    number = days.sql(log.at, begun, end)
-    # The order of rows matters for retries and for the first row's values alone, so only `firsts` asks for it.
-    source = select(log, [f"{number} AS p"], asked.until, dedupe=asked.dedupe, where=asked.rows.sql)
+    number = days.sql("t", *span(log, asked.until))
+    # The order of rows matters for the first row's values alone, so only `first_purchases` asks for it.
+    source = f"SELECT u, {number} AS p FROM ({asked.source()})"
     if definition.kind == "windows":
         today = days.number(asked.until)
         (near, far), (last, back) = definition.base, definition.again

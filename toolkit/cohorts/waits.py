@@ -113,7 +113,7 @@ def waits(asked: Buying) -> Waits:
     wait = f"((second - first + {DAY - 1}) // {DAY})"
     again = f"second IS NOT NULL AND {wait} <= {follow}"
     order = ", ".join([*(f"{group} NULLS LAST" for group in groups), "day"])
-    days = asked.log.engine.frame(
+    days = asked.frame(
         f"SELECT {', '.join([*groups, 'day'])}, count(*) FILTER (again) AS again, "
         f"count(*) FILTER (NOT again) AS censored "
         f"FROM (SELECT *, {again} AS again, "

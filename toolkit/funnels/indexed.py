@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,7 +14,6 @@ from toolkit.funnels.steps import Predicate, Question
 from toolkit.logs.index import Index
 from toolkit.results import some
 
-THREADS, PARTS = 2, 8
 MODES = {"ordered": ORDERED, "strict": STRICT, "any": ANY}
 NO_CODES, NO_WORDS = np.empty(0, np.int8), np.empty(0, np.uint32)
 
@@ -76,11 +73,7 @@ def _run(question: Question, index: Index, kernel: Any, *options: Any) -> list[A
     code, words = _words(question, index)
     hold, holds, _ = index.codes(question.hold) if question.hold else (NO_CODES, 1, [])
     table = Table(index.offsets, index.t, code, words, hold, holds)
-    cuts = np.searchsorted(index.offsets, np.linspace(0, index.offsets[-1], PARTS + 1).astype(np.int64))
-    cuts[0], cuts[-1] = 0, len(index.offsets) - 1
-    with ThreadPoolExecutor(THREADS) as pool:
-        tasks = [pool.submit(kernel, table, int(low), int(high), *options) for low, high in pairwise(cuts)]
-        parts = [task.result() for task in tasks]
+    parts = index.dealt(lambda low, high: kernel(table, low, high, *options))
     return [np.concatenate(column) for column in zip(*parts, strict=True)]
 
 
@@ -106,18 +99,8 @@ def _words(question: Question, index: Index) -> tuple[Any, Any]:
     }
     words = index.words(question.log, " + ".join(cases), read)
     if question.dedupe is not None:
-        words = np.where(_copies(index, question.dedupe), np.uint32(0), words)
+        words = np.where(index.copies(question.dedupe), np.uint32(0), words)
     return words, NO_WORDS
-
-
-def _copies(index: Index, name: str) -> Any:
-    """Rows whose key has come before, by time and arrival."""
-    key = index.codes([name])[0]
-    keyed = np.flatnonzero(key >= 0)
-    keyed = keyed[np.lexsort((index.arrival[keyed], index.t[keyed], key[keyed]))]
-    copies = np.zeros(len(key), bool)
-    copies[keyed[1:]] = key[keyed[1:]] == key[keyed[:-1]]
-    return copies
 
 
 def _places(question: Question, level: Any, rows: Any) -> Any:

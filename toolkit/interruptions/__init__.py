@@ -1,6 +1,7 @@
 """Interruptions: what an event did to a series, for how long, and how sure that is."""
 
 from toolkit.interruptions.answer import interrupted_time_series
+from toolkit.interruptions.breaks import where_is_the_break
 from toolkit.interruptions.power import power
 from toolkit.interruptions.result import InterruptedTimeSeries
 from toolkit.interruptions.terms import Decay, Level, Pulse, Ramp, Slope
@@ -14,4 +15,5 @@ __all__ = [
     "Slope",
     "interrupted_time_series",
     "power",
+    "where_is_the_break",
 ]

@@ -127,6 +127,8 @@ class DuckDB:
         self.base = relation
         self.connection = connection
         self.source = source
+        #: Conditions that were parsed and checked, since a panel asks the same ones again and again.
+        self.conditions: dict[str, tuple[str, set[str]]] = {}
         # One view name per log: two logs on one connection must not answer each other's lazy questions.
         self.table = identifier(f"toolkit_log_{next(_views)}")
 

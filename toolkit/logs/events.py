@@ -84,15 +84,16 @@ class EventLog:
         """
         user, time = identifier(self.user), identifier(self.time)
         table = self.engine.table
-        rows, users, stamps = self.engine.rows(f"SELECT count(*), count({user}), count({time}) FROM {table}")[
-            0
-        ]
+        counts = f"count(*) AS n, count({user}) AS u, count({time}) AS s"
         if self.clock.kind in ("text", "unix"):
             self._refuse_unreadable_times()
-            ends = f"SELECT {time} FROM {table}"
+            ends = f"SELECT {counts}, min({self.at}) AS low, max({self.at}) AS high FROM {table}"
         else:
-            ends = f"SELECT min({time}) AS {time} FROM {table} UNION ALL SELECT max({time}) FROM {table}"
-        low, high = self.engine.rows(f"SELECT min(t), max(t) FROM (SELECT {self.at} AS t FROM ({ends}))")[0]
+            # The ends as they are stored: Parquet has them in its footer, and only these two are read as times.
+            low_at, high_at = (replace(self.clock, column=name).sql() for name in ("low", "high"))
+            stored = f"SELECT {counts}, min({time}) AS low, max({time}) AS high FROM {table}"
+            ends = f"SELECT n, u, s, {low_at}, {high_at} FROM ({stored})"
+        rows, users, stamps, low, high = self.engine.rows(ends)[0]
         unusable = 0
         if users < rows or stamps < rows:
             unusable, low, high = self.engine.rows(

@@ -25,6 +25,8 @@ def condition(log: EventLog, text: str, owner: str) -> tuple[str, set[str]]:
     ValueError
         Not one expression, not boolean, a column that is not there, or more than a scalar over one row.
     """
+    if text in log.engine.conditions:
+        return log.engine.conditions[text]
     import sqlglot
     from sqlglot import exp
 
@@ -60,7 +62,8 @@ def condition(log: EventLog, text: str, owner: str) -> tuple[str, set[str]]:
     kind = next(iter(log.engine.types(f"SELECT ({sql}) AS c FROM {log.engine.table} LIMIT 0").values()))
     if kind != "BOOLEAN":
         raise ValueError(f"{owner}: where={text!r} is {kind}, not true or false; compare it with something")
-    return f"({sql})", columns
+    log.engine.conditions[text] = f"({sql})", columns
+    return log.engine.conditions[text]
 
 
 def _spelled(name: str, log: EventLog) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from toolkit.logs.events import EventLog
 
 BATCH = 1 << 17
+#: Users are dealt out in so many parts of about as many rows, to so many threads.
+PARTS, THREADS = 8, 2
 #: Answers of conditions over rows that are kept for the next question, as a slider asks the same steps again.
 REMEMBERED = 4
 
@@ -88,6 +92,23 @@ class Index:
                 del self.memory[old]
         return self.memory[key]
 
+    def copies(self, name: str) -> Any:
+        """Rows whose value in a kept column has come before, by time and arrival; null never has."""
+        key = self.codes([name])[0]
+        keyed = np.flatnonzero(key >= 0)
+        keyed = keyed[np.lexsort((self.arrival[keyed], self.t[keyed], key[keyed]))]
+        found = np.zeros(len(key), bool)
+        found[keyed[1:]] = key[keyed[1:]] == key[keyed[:-1]]
+        return found
+
+    def dealt(self, kernel: Callable[[int, int], Any]) -> list[Any]:
+        """Answers of a kernel that releases the interpreter, for all users in parts: from a user up to another."""
+        cuts = np.searchsorted(self.offsets, np.linspace(0, self.offsets[-1], PARTS + 1).astype(np.int64))
+        cuts[0], cuts[-1] = 0, len(self.offsets) - 1
+        with ThreadPoolExecutor(THREADS) as pool:
+            tasks = [pool.submit(kernel, int(low), int(high)) for low, high in pairwise(cuts)]
+            return [task.result() for task in tasks]
+
 
 def _together(columns: list[pa.Array]) -> tuple[Any, int, list[pa.Array]]:
     coded = [
@@ -151,7 +172,9 @@ def _build(log: EventLog, keep: Sequence[str], *, few: bool) -> Index:
     numbers = {name: np.empty(size, np.int32) for name in coded}
     chunks: dict[str, list[pa.Array]] = {name: [] for name in keep if name not in coded}
     n = 0
-    with tqdm(total=size, desc="index", unit="row", unit_scale=True, delay=2, leave=False) as bar:
+    # The variable is tqdm's own, which its bar for notebooks does not heed.
+    options = {"unit": "row", "unit_scale": True, "disable": bool(os.environ.get("TQDM_DISABLE"))}
+    with tqdm(total=size, desc="index", delay=2, leave=False, **options) as bar:
         for batch in log.engine.batches(
             f"SELECT * FROM ({rows}) WHERE u IS NOT NULL AND t IS NOT NULL", BATCH
         ):

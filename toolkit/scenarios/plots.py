@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from toolkit.scenarios.mixes import WhatIfMix
     from toolkit.scenarios.rates import WhatIf
+    from toolkit.scenarios.returns import WhoReturns
 
 #: Points squared of a mark for a tier of all users.
 AREA = 900
@@ -158,3 +159,18 @@ def _title(answer: WhatIf) -> str:
     if more and answer.buyers_now:
         change += f" ({100 * more / answer.buyers_now:+,.0f} %)"
     return f"{answer.name}: {change}" if answer.name else change
+
+
+def returns(answer: WhoReturns, ax: Axes | None = None) -> Axes:
+    """Draw the curve in its platform's look, with the definition in the title."""
+    from toolkit.cohorts import plots
+
+    ax = plots.curve(answer.cohorts.curve(), ax)
+    if answer.platform is not None:
+        look = style.look(answer.platform)
+        for band in ax.collections:
+            band.set_facecolor(look.colour)
+        ax.lines[-1].set_color(look.colour)
+        ax.lines[-1].set_marker(look.marker)
+    ax.set_title(style.drawn(answer.name))
+    return ax

@@ -1,0 +1,163 @@
+"""Random questions about random logs: SQL, the index and the oracle give one answer; what the index does not offer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.cases.random_logs import COLUMNS, END, EVENTS, HOUR, START, log
+from tests.golden import Case
+from tests.golden_cohorts import PATHS, failures
+from tests.oracle import iso
+from tests.oracle_cohorts import answer
+from toolkit import Step, read_events, repurchase, retention
+
+TYPES = dict.fromkeys(COLUMNS, "str") | {"at": "Int64", "value": "float64"}
+steady = settings(derandomize=True, database=None, deadline=None, max_examples=40)
+#: A clock that goes forward, one that goes back, one that is half an hour off, and the usual one.
+ZONES = ["Asia/Shanghai", "America/New_York", "Asia/Kolkata", "Pacific/Apia"]
+events = st.none() | st.sampled_from(EVENTS[:4]).map(lambda name: {"event": name})
+several = st.lists(st.sampled_from(EVENTS[:4]), min_size=2, max_size=3, unique=True)
+moments = st.integers(4, 60).map(lambda hour: iso(START + hour * HOUR))
+
+
+@st.composite
+def questions(draw: st.DrawFn) -> dict[str, Any]:
+    """Params of a golden case of cohorts."""
+    kind = draw(st.sampled_from(["bounded", "rolling", "bracket"]))
+    params: dict[str, Any] = {"unit": draw(st.sampled_from(["day", "week", "month"])), "retention": kind}
+    params["periods"] = draw(st.integers(0, 6))
+    if kind == "bracket":
+        params["brackets"] = draw(st.sampled_from([[[0, 0], [1, 2]], [[1, 3], [2, 5]], [[0, 9]]]))
+    if params["unit"] != "month" and draw(st.booleans()):
+        params["clock"] = "elapsed"
+    params["tz"] = draw(st.sampled_from(ZONES))
+    params["week_start"] = draw(st.integers(0, 6))
+    for name, chance in (("birth", events), ("return", events | several.map(lambda e: {"event": e}))):
+        chosen = draw(chance)
+        if chosen is not None:
+            params[name] = chosen
+    if draw(st.booleans()):
+        params["by"] = draw(st.sampled_from(["platform", "session"]))
+    if draw(st.integers(0, 3)) == 3:
+        params["dedupe"] = "order_id"
+    if draw(st.booleans()):
+        params["observed_until"] = draw(moments)
+    return params
+
+
+@steady
+@given(
+    rows=st.builds(
+        log,
+        st.integers(0, 2**32),
+        users=st.just(30),
+        most=st.sampled_from([6, 20]),
+        grid=st.sampled_from([10, 60]),
+        shuffled=st.booleans(),
+    ),
+    params=questions(),
+    stretch=st.sampled_from([1, 12]),
+)
+def test_both_paths_agree_with_walking_user_by_user(
+    rows: list[dict[str, Any]], params: dict[str, Any], stretch: int
+) -> None:
+    # Stretched over weeks, so that there are several periods of each length.
+    rows = [
+        row | {"at": row["at"] if row["at"] is None else START + (row["at"] - START) * stretch}
+        for row in rows
+    ]
+    usable = [row["at"] for row in rows if row["at"] is not None and row["user"] is not None]
+    if params.get("observed_until", iso(END)) <= iso(min(usable)):
+        params = {name: value for name, value in params.items() if name != "observed_until"}
+    case = Case("random", "cohort", params, answer("cohort", rows, params), rows, TYPES, list(EVENTS))
+    for path in PATHS:
+        assert not failures(case, path), path
+
+
+def busy(n: int = 4000, seed: int = 5) -> pd.DataFrame:
+    """Rows of 60 users over ten weeks, in no order, with nulls and a column of every kind."""
+    rng = np.random.default_rng(seed)
+    some = pd.Series(rng.choice(["a", "小红书", "$x"], n)).where(rng.random(n) > 0.1)
+    return pd.DataFrame(
+        {
+            "user_id": rng.integers(0, 60, n),
+            "timestamp": pd.Timestamp("2019-09-02") + pd.to_timedelta(rng.integers(0, 70 * 1440, n), "min"),
+            "event": pd.Series(rng.choice(["open", "like", "pay"], n)).where(rng.random(n) > 0.05),
+            "platform": some,
+            "tier": pd.Categorical(rng.choice(["t2", "t1", "t10"], n), categories=["t2", "t1", "t10"]),
+            "room": pd.Series(rng.integers(0, 3, n)).where(rng.random(n) > 0.1).astype("Int64"),
+            "amount": rng.random(n) * 100,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"by": "platform"},
+        {"by": "tier"},
+        {"by": ["room", "platform"]},
+        {"start": Step("big", event="pay", where="amount > 90"), "returns": ["open", "pay"]},
+        {"returns": Step("here", where="platform = 'a'"), "by": "room", "kind": "rolling"},
+        {"period": "day", "clock": "elapsed", "born_from": "2019-09-20", "by": "platform"},
+        {"period": "month", "kind": "bracket", "brackets": [(1, 1), (0, 2)], "observed_until": "2019-10-20"},
+    ],
+)
+def test_the_index_gives_the_tables_of_sql_in_its_order_and_types(options: dict[str, Any]) -> None:
+    source = read_events(busy())
+    indexed = source.index(keep=source.properties)
+    ours, theirs = retention(indexed, **options), retention(source, **options)
+    assert (ours.path, theirs.path) == ("index", "sql")
+    pd.testing.assert_frame_equal(ours.table, theirs.table)
+    assert ours.sentence() == theirs.sentence()
+    if options.get("kind") is None:
+        pd.testing.assert_frame_equal(ours.d1().table, theirs.d1().table)
+
+
+@pytest.mark.parametrize("by", [None, "tier", ["platform", "room"]])
+def test_repurchase_from_the_index_is_that_of_sql_under_every_definition(by: Any) -> None:
+    source = read_events(busy())
+    indexed = source.index(keep=["tier", "platform", "room", "amount"])
+    big = Step("big", event="pay", where="amount > 30")
+    ours, theirs = (repurchase(one, event=big, by=by) for one in (indexed, source))
+    assert (ours.path, theirs.path) == ("index", "sql")
+    pd.testing.assert_frame_equal(ours.compare_definitions().table, theirs.compare_definitions().table)
+    pd.testing.assert_frame_equal(ours.waits.table, theirs.waits.table)
+
+
+def test_a_column_that_the_index_does_not_keep_is_read_from_the_source_and_said() -> None:
+    indexed = read_events(busy()).index(keep=["platform"])
+    for result in (retention(indexed, by="room"), repurchase(indexed, by="room")):
+        assert result.path == "sql"
+        assert "the index does not keep room: answered from the frame" in result.sentence()
+    with pytest.raises(ValueError, match="path='index' cannot answer this: the index does not keep room"):
+        retention(indexed, by="room", path="index")
+
+
+@pytest.mark.parametrize("question", [retention, repurchase])
+def test_a_path_that_is_not_there_is_refused(question: Any) -> None:
+    with pytest.raises(ValueError, match="path='stream'; use one of 'auto', 'sql', 'index'"):
+        question(read_events(busy()), path="stream")
+    with pytest.raises(ValueError, match=r"the log has no index; make one with log.index\(keep="):
+        question(read_events(busy()), path="index")
+    assert question(read_events(busy()).index(), path="sql").path == "sql"
+
+
+def test_more_groups_than_the_index_counts_are_left_to_sql() -> None:
+    frame = busy().assign(session=np.arange(4000) * 7919 % 4001, second=np.arange(4000))
+    indexed = read_events(frame).index(keep=["session", "second"])
+    result = retention(indexed, by=["session", "second"])
+    assert result.path == "sql"
+    assert "more than the index counts" in result.sentence()
+
+
+def test_an_index_of_no_rows_has_nobody() -> None:
+    empty = read_events(busy().head(0)).index()
+    assert "Nobody" in retention(empty, observed_until="2019-11-11", path="index").sentence()
