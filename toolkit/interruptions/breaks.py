@@ -78,7 +78,8 @@ class Break(Result):
             f"the series breaks (p = {p_value(self.p)} against errors that only wander, "
             f"{counted(self.replicates, 'simulated series', 'simulated series')})"
             if self.p < 1 - self.confidence
-            else f"no break is shown (p = {p_value(self.p)}: errors that only wander look like this as often)"
+            else f"no break is shown (p = {p_value(self.p)}: errors that only wander look like this as often), so the dates "
+            "below are a hint and their set holds the true one less often than it says"
         )
         return (
             f"{self.name}: {whether}. Of {counted(tried, 'date')} tried, {kind} on {self.date}, after {self.before}, "
@@ -143,7 +144,8 @@ def where_is_the_break(
     without a break, from the REML errors of the model without one. The set holds all t with
     LR(best) - LR(t) <= q. Eo and Morley's q for a small break is -2 log(1 - sqrt(confidence)); ours is that, or the
     quantile in series simulated with the break that was found, where that is larger. The set may have holes.
-    Measured coverage: benchmarks/breaks.md.
+    Measured (benchmarks/breaks.md): after a jump that is plain to see the 95 % set holds its date in 97 to 98 % of
+    series; after one of a standard deviation, seldom claimed, in 86 to 97 %. The p value is careful.
 
     References
     ----------
