@@ -78,8 +78,8 @@ class Break(Result):
             f"the series breaks (p = {p_value(self.p)} against errors that only wander, "
             f"{counted(self.replicates, 'simulated series', 'simulated series')})"
             if self.p < 1 - self.confidence
-            else f"no break is shown (p = {p_value(self.p)}: errors that only wander look like this as often), so the dates "
-            "below are a hint and their set holds the true one less often than it says"
+            else f"no break is shown (p = {p_value(self.p)}: errors that only wander look like this as often), so "
+            "that what follows is a hint, and the set holds the true date less often than it says"
         )
         return (
             f"{self.name}: {whether}. Of {counted(tried, 'date')} tried, {kind} on {self.date}, after {self.before}, "
