@@ -134,13 +134,14 @@ def interrupted_time_series(
 
     Examples
     --------
+    >>> from toolkit import Level
     >>> days = pd.date_range("2019-07-01", periods=60)
     >>> noise = np.random.default_rng(1).normal(0, 1, 60)
     >>> visits = pd.Series(np.where(days < "2019-07-31", 100, 80) + noise, index=days)
     >>> found = interrupted_time_series(visits, {"removed": Level("2019-07-31")}, scale="identity")
     >>> found.table[["interruption", "term", "estimate", "n"]].round(1)
       interruption   term  estimate   n
-    0      removed  level     -20.4  60
+    0      removed  level     -19.3  60
     """
     from toolkit.interruptions.result import InterruptedTimeSeries
 
