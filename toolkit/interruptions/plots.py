@@ -161,9 +161,9 @@ def _short(value: float, _: Any = None) -> str:
     """Large numbers in millions, as axes have little room."""
     size = abs(value)
     if size >= 1e6:
-        return f"{value / 1e6:g} M"
+        return f"{value / 1e6:,.12g} M"
     if size >= 1e4:
-        return f"{value / 1e3:g} k"
+        return f"{value / 1e3:,.12g} k"
     return f"{value:g}"
 
 

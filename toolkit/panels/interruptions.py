@@ -27,6 +27,8 @@ ERRORS = {
     "Newey-West": "hac",
     "independent (least squares)": "ols",
 }
+#: Of the figure, as shares of it: room for numbers in millions on the left, for names of lines on the right.
+MARGINS = {"left": 0.155, "right": 0.88, "top": 0.86, "bottom": 0.1}
 
 
 class InterruptionPanel(widgets.VBox):
@@ -142,7 +144,7 @@ class InterruptionPanel(widgets.VBox):
         )
         self.effect = self.result.effect(of=self._name)
         self.answer.value = self._told()
-        self.figure.value = pieces.drawn(self.result, title=self._title())
+        self.figure.value = pieces.drawn(self.result, title=self._title(), margins=MARGINS)
 
     def _shown(self) -> tuple[pd.Series, Callable[[float], str]]:
         """The row of the relative effect, or of the average one where nothing is relative, and how it is said."""
@@ -155,7 +157,7 @@ class InterruptionPanel(widgets.VBox):
         return said(row["estimate"])
 
     def _title(self) -> str:
-        source = f"{self._source}: " if self._source else ""
+        source = f"{self._source}:\n" if self._source else ""
         return f"{source}{self._name}, {self._said()} on average since"
 
     def _told(self) -> str:
