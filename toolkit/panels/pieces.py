@@ -6,7 +6,7 @@ import html
 import io
 import math
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -56,7 +56,8 @@ def drawn(
     Given margins spare the search for them, which takes as long as the drawing.
     """
     with style.context():
-        figure = Figure(figsize=(6.4, height), layout="none" if margins else None)
+        layout: Any = "none" if margins else None  # matplotlib's own types do not know "none"
+        figure = Figure(figsize=(6.4, height), layout=layout)
         if margins:
             figure.subplots_adjust(**margins)
         canvas = FigureCanvasAgg(figure)
