@@ -254,17 +254,17 @@ def _run(question: Question, path: str, chain: bool, notes: tuple[str, ...]) -> 
 
 def _counts(question: Question, units: Units) -> pd.DataFrame:
     """The reduced counts, `by` columns first under their own names."""
+    groups = sql.grouped(question)
     if units.table is None:
         frame = units.frame(sql.reduce(question, units.sql))
+        sums = [name for name in frame.columns if name not in groups and name[0] not in "rs"]
+        frame[sums] = frame[sums].astype("Int64")
+        filled = [name for name in sums if not name.startswith("o") or question.mode == "ordered"]
+        frame[filled] = frame[filled].fillna(0)
     else:
         from toolkit.funnels.units import reduce
 
         frame = reduce(question, units.table)
-    groups = sql.grouped(question)
-    sums = [name for name in frame.columns if name not in groups and name[0] not in "rs"]
-    frame[sums] = frame[sums].astype("Int64")
-    filled = [name for name in sums if not name.startswith("o") or question.mode == "ordered"]
-    frame[filled] = frame[filled].fillna(0)
     frame = frame.sort_values(groups, na_position="last", ignore_index=True) if groups else frame
     return frame.rename(columns=dict(zip(groups, question.by, strict=True)))
 

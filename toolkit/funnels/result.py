@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -100,22 +100,22 @@ entries.
             notes = (left, *notes)
         return notes
 
-    def once(self, row: pd.Series) -> bool:
+    def once(self, row: Mapping[str, Any] | pd.Series) -> bool:
         """Whether each user counts at most once in a group, so that its units are independent."""
         return self.unit in ("users", "counts") or bool(row["q1"] == row["n1"])
 
     @cached_property
     def clustered(self) -> bool:
         """Whether intervals allow for users who count more than once."""
-        return not all(self.once(row) for _, row in self.counts.iterrows())
+        return not all(self.once(row) for row in self.counts.to_dict("records"))
 
-    def rate(self, row: pd.Series, j: int, base: int) -> Rate:
+    def rate(self, row: Mapping[str, Any] | pd.Series, j: int, base: int) -> Rate:
         """The rate of step j (from 1) over step `base` in one row of `counts`."""
         if self.unit in ("users", "counts"):
             return Rate.of_counts(row[f"n{j}"], row[f"n{base}"])
         return Rate.of_users(self.sums(row, j, base))
 
-    def sums(self, row: pd.Series, j: int, base: int) -> UserSums:
+    def sums(self, row: Mapping[str, Any] | pd.Series, j: int, base: int) -> UserSums:
         """Sums over users for the rate of step j over step `base`, which is 1 or j-1."""
         product, share = ("f", "s") if base == 1 else ("a", "r")
         return UserSums(
@@ -136,17 +136,15 @@ entries.
         meaning), `from_previous` with `low` and `high`, `from_first` with `first_low` and `first_high`.
         """
         lines = []
-        for _, row in self.counts.iterrows():
+        for row in self.counts.to_dict("records"):
             for j, step in enumerate(self.steps, 1):
                 opened = row.get(f"o{j}", pd.NA)
                 line = [*(row[name] for name in self.by), step, row[f"n{j}"], opened]
-                for base in (j - 1, 1):
-                    if j == 1:
-                        line += [1.0 if base else np.nan, np.nan, np.nan]
-                        continue
+                found = {0: [np.nan] * 3, 1: [1.0, np.nan, np.nan]}
+                for base in {j - 1, 1} if j > 1 else ():
                     rate = self.rate(row, j, base)
-                    line += [rate.estimate, *rate.interval(self.confidence)]
-                lines.append(line)
+                    found[base] = [rate.estimate, *rate.interval(self.confidence)]
+                lines.append([*line, *found[j - 1], *found[1]])
         measures = ["from_previous", "low", "high", "from_first", "first_low", "first_high"]
         table = pd.DataFrame(lines, columns=[*self.by, "step", "reached", "open", *measures])
         for name in self.by:
