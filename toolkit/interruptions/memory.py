@@ -62,6 +62,8 @@ def widening(
         strength = own + taken * (1 + strength) / (1 - strength)
     strength = np.where(believed, np.clip(strength, 0.0, STRONGEST), 0.0)
     pull = columns @ inverse @ weights.T
-    lags = range(period, span, period)
+    # Powers of the strength below a millionth add nothing that shows.
+    depth = int(np.log(1e-6) / np.log(max(float(strength.max()), 1e-6))) + 1
+    lags = range(period, min(span, period * depth + 1), period)
     along = np.array([(pull[lag:] * pull[:-lag]).sum(0) for lag in lags]) / (pull**2).sum(0)
     return np.maximum(1.0, 1 + 2 * strength[:, None] ** np.arange(1, len(lags) + 1) @ along)
