@@ -115,8 +115,8 @@ def effect(result: InterruptedTimeSeries, *, at: Any = None, over: Any = None, o
         )
     for part, place, number in result.members():
         n = int((~np.isnan(result.series.values[asked, number])).sum())
-        one = part.fit.one(place) if hasattr(part.fit, "one") else part.fit
-        measured = Measured(result, one, 0 if one is not part.fit else place, own, instead, asked)
+        one = part.fit.one(place)
+        measured = Measured(result, one, 0, own, instead, asked)
         rows = {
             "average": measured.average(),
             "cumulative": measured.cumulative(result.series.values[:, number]),
@@ -240,12 +240,11 @@ def counterfactual(result: InterruptedTimeSeries, of: Any = None) -> pd.DataFram
     own, instead = result.design.matrix[: result.design.treated], result.design.without(names)
     frames = []
     for part, place, number in result.members():
-        one = part.fit.one(place) if hasattr(part.fit, "one") else part.fit
-        at = 0 if one is not part.fit else place
-        scale, variance, beside = result.scale, float(one.scale[at]), result.offset + walked(result, one, at)
+        one = part.fit.one(place)
+        scale, variance, beside = result.scale, float(one.scale[0]), result.offset + walked(result, one, 0)
         walks = getattr(one, "walks", False)
         found = one.foretell(instead, result.series.clock.periods) if walks else one.contrast(instead)
-        estimate, error, df = (values[at] for values in found)
+        estimate, error, df = (values[0] for values in found)
         quantile = stats.t.ppf((1 + result.confidence) / 2, df)
         estimate = estimate + result.offset
         centre = scale.mean(estimate, variance)
@@ -266,7 +265,7 @@ def counterfactual(result: InterruptedTimeSeries, of: Any = None) -> pd.DataFram
                 "series": result.series.names[number],
                 "time": result.series.clock.times,
                 "observed": result.series.values[:, number],
-                "fitted": scale.mean(own @ one.coefficients[at] + beside, variance),
+                "fitted": scale.mean(own @ one.coefficients[0] + beside, variance),
                 "counterfactual": centre,
                 "low": limits[0],
                 "high": limits[1],
@@ -283,18 +282,17 @@ def gaps(result: InterruptedTimeSeries, names: Sequence[str], number: int, perio
     """Relative effect, low and high at each period, 3 x periods."""
     part, place = result.member(number)
     own, instead = result.design.matrix[: result.design.treated], result.design.without(names)
-    one = part.fit.one(place) if hasattr(part.fit, "one") else part.fit
-    at = 0 if one is not part.fit else place
-    b, rows = one.coefficients[at], (own - instead)[periods]
-    beside, known = walked(result, one, at)[periods], own if getattr(one, "walks", False) else 0.0
-    would = result.scale.mean(instead[periods] @ b + beside, float(one.scale[at]))
+    one = part.fit.one(place)
+    b, rows = one.coefficients[0], (own - instead)[periods]
+    beside, known = walked(result, one, 0)[periods], own if getattr(one, "walks", False) else 0.0
+    would = result.scale.mean(instead[periods] @ b + beside, float(one.scale[0]))
     if result.scale.ratio:
         weights, value = rows, rows @ b
     else:
         with np.errstate(divide="ignore", invalid="ignore"):
             value = np.where(would > 0, rows @ b / would, np.nan)
         weights = (rows - value[:, None] * (instead - known)[periods]) / would[:, None]
-    _, error, df = (values[at] for values in one.contrast(np.nan_to_num(weights)))
+    _, error, df = (values[0] for values in one.contrast(np.nan_to_num(weights)))
     reach = stats.t.ppf((1 + result.confidence) / 2, df) * error
     found = np.array([value, value - reach, value + reach])
     return np.expm1(found) if result.scale.ratio else found

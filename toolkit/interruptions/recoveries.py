@@ -188,16 +188,15 @@ def net(result: InterruptedTimeSeries, window: tuple[Any, Any], before: Any, aft
     spans["net"] = (ordered[0][0], ordered[-1][1])
     inside = np.array([(low <= known) & (known <= high) for low, high in spans.values()])
     for part, place, number in fitted.members():
-        one = part.fit.one(place) if hasattr(part.fit, "one") else part.fit
-        row = 0 if one is not part.fit else place
+        one = part.fit.one(place)
         own = fitted.series.values[known, number]
         # A day's term is its distance from what the other days foretell; on the log scale that is a median.
-        terms, errors, _ = (values[row] for values in one.contrast(weights))
+        terms, errors, _ = (values[0] for values in one.contrast(weights))
         would, slope = own - terms, np.ones(len(known))
         if scale.ratio:
             slope = (own + scale.shift) * np.exp(errors**2 / 2 - terms)
             would = slope - scale.shift
-        _, error, df = (values[row] for values in one.contrast((inside * slope) @ weights))
+        _, error, df = (values[0] for values in one.contrast((inside * slope) @ weights))
         reach = stats.t.ppf(tail, df) * error
         for at, (what, (low, high)) in enumerate(spans.items()):
             lift, n = float((own - would)[inside[at]].sum()), int(inside[at].sum())
