@@ -66,9 +66,10 @@ def retention(
         End of observation, itself not observed. A microsecond after the last row if not given.
     dedupe : str, optional
         Of rows with the same value in this column only the first counts.
-    path : {"auto", "sql", "index"}
-        How to count: in the log's engine, or from the arrays of `log.index(keep=[...])`, which is taken where the log
-        has one that keeps what is asked. Both give the same counts; the result says which one ran.
+    path : {"auto", "sql", "stream", "index"}
+        How to count: in the log's engine; by one pass of our own over a large log, for one kind of row by calendar
+        periods; or from the arrays of `log.index(keep=[...])`, where the log has one that keeps what is asked. All
+        give the same counts; the result says which one ran.
     confidence : float
         Of every interval, between 0 and 1.
 
@@ -117,7 +118,7 @@ def retention(
         path=path,
     )
     took, remarks = way(question, path)
-    cells = marked(question, counted(question))
+    cells = marked(question, counted(question, took))
     for rows, nothing in ((question.start, not len(cells)), (question.returns, not cells["retained"].sum())):
         if nothing:
             refuse_absent(log, rows.events)
@@ -133,10 +134,14 @@ def retention(
     )
 
 
-def counted(question: Question) -> pd.DataFrame:
-    """Counts of each cohort, one row per cohort and group (see `masks.cells`), by the path that answers."""
-    if way(question, question.path)[0] == "sql":
+def counted(question: Question, path: str) -> pd.DataFrame:
+    """Counts of each cohort, one row per cohort and group (see `masks.cells`), by a path that answers."""
+    if path == "sql":
         return question.log.engine.frame(masks.cells(question))
+    if path == "stream":
+        from toolkit.cohorts import stream
+
+        return stream.cells(question)
     from toolkit.cohorts import indexed
 
     return indexed.cells(question)

@@ -187,6 +187,8 @@ class Buying:
     path: str = "sql"
     notes: tuple[str, ...] = ()
 
+    paths: ClassVar = ("sql", "index")
+
     @property
     def columns(self) -> set[str]:
         """Columns that the question reads, besides user, time and event."""

@@ -11,7 +11,7 @@ import pandas as pd
 from toolkit.cohorts import masks
 from toolkit.cohorts.curves import pooled, split
 from toolkit.cohorts.periods import Calendar
-from toolkit.cohorts.rows import left_out, sums, user_sums
+from toolkit.cohorts.rows import left_out, sums, user_sums, way
 from toolkit.intervals import Rate
 from toolkit.results import Result, count, percent, percent_interval
 
@@ -78,7 +78,8 @@ def next_day(question: Question) -> NextDay:
         kind="exact",
         cells=((1, 1),),
     )
-    new = marked(days, counted(days))
+    # What answered in periods need not answer in days.
+    new = marked(days, counted(days, way(days, "sql" if question.path == "sql" else "auto")[0]))
     notes = []
     if question.born_from is None:
         # On that day nobody can be told old from new, and the old come back more often.

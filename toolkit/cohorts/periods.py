@@ -58,6 +58,18 @@ class Calendar:
         number = self.number(at)
         return number if self.start(number) >= at else number + 1
 
+    def edges(self, first: int, last: int) -> list[tuple[int, int]]:
+        """(from, number): instants from which on rows are of a period, where it begins or the zone's offset changes."""
+        changes = offsets(self.timezone, first, last)
+        found = []
+        for (since, offset), (until, _) in pairwise([*changes, (last + 1, 0)]):
+            at, number = since, self.number(since)
+            while at < until:
+                found.append((at, number))
+                number += 1
+                at = (self.first_day(number) - EPOCH).days * DAY - offset
+        return found
+
     def sql(self, at: str, first: int, last: int, since: int | None = None) -> str:
         """SQL of the period of each row, given the SQL of its instant and the log's first and last one.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from toolkit.cohorts import rows
 from toolkit.cohorts.periods import LENGTHS, Calendar, calendar, shown
@@ -37,6 +37,8 @@ class Question:
     dedupe: str | None
     confidence: float
     path: str = "auto"
+
+    paths: ClassVar = ("sql", "stream", "index")
 
     @property
     def columns(self) -> set[str]:

@@ -37,7 +37,7 @@ class Retention(Result):
     period : {"day", "week", "month", "period"}
     kind : {"exact", "rolling", "bracket", "counts"}
     confidence : float
-    path : {"sql", "index", "counts"}
+    path : {"sql", "stream", "index", "counts"}
         How it was counted.
     """
 
