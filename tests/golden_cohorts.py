@@ -21,10 +21,7 @@ def failures(case: Case, path: str = "sql") -> list[tuple[str, Any, Any]]:
     log = log_of(case, numbered=path == "stream")
     if path == "index":
         log = log.index(keep=log.properties)
-    if case.kind == "activity":
-        got = _days(log, case.params)
-    else:
-        got = {"cohort": _cells, "repurchase": _rates}[case.kind](log, case.params, path)
+    got = {"cohort": _cells, "repurchase": _rates, "activity": _days}[case.kind](log, case.params, path)
     return [(key, want, got.get(key)) for key, want in case.expected.items() if got.get(key) != want]
 
 
@@ -122,12 +119,13 @@ def _rates(log: EventLog, params: dict[str, Any], path: str) -> dict[str, Any]:
     }
 
 
-def _days(log: EventLog, params: dict[str, Any]) -> dict[str, Any]:
+def _days(log: EventLog, params: dict[str, Any], path: str) -> dict[str, Any]:
     answer = activity(
         log,
         event=_what(params.get("active")),
         observed_from=params.get("observed_from"),
         observed_until=params.get("observed_until"),
+        path=path,
     )
     rows = answer.table.to_dict("records")
     return {

@@ -15,8 +15,8 @@ from tests.golden import Case
 from tests.golden_cohorts import PATHS, failures, offered
 from tests.oracle import iso
 from tests.oracle_cohorts import answer
-from toolkit import Step, read_events, repurchase, retention
-from toolkit.cohorts import rows, stream
+from toolkit import Step, activity, read_events, repurchase, retention
+from toolkit.cohorts import stream
 
 TYPES = dict.fromkeys(COLUMNS, "str") | {"at": "Int64", "value": "float64"}
 steady = settings(derandomize=True, database=None, deadline=None, max_examples=40)
@@ -125,6 +125,12 @@ def test_the_index_gives_the_tables_of_sql_in_its_order_and_types(options: dict[
     assert ours.sentence() == theirs.sentence()
     if options.get("kind") is None:
         pd.testing.assert_frame_equal(ours.d1().table, theirs.d1().table)
+    if options.get("clock") is None:
+        spans = {"before": ("2019-09-09", "2019-10-08"), "after": ("2019-10-08", "2019-11-04")}
+        mix = options["by"] if isinstance(options.get("by"), str) else "age"
+        if options.get("period") != "month":
+            one, two = (result.split(mix=mix, **spans).table for result in (ours, theirs))
+            pd.testing.assert_frame_equal(one, two)
 
 
 @pytest.mark.parametrize("by", [None, "tier", ["platform", "room"]])
@@ -138,9 +144,41 @@ def test_repurchase_from_the_index_is_that_of_sql_under_every_definition(by: Any
     pd.testing.assert_frame_equal(ours.waits.table, theirs.waits.table)
 
 
+@pytest.mark.parametrize("by", [None, "tier", ["platform", "room"]])
+@pytest.mark.parametrize("event", [None, Step("big", event="pay", where="amount > 30")])
+def test_activity_from_the_index_is_that_of_sql(by: Any, event: Any) -> None:
+    source = read_events(busy())
+    indexed = source.index(keep=["tier", "platform", "room", "amount"])
+    ours, theirs = (activity(one, event=event, by=by) for one in (indexed, source))
+    assert (ours.path, theirs.path) == ("index", "sql")
+    assert ours.sentence() == theirs.sentence()
+    for one, two in [(ours, theirs), (ours.opens, theirs.opens), (ours.returns, theirs.returns)]:
+        pd.testing.assert_frame_equal(one.table, two.table)
+    pd.testing.assert_frame_equal(ours.growth("week").table, theirs.growth("week").table)
+
+
+def test_a_log_with_an_index_is_not_read_again() -> None:
+    frame = busy()
+    indexed = read_events(frame).index(keep=["platform"])
+    indexed.engine.table = "gone"
+    active, found = activity(indexed, by="platform"), retention(indexed, by="platform")
+    for result in (active, active.growth(), active.opens, active.returns):
+        assert len(result.table)
+    assert found.d1().table["n"].sum() > 0
+    split = found.split(
+        mix="platform", before=("2019-09-09", "2019-10-07"), after=("2019-10-07", "2019-11-04")
+    )
+    assert split.part("change")["n"] > 0
+    assert repurchase(indexed, by="platform").table["n"].sum() > 0
+
+
 def test_a_column_that_the_index_does_not_keep_is_read_from_the_source_and_said() -> None:
     indexed = read_events(busy()).index(keep=["platform"])
-    for result in (retention(indexed, by="room"), repurchase(indexed, by="room")):
+    for result in (
+        retention(indexed, by="room"),
+        repurchase(indexed, by="room"),
+        activity(indexed, by="room"),
+    ):
         assert result.path == "sql"
         assert "the index does not keep room: answered from the frame" in result.sentence()
     with pytest.raises(ValueError, match="path='index' cannot answer this: the index does not keep room"):
@@ -195,7 +233,7 @@ def test_one_pass_gives_the_tables_of_sql(
 
 
 def test_a_large_log_is_answered_by_one_pass_where_no_index_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "STREAM_ROWS", 4000)
+    monkeypatch.setattr("toolkit.cohorts.question.STREAM_ROWS", 4000)
     source = read_events(busy())
     assert retention(source).path == "stream"
     assert retention(source.index()).path == "index"
@@ -205,7 +243,7 @@ def test_a_large_log_is_answered_by_one_pass_where_no_index_answers(monkeypatch:
     pd.testing.assert_frame_equal(retention(source).d1().table, retention(source, path="sql").d1().table)
 
 
-@pytest.mark.parametrize("question", [retention, repurchase])
+@pytest.mark.parametrize("question", [retention, repurchase, activity])
 def test_a_path_that_is_not_there_is_refused(question: Any) -> None:
     with pytest.raises(ValueError, match="path='asof'; use one of 'auto', 'sql', "):
         question(read_events(busy()), path="asof")

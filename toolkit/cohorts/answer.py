@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from toolkit.cohorts import masks
-from toolkit.cohorts.question import Question, ask
-from toolkit.cohorts.rows import refuse_absent, way
+from toolkit.cohorts.question import Question, ask, way
+from toolkit.cohorts.rows import refuse_absent
 
 if TYPE_CHECKING:
     from toolkit.cohorts.result import Retention
@@ -115,10 +116,10 @@ def retention(
         observed_until=observed_until,
         dedupe=dedupe,
         confidence=confidence,
-        path=path,
     )
-    took, remarks = way(question, path)
-    cells = marked(question, counted(question, took))
+    took, notes = way(question, path)
+    question = replace(question, path=took, notes=notes)
+    cells = marked(question, counted(question))
     for rows, nothing in ((question.start, not len(cells)), (question.returns, not cells["retained"].sum())):
         if nothing:
             refuse_absent(log, rows.events)
@@ -130,15 +131,15 @@ def retention(
         confidence=confidence,
         question=question,
         path=took,
-        remarks=remarks,
+        remarks=notes,
     )
 
 
-def counted(question: Question, path: str) -> pd.DataFrame:
-    """Counts of each cohort, one row per cohort and group (see `masks.cells`), by a path that answers."""
-    if path == "sql":
+def counted(question: Question) -> pd.DataFrame:
+    """Counts of each cohort, one row per cohort and group (see `masks.cells`), by the path of the question."""
+    if question.path == "sql":
         return question.log.engine.frame(masks.cells(question))
-    if path == "stream":
+    if question.path == "stream":
         from toolkit.cohorts import stream
 
         return stream.cells(question)

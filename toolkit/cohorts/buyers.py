@@ -13,11 +13,11 @@ import pandas as pd
 from toolkit.cohorts import rows
 from toolkit.cohorts.curves import split
 from toolkit.cohorts.periods import DAY
+from toolkit.cohorts.question import way
 from toolkit.results import Result, count, counted, percent, percent_interval
 from toolkit.sources import definitions
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from matplotlib.axes import Axes
 
     from toolkit.cohorts.waits import Waits
@@ -118,7 +118,7 @@ class Repurchase(Result):
         ValueError
             For counts that are missing, negative, fractional or above their buyers.
         """
-        from toolkit.cohorts.tallies import rates_of
+        from toolkit.cohorts.counts import rates_of
 
         table, by = rates_of(frame, rows.level(confidence))
         return cls(table, by, confidence)
@@ -172,52 +172,6 @@ class Repurchase(Result):
         if self.question is None:
             raise ValueError(f"{what} needs a log; a result from counts knows only its own rates")
         return self.question
-
-
-@dataclass(frozen=True)
-class Buying:
-    """What `repurchase` was asked, checked against its log."""
-
-    log: EventLog = field(repr=False)
-    rows: rows.Rows
-    by: tuple[str, ...]
-    until: int
-    dedupe: str | None
-    confidence: float
-    path: str = "sql"
-    notes: tuple[str, ...] = ()
-
-    paths: ClassVar = ("sql", "index")
-
-    @property
-    def columns(self) -> set[str]:
-        """Columns that the question reads, besides user, time and event."""
-        held = {*self.by, *self.rows.columns}
-        return held if self.dedupe is None else held | {self.dedupe}
-
-    @cached_property
-    def _memory(self) -> pa.Table:
-        from toolkit.cohorts.indexed import purchases
-
-        return purchases(self)
-
-    def source(self, *, ordered: bool = False) -> str:
-        """SQL of the purchases: u and t; if `ordered`, also the values of `by` as b0.. and the arrival `seq`."""
-        if self.path == "index":
-            values = "".join(
-                f", CAST(b{i} AS {self.log.columns[name]}) AS b{i}" for i, name in enumerate(self.by)
-            )
-            return f"SELECT u, t, seq{values} FROM memory"
-        by = self.by if ordered else ()
-        return rows.select(
-            self.log, [], self.until, by=by, dedupe=self.dedupe, ordered=ordered, where=self.rows.sql
-        )
-
-    def frame(self, sql: str) -> pd.DataFrame:
-        """The answer of a query over `source`."""
-        if self.path == "index":
-            return self.log.engine.over(self._memory, sql).df()
-        return self.log.engine.frame(sql)
 
 
 def repurchase(
@@ -275,7 +229,7 @@ def repurchase(
       definition  repurchased  n
     0         7d            1  2
     """
-    from toolkit.cohorts.tallies import answer
+    from toolkit.cohorts.tallies import Buying, answer
 
     listed = [definition] if isinstance(definition, str | Definition) else list(definition)
     chosen = tuple(_definition(each) for each in listed)
@@ -288,13 +242,13 @@ def repurchase(
         log.column(dedupe, "dedupe column")
     asked = Buying(
         log=log,
-        rows=rows.matching(log, event, "event"),
+        purchases=rows.matching(log, event, "event"),
         by=rows.grouping(log, by),
         until=rows.end_of(log, observed_until),
         dedupe=dedupe,
         confidence=rows.level(confidence),
     )
-    took, notes = rows.way(asked, path)
+    took, notes = way(asked, path)
     return answer(replace(asked, path=took, notes=notes), chosen)
 
 

@@ -12,7 +12,7 @@ from scipy import special
 from toolkit.cohorts.curves import split
 from toolkit.cohorts.days import shares, within
 from toolkit.cohorts.periods import Calendar
-from toolkit.cohorts.rows import left_out, span, sums, user_sums
+from toolkit.cohorts.rows import left_out, sums, user_sums
 from toolkit.intervals import Rate
 from toolkit.results import Result, count, counted, percent, percent_interval
 
@@ -150,7 +150,7 @@ def opens(asked: Visiting) -> Habits:
         if groups
         else ""
     )
-    found = asked.log.engine.frame(
+    found = asked.frame(
         f"SELECT {', '.join(chosen)} FROM (SELECT {unit}, count(*) AS x, CAST(sum(opens) AS DOUBLE) AS o, {own} "
         f"FROM ({inside}) GROUP BY {unit}){tail}"
     ).rename(columns=dict(zip(groups, asked.by, strict=True)))
@@ -193,7 +193,7 @@ def returns(asked: Visiting) -> Habits:
     low, high = asked.days
     active = asked.active(Calendar(asked.log.timezone))
     days = f"SELECT * EXCLUDE (opens) FROM ({active}) WHERE day BETWEEN {low} AND {high}"
-    found = asked.log.engine.frame(within(days, asked.groups, high, LENGTHS))
+    found = asked.frame(within(days, asked.groups, high, LENGTHS))
     found = found.rename(columns=dict(zip(asked.groups, asked.by, strict=True)))
     table = shares(found, list(asked.by), LENGTHS, asked.confidence).drop(columns="retained")
     empty = pd.DataFrame(columns=[*asked.by, "estimate", "low", "high", "n"])
@@ -204,11 +204,11 @@ def returns(asked: Visiting) -> Habits:
 def growth(asked: Visiting, periods: Calendar) -> Growth:
     """See `Activity.growth`."""
     unit, groups = ", ".join(["u", *asked.groups]), "".join(f"{name}, " for name in asked.groups)
-    begun = periods.number(span(asked.log, asked.until)[0])
+    begun = periods.number(asked.span[0])
     low, high = periods.first_whole(asked.since), periods.number(asked.until)
     over = f"OVER (PARTITION BY {unit} ORDER BY day)"
     # Who churned is counted where they are missed, one period later.
-    found = asked.log.engine.frame(
+    found = asked.frame(
         f"WITH flows AS (SELECT *, lag(day) {over} AS earlier, lead(day) {over} AS later "
         f"FROM ({asked.active(periods)})) "
         f"SELECT {groups}p, sum(active) AS active, sum(fresh) AS new, sum(kept) AS retained, sum(back) AS resurrected, "

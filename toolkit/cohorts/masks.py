@@ -46,24 +46,14 @@ def units(question: Question) -> str:
 def births(question: Question) -> str:
     """SQL of one row per user: u, born, c and the values of `by` in the row of birth."""
     number = question.calendar.sql("born", *question.span)
-    source = select(
-        question.log,
-        [],
-        question.until,
-        by=question.by,
-        dedupe=question.dedupe,
-        ordered=bool(question.by),
-        where=question.start.sql,
-    )
+    source = question.source(question.start, by=True, ordered=bool(question.by))
     return f"SELECT *, {number} AS c FROM (SELECT u, min(t) AS born{_values(question)} FROM ({source}) GROUP BY u)"
 
 
 def returning(question: Question) -> str:
     """SQL of the rows that count as returns, with their period `p`."""
-    number = question.calendar.sql(question.log.at, *question.span)
-    return select(
-        question.log, [f"{number} AS p"], question.until, dedupe=question.dedupe, where=question.returns.sql
-    )
+    number = question.calendar.sql("t", *question.span)
+    return f"SELECT u, t, {number} AS p FROM ({question.source(question.returns)})"
 
 
 def cells(question: Question) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,9 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from toolkit.logs.events import EventLog
-
-#: From this many rows on, one streamed pass repays the second that loading numba takes once.
-STREAM_ROWS = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -158,39 +153,6 @@ def select(
         f"seq) AS copy FROM (SELECT {', '.join(chosen)} FROM {source} WHERE {known})) "
         "WHERE (dedupe IS NULL OR copy = 1) AND kept"
     )
-
-
-def way(asked: Any, path: str) -> tuple[str, tuple[str, ...]]:
-    """The path that answers a question, and a note where the log has an index that cannot."""
-    log = asked.log
-    if path not in ("auto", *asked.paths):
-        raise ValueError(f"path={path!r}; use one of {', '.join(map(repr, ('auto', *asked.paths)))}")
-    if path != "auto":
-        if reason := _refusal(asked, path):
-            raise ValueError(f"path={path!r} cannot answer this: {reason}")
-        return path, ()
-    notes: tuple[str, ...] = ()
-    if log.memory is not None:
-        reason = _refusal(asked, "index")
-        if reason is None:
-            return "index", ()
-        notes = (f"{reason}: answered from {log.source}",)
-    large = "stream" in asked.paths and log.facts.rows >= STREAM_ROWS
-    return "stream" if large and _refusal(asked, "stream") is None else "sql", notes
-
-
-def _refusal(asked: Any, path: str) -> str | None:
-    """Why a path does not offer a question, or None."""
-    if path == "sql":
-        return None
-    if path == "index" and asked.log.memory is None:
-        return "the log has no index; make one with log.index(keep=[...])"
-    if not importlib.util.find_spec("numba"):
-        return "numba is not installed for this Python"
-    reason: str | None = importlib.import_module(
-        f"toolkit.cohorts.{'indexed' if path == 'index' else path}"
-    ).refusal(asked)
-    return reason
 
 
 def sums(x: str, y: str, prefix: str = "") -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from toolkit.cohorts.question import Question
 
 #: Rows of a batch: few enough to be still in a processor's cache when their bits are set.
-BATCH = 1 << 19
+BATCH = 1 << 18
 #: Rows for each place in the first table of users.
 PER_PLACE = 16
 #: Bits of a place in the table of users just seen.

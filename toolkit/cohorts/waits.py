@@ -18,7 +18,7 @@ from toolkit.results import Result, count, counted, p_value, percent, percent_in
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from toolkit.cohorts.buyers import Buying
+    from toolkit.cohorts.tallies import Buying
 
 
 @dataclass(frozen=True, repr=False, eq=False)
