@@ -12,7 +12,7 @@ import pandas as pd
 
 from toolkit.cohorts import rows
 from toolkit.cohorts.curves import split
-from toolkit.cohorts.periods import DAY
+from toolkit.cohorts.periods import DAY, MOST_DAYS, whole
 from toolkit.cohorts.question import way
 from toolkit.results import Result, count, counted, percent, percent_interval
 from toolkit.sources import definitions
@@ -68,10 +68,14 @@ class Definition:
                 f"definition {self.name!r}: base={self.base} and again={self.again} are days before the end, (nearest, "
                 "farthest), the base farther than all of again"
             )
-        if self.kind == "within" and not self.days > 0:
-            raise ValueError(f"definition {self.name!r}: days={self.days} must be above 0")
-        if self.kind == "month" and self.months < 0:
-            raise ValueError(f"definition {self.name!r}: months={self.months} must be 0 or more")
+        if self.kind == "within" and not 0 < self.days < MOST_DAYS:
+            raise ValueError(
+                f"definition {self.name!r}: days={self.days} must be above 0 and below {MOST_DAYS:,}"
+            )
+        if self.kind == "month" and (not whole(self.months) or self.months < 0):
+            raise ValueError(
+                f"definition {self.name!r}: months={self.months} must be a whole number from 0 on"
+            )
 
     @property
     def length(self) -> int:
@@ -231,7 +235,8 @@ def repurchase(
     """
     from toolkit.cohorts.tallies import Buying, answer
 
-    listed = [definition] if isinstance(definition, str | Definition) else list(definition)
+    rows.opened(log, "repurchase")
+    listed = list(definition) if isinstance(definition, list | tuple) else [definition]
     chosen = tuple(_definition(each) for each in listed)
     names = [each.name for each in chosen]
     if not names or len(set(names)) < len(names):

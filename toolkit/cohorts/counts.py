@@ -106,6 +106,7 @@ def _refuse_bad_numbers(frame: pd.DataFrame, column: str, given: pd.Series) -> N
 def rates_of(frame: pd.DataFrame, confidence: float) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Table and `by` columns from a tidy frame. See `Repurchase.from_counts`."""
     by = _others(frame, ("definition", "n", "repurchased"), COLUMNS)
+    _refuse_twice(frame, [*by, "definition"])
     numbers = frame[["n", "repurchased"]].apply(pd.to_numeric, errors="coerce")
     bad = numbers.isna().any(axis=1) | (numbers < 0).any(axis=1) | (numbers % 1 != 0).any(axis=1)
     bad |= numbers["repurchased"] > numbers["n"]
@@ -126,7 +127,10 @@ def rates_of(frame: pd.DataFrame, confidence: float) -> tuple[pd.DataFrame, tupl
 def days_of(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Counts of active users and `by` columns from a tidy frame. See `Activity.from_counts`."""
     by = _others(frame, ("day", "dau"), ("day", "dau", "wau", "mau", "stickiness", "low", "high"))
-    table = frame[[*by, "day"]].assign(day=pd.to_datetime(frame["day"]))
+    table = frame[[*by, "day"]].assign(day=pd.to_datetime(frame["day"], errors="coerce"))
+    if table["day"].isna().any():
+        raise ValueError(f"day = {frame['day'][table['day'].isna()].iloc[0]!r} is no date")
+    _refuse_twice(table, [*by, "day"])
     for name in ("dau", "wau", "mau"):
         values = frame[name] if name in frame else pd.Series(pd.NA, index=frame.index)
         numbers = pd.to_numeric(values, errors="coerce").astype("Float64")
@@ -148,8 +152,17 @@ def days_of(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     return table.reset_index(drop=True), by
 
 
+def _refuse_twice(frame: pd.DataFrame, keys: list[str]) -> None:
+    twice = frame.duplicated(keys).to_numpy()
+    if twice.any():
+        row = frame.iloc[int(np.flatnonzero(twice)[0])]
+        raise ValueError(f"{' '.join(str(row[key]) for key in keys)} is given twice")
+
+
 def _others(frame: pd.DataFrame, needed: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
     """Columns to break down by: those that are not known. An error where one is missing that is needed."""
+    if not isinstance(frame, pd.DataFrame):
+        raise TypeError(f"counts are a DataFrame, not {type(frame).__name__}")
     for name in needed:
         if name not in frame.columns:
             raise ValueError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Integral
 from typing import Any
 
 import pandas as pd
@@ -128,9 +129,14 @@ def calendar(timezone: str, unit: Any, week_start: Any = 0) -> Calendar:
     """A checked calendar."""
     if unit not in UNITS:
         raise ValueError(f"period={unit!r}; use one of {', '.join(map(repr, UNITS))}")
-    if isinstance(week_start, bool) or not isinstance(week_start, int) or not 0 <= week_start <= 6:
+    if not whole(week_start) or not 0 <= week_start <= 6:
         raise ValueError(f"week_start={week_start!r}; use 0 (Monday) to 6 (Sunday)")
-    return Calendar(timezone, unit, week_start)
+    return Calendar(timezone, unit, int(week_start))
+
+
+def whole(value: Any) -> bool:
+    """Whether a value is a whole number, of NumPy's too."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def shown(at: int, timezone: str) -> str:

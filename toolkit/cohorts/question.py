@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from toolkit.cohorts import rows
-from toolkit.cohorts.periods import LENGTHS, Calendar, calendar, shown
+from toolkit.cohorts.periods import LENGTHS, Calendar, calendar, shown, whole
 from toolkit.logs.times import instant
 
 if TYPE_CHECKING:
@@ -183,6 +183,7 @@ def ask(
     confidence: float,
 ) -> Question:
     """Check the options of `retention` against a log."""
+    rows.opened(log, "retention")
     for value, known, option in ((kind, KINDS, "kind"), (clock, CLOCKS, "clock")):
         if value not in known:
             raise ValueError(f"{option}={value!r}; use one of {', '.join(map(repr, known))}")
@@ -212,7 +213,7 @@ def ask(
                 else (last - begun) // LENGTHS[period]
             )
             periods = min(int(ages), SHOWN)
-        elif isinstance(periods, bool) or not isinstance(periods, int) or not 0 <= periods <= MOST:
+        elif not whole(periods) or not 0 <= periods <= MOST:
             raise ValueError(
                 f"periods={periods!r}; use a whole number from 0 to {MOST:,}: the last age shown"
             )
@@ -234,20 +235,16 @@ def ask(
 
 
 def _brackets(brackets: Sequence[tuple[int, int]] | None) -> tuple[tuple[int, int], ...]:
-    if not brackets:
+    if not isinstance(brackets, list | tuple) or not brackets:
         raise ValueError(
             "kind='bracket' needs brackets=, such as [(0, 0), (1, 3), (4, 7)]: first and last age of each"
         )
     found = []
     for bracket in brackets:
-        whole = (
-            isinstance(bracket, tuple | list)
-            and len(bracket) == 2
-            and all(type(age) is int for age in bracket)
-        )
-        if not whole or not 0 <= bracket[0] <= bracket[1] <= MOST:
+        pair = isinstance(bracket, tuple | list) and len(bracket) == 2 and all(map(whole, bracket))
+        if not pair or not 0 <= bracket[0] <= bracket[1] <= MOST:
             raise ValueError(
                 f"brackets: {bracket!r} is not (first age, last age) with 0 <= first <= last <= {MOST:,}"
             )
-        found.append((bracket[0], bracket[1]))
+        found.append((int(bracket[0]), int(bracket[1])))
     return tuple(found)

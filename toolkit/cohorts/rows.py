@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from toolkit.cohorts.periods import shown
@@ -39,7 +40,7 @@ def matching(log: EventLog, what: Any, option: str) -> Rows:
     """Rows that match an event's name, a `Step`, or any of a list of these; all rows for None."""
     if what is None:
         return Rows()
-    listed = [what] if isinstance(what, str) or hasattr(what, "where") else list(what)
+    listed = [what] if isinstance(what, str) or not isinstance(what, Iterable) else list(what)
     if not listed:
         raise ValueError(f"{option} is an empty list; name an event, or leave it out for any event")
     names = tuple(dict.fromkeys(item for item in listed if isinstance(item, str)))
@@ -74,7 +75,8 @@ def refuse_absent(log: EventLog, names: Sequence[str]) -> None:
 
 def grouping(log: EventLog, names: str | Sequence[str] | None) -> tuple[str, ...]:
     """Checked columns to break down by."""
-    listed = [] if names is None else [names] if isinstance(names, str) else list(names)
+    several = isinstance(names, Iterable) and not isinstance(names, str)
+    listed: list[Any] = [] if names is None else list(names) if several else [names]
     for name in listed:
         log.column(name, "by column")
     if len(set(listed)) < len(listed):
@@ -82,9 +84,15 @@ def grouping(log: EventLog, names: str | Sequence[str] | None) -> tuple[str, ...
     return tuple(listed)
 
 
+def opened(log: Any, question: str) -> None:
+    """An error if what was given is no log."""
+    if not hasattr(log, "engine"):
+        raise TypeError(f"{question} takes a log from read_events, not {type(log).__name__}")
+
+
 def level(confidence: float) -> float:
     """A checked confidence."""
-    if not 0 < confidence < 1:
+    if not isinstance(confidence, Real) or not 0 < confidence < 1:
         raise ValueError(f"confidence={confidence!r} lies outside 0 to 1; 0.95 is usual")
     return confidence
 

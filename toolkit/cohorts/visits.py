@@ -205,6 +205,7 @@ def activity(
     0 2019-11-01    2
     1 2019-11-02    1
     """
+    rows.opened(log, "activity")
     until = rows.end_of(log, observed_until)
     first, _ = rows.span(log, until)
     since = first if observed_from is None else instant(observed_from, log.timezone, "observed_from")
@@ -229,7 +230,7 @@ def activity(
     if observed_from is None or observed_until is None:
         ends = [("first", observed_from), ("last", observed_until)]
         named = " and ".join(name for name, given in ends if given is None)
-        notes.append(f"the log's {named} day may be observed in part, so it is left out unless it is whole")
+        notes.append(f"the log's {named} day may be observed in part: left out unless whole")
     return Activity(table, asked.by, asked.confidence, asked, (*notes, *rows.left_out(log)), took)
 
 

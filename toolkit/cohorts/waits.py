@@ -49,6 +49,8 @@ class Waits(Result):
 
     def at(self, day: int) -> pd.DataFrame:
         """The curve's value at a number of days: `by`, `estimate`, `low`, `high`, `n`; missing past the last buyer."""
+        if not day >= 0:
+            raise ValueError(f"day={day!r}: days since the first purchase are 0 or more")
         lines = []
         for _, rows in split(self.days, self.by):
             steps = _curve(rows, self.confidence)
