@@ -201,6 +201,19 @@ def test_one_pass_says_what_it_does_not_offer(options: dict[str, Any], reason: s
     assert retention(read_events(busy()), **options).path == "sql"
 
 
+def test_where_a_clock_goes_back_over_midnight_a_cohort_is_that_of_the_first_row() -> None:
+    # At St. John's 00:01 of 7 November 2010 was followed by 23:01 of the 6th.
+    times = ["2010-11-05T12:00Z", "2010-11-07T02:30Z", "2010-11-07T02:40Z", "2010-11-08T12:00Z"]
+    frame = pd.DataFrame({"user_id": [9, 1, 1, 9], "timestamp": pd.to_datetime(times), "event": "open"})
+    source = read_events(frame, timezone="America/St_Johns")
+    for one, path in ((source, "sql"), (source.index(), "index")):
+        table = retention(one, period="day", path=path).table
+        assert table["cohort"].dt.day.unique().tolist() == [5, 7]
+        assert table[table["retained"] > 0]["age"].tolist() == [0, 3, 0]
+    with pytest.raises(ValueError, match="clocks that do not go back over midnight"):
+        retention(source, period="day", path="stream")
+
+
 def test_one_pass_offers_users_that_are_whole_numbers() -> None:
     named = busy().assign(user_id=lambda rows: "u" + rows["user_id"].astype(str))
     with pytest.raises(ValueError, match="users that are whole numbers; 'user_id' is VARCHAR"):

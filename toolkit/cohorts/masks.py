@@ -28,7 +28,7 @@ class Layout:
 def layout(question: Question) -> Layout:
     """One pass where every return is known to follow a birth and the log's calendar periods fit into one word."""
     length = question.calendar.number(question.span[1]) - question.first + 1
-    one_pass = question.clock == "calendar" and question.covered and length <= WIDE
+    one_pass = question.clock == "calendar" and question.covered and length <= WIDE and question.forward
     size = length if one_pass else max(high for _, high in question.cells) + 1
     word, width = ("BIGINT", BITS) if size <= BITS else ("HUGEINT", WIDE)
     return Layout(one_pass, word, width, -(-size // width))

@@ -1,4 +1,4 @@
-"""A question of retention, checked: who starts, what counts as a return, in which periods, up to when."""
+"""What was asked of a log, checked: of any question its rows, groups and end; of retention its periods and ages too."""
 
 from __future__ import annotations
 
@@ -130,6 +130,17 @@ class Question(Asked):
     def first(self) -> int:
         """Number of the period in which the log begins."""
         return self.calendar.number(self.span[0])
+
+    @cached_property
+    def edges(self) -> list[tuple[int, int]]:
+        """See `Calendar.edges`, over the span of the log."""
+        return self.calendar.edges(*self.span)
+
+    @property
+    def forward(self) -> bool:
+        """Whether no row is of an earlier period than a row before it, as where a clock goes back over midnight."""
+        numbers = [number for _, number in self.edges]
+        return numbers == sorted(numbers)
 
 
 def way(asked: Asked, path: str) -> tuple[str, tuple[str, ...]]:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 #: Rows of a batch: few enough to be still in a processor's cache when their bits are set.
 BATCH = 1 << 18
-#: Rows for each place in the first table of users.
-PER_PLACE = 16
+#: Rows of the log for each place in the first table of users, and the most places that it has.
+PER_PLACE, MOST_PLACES = 16, 1 << 22
 #: Bits of a place in the table of users just seen.
 RECENT = 14
 #: Rows of which the places in the large table are fetched together, so that memory is waited for once.
@@ -42,9 +42,8 @@ def refusal(question: Question) -> str | None:
         return f"it offers users that are whole numbers; {log.user!r} is {log.columns[log.user]}"
     if (last - first) // DAY > MOST_DAYS or question.calendar.number(last) - question.first >= BITS:
         return f"it offers logs of {BITS} periods at most"
-    numbers = [number for _, number in question.calendar.edges(first, last)]
-    if numbers != sorted(numbers):
-        return f"it offers zones without a day that comes twice, as one does in {log.timezone}"
+    if not question.forward:
+        return f"it offers clocks that do not go back over midnight, as that of {log.timezone} does"
     if _oldest(question) is None:
         return "it offers born_from at the start of a period"
     return None
@@ -53,14 +52,13 @@ def refusal(question: Question) -> str | None:
 def cells(question: Question) -> pd.DataFrame:
     """The counts of `masks.cells`, by one pass over the log."""
     log = question.log
-    edges, numbers = (
-        np.array(column) for column in zip(*question.calendar.edges(*question.span), strict=True)
-    )
+    edges, numbers = (np.array(column) for column in zip(*question.edges, strict=True))
     bits = np.int64(1) << (numbers - question.first)
     edges = np.append(edges, np.iinfo(np.int64).max)
     source = select(log, [], question.until, where=question.start.sql)
     # A guess of twice as many places as there are users, put right by doubling.
-    users, used = np.zeros((1 << max(log.facts.rows // PER_PLACE, 1 << 10).bit_length(), 2), np.int64), 0
+    guess = min(max(log.facts.rows // PER_PLACE, 1 << 10), MOST_PLACES // 2)
+    users, used = np.zeros((1 << guess.bit_length(), 2), np.int64), 0
     recent = np.zeros((1 << RECENT, 2), np.int64)
     kept = np.empty((BATCH, 2), np.int64)
     with watched(log.engine.connection):
@@ -87,7 +85,7 @@ def _oldest(question: Question) -> int | None:
     born = question.born_from
     if born is None or not question.bounded:
         return question.first
-    numbers = dict(question.calendar.edges(*question.span))
+    numbers = dict(question.edges)
     before = [number for at, number in numbers.items() if at < born]
     return numbers[born] if born in numbers and numbers[born] > before[-1] else None
 
