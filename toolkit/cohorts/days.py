@@ -12,7 +12,7 @@ from toolkit.cohorts import masks
 from toolkit.cohorts.curves import pooled, split
 from toolkit.cohorts.periods import Calendar
 from toolkit.cohorts.question import way
-from toolkit.cohorts.rows import left_out, sums, user_sums
+from toolkit.cohorts.rows import by_groups, left_out, sums, user_sums
 from toolkit.intervals import Rate
 from toolkit.results import Result, count, percent, percent_interval
 
@@ -134,10 +134,9 @@ def within(days: str, groups: Sequence[str], last: int, lengths: Sequence[int]) 
         for k in lengths
     )
     chosen = ", ".join([*groups, *(sums(f"x{k}", f"y{k}", f"k{k}_") for k in lengths)])
-    tail = f" GROUP BY {', '.join(groups)} ORDER BY {', '.join(f'{name} NULLS LAST' for name in groups)}"
     return (
         f"SELECT {chosen} FROM (SELECT {unit}, {own} FROM (SELECT *, lead(day) OVER (PARTITION BY {unit} ORDER BY day) "
-        f"AS later FROM ({days})) GROUP BY {unit}){tail if groups else ''}"
+        f"AS later FROM ({days})) GROUP BY {unit}){by_groups(groups)}"
     )
 
 

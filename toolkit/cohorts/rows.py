@@ -163,6 +163,14 @@ def select(
     )
 
 
+def by_groups(groups: Sequence[str]) -> str:
+    """SQL of what follows a query that adds up group by group: one row each, in their order, null last."""
+    if not groups:
+        return ""
+    order = ", ".join(f"{name} NULLS LAST" for name in groups)
+    return f" GROUP BY {', '.join(groups)} ORDER BY {order}"
+
+
 def sums(x: str, y: str, prefix: str = "") -> str:
     """SQL that adds up `UserSums` over one row per user with y successes in x trials."""
     x, y = f"CAST({x} AS DOUBLE)", f"CAST({y} AS DOUBLE)"

@@ -13,7 +13,7 @@ from toolkit.cohorts.buyers import Definition, Repurchase
 from toolkit.cohorts.counts import COLUMNS
 from toolkit.cohorts.periods import Calendar
 from toolkit.cohorts.question import Asked
-from toolkit.cohorts.rows import Rows, refuse_absent, sums, user_sums
+from toolkit.cohorts.rows import Rows, by_groups, refuse_absent, sums, user_sums
 from toolkit.intervals import Rate, UserSums
 
 if TYPE_CHECKING:
@@ -63,11 +63,6 @@ def first_purchases(asked: Buying) -> str:
 def counted(asked: Buying, definition: Definition) -> str:
     """SQL of one row per group: `buyers`, `again_all`, and sums over users with the prefix m for the mature."""
     groups = [f"b{i}" for i in range(len(asked.by))]
-    tail = (
-        f" GROUP BY {', '.join(groups)} ORDER BY {', '.join(f'{name} NULLS LAST' for name in groups)}"
-        if groups
-        else ""
-    )
     if definition.kind == "within":
         again = f"coalesce(second - first <= {definition.length}, FALSE)"
         per_user = (
@@ -83,7 +78,7 @@ def counted(asked: Buying, definition: Definition) -> str:
         "coalesce(sum(y_all), 0) AS again_all",
         sums("x", "y", "m"),
     ]
-    return f"SELECT {', '.join(chosen)} FROM ({per_user}){tail}"
+    return f"SELECT {', '.join(chosen)} FROM ({per_user}){by_groups(groups)}"
 
 
 def _by_calendar(asked: Buying, definition: Definition, groups: Sequence[str]) -> str:

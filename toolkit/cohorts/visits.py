@@ -12,7 +12,7 @@ import pandas as pd
 
 from toolkit import intervals
 from toolkit.cohorts import rows
-from toolkit.cohorts.curves import split
+from toolkit.cohorts.curves import headed, split
 from toolkit.cohorts.periods import Calendar, calendar, shown
 from toolkit.cohorts.question import Asked, way
 from toolkit.logs.times import instant
@@ -270,9 +270,7 @@ def _table(asked: Visiting) -> pd.DataFrame:
             columns[what] = pd.array(values.astype("int64"), dtype="Int64")
             columns[what][: length - 1] = pd.NA
         frame = pd.DataFrame(columns)
-        for place, name in enumerate(asked.by):
-            frame.insert(place, name, pd.Series([own[name].iloc[0]] * len(frame), dtype=found[name].dtype))
-        frames.append(frame)
+        frames.append(headed(frame, own, asked.by))
     if not frames:
         frames = [pd.DataFrame(columns=[*asked.by, "day", "dau", "wau", "mau"])]
     return _sticky(pd.concat(frames, ignore_index=True), asked.confidence)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from toolkit.cohorts.curves import split
+from toolkit.cohorts.curves import headed, split
 from toolkit.cohorts.periods import DAY
 from toolkit.cohorts.tallies import first_purchases
 from toolkit.results import Result, count, counted, p_value, percent, percent_interval
@@ -127,9 +127,7 @@ def waits(asked: Buying) -> Waits:
     frames = []
     for _, rows in split(days, asked.by):
         curve = _curve(rows, asked.confidence)
-        for place, name in enumerate(asked.by):
-            curve.insert(place, name, pd.Series([rows[name].iloc[0]] * len(curve), dtype=days[name].dtype))
-        frames.append(curve)
+        frames.append(headed(curve, rows, asked.by))
     columns = [*asked.by, "day", "estimate", "low", "high", "n", "events"]
     table = pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
     return Waits(table, asked.by, asked.confidence, days)
