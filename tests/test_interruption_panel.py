@@ -69,6 +69,11 @@ def test_it_opens_with_the_terms_and_the_errors_that_are_asked_for():
     assert panel.result.sentence() == interrupted_time_series(series(), asked).sentence()
 
 
+def test_twelve_periods_on_each_side_are_enough():
+    panel = InterruptionPanel(series()[:24], DAYS[12])
+    assert panel.result.points[0] == 24
+
+
 def test_counts_with_a_population_are_offered_the_errors_that_know_one():
     population = pd.Series(np.log(np.linspace(1e6, 2e6, len(DAYS))), index=DAYS)
     panel = InterruptionPanel(series().round(), REMOVED, errors="quasi_poisson", offset=population)

@@ -107,7 +107,7 @@ class InterruptionPanel(widgets.VBox):
         self._settling = False
         clock = checked.clock
         place = clock.place(date)
-        inner = range(FEW, len(clock.periods) - FEW)
+        inner = range(FEW, len(clock.periods) - FEW + 1)
         if place not in inner:
             raise ValueError(f"{date} has fewer than {FEW} periods on a side; the series runs {clock.span}")
 
