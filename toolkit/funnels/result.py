@@ -109,13 +109,13 @@ entries.
         """Whether intervals allow for users who count more than once."""
         return not all(self.once(row) for row in self.counts.to_dict("records"))
 
-    def rate(self, row: Mapping[str, Any] | pd.Series, j: int, base: int) -> Rate:
-        """The rate of step j (from 1) over step `base` in one row of `counts`."""
+    def rate(self, row: Mapping[str, Any] | pd.Series | pd.DataFrame, j: int, base: int) -> Rate:
+        """The rate of step j (from 1) over step `base` in one row of `counts`, or in all rows."""
         if self.unit in ("users", "counts"):
             return Rate.of_counts(row[f"n{j}"], row[f"n{base}"])
         return Rate.of_users(self.sums(row, j, base))
 
-    def sums(self, row: Mapping[str, Any] | pd.Series, j: int, base: int) -> UserSums:
+    def sums(self, row: Mapping[str, Any] | pd.Series | pd.DataFrame, j: int, base: int) -> UserSums:
         """Sums over users for the rate of step j over step `base`, which is 1 or j-1."""
         product, share = ("f", "s") if base == 1 else ("a", "r")
         return UserSums(
@@ -135,21 +135,23 @@ entries.
         Columns: `by`, `step`, `reached`, `open` (may still go on; missing at the last step and where it has no
         meaning), `from_previous` with `low` and `high`, `from_first` with `first_low` and `first_high`.
         """
-        lines = []
-        for row in self.counts.to_dict("records"):
-            for j, step in enumerate(self.steps, 1):
-                opened = row.get(f"o{j}", pd.NA)
-                line = [*(row[name] for name in self.by), step, row[f"n{j}"], opened]
-                found = {0: [np.nan] * 3, 1: [1.0, np.nan, np.nan]}
-                for base in {j - 1, 1} if j > 1 else ():
-                    rate = self.rate(row, j, base)
-                    found[base] = [rate.estimate, *rate.interval(self.confidence)]
-                lines.append([*line, *found[j - 1], *found[1]])
+        size = len(self.steps)
+        rates = np.full((len(self.counts), size, 6), np.nan)
+        rates[:, 0, 3] = 1.0
+        for j in range(2, size + 1):
+            of_first, of_previous = (self.rate(self.counts, j, base) for base in (1, j - 1))
+            for rate, places in ((of_previous, slice(0, 3)), (of_first, slice(3, 6))):
+                rates[:, j - 1, places] = np.stack([rate.estimate, *rate.interval(self.confidence)], axis=1)
+        reached, opened = (self.counts.reindex(columns=[f"{c}{j + 1}" for j in range(size)]) for c in "no")
         measures = ["from_previous", "low", "high", "from_first", "first_low", "first_high"]
-        table = pd.DataFrame(lines, columns=[*self.by, "step", "reached", "open", *measures])
-        for name in self.by:
-            table[name] = table[name].astype(self.counts[name].dtype)
-        return table.astype({"reached": "int64", "open": "Int64"} | dict.fromkeys(measures, "float64"))
+        counts = {
+            "step": list(self.steps) * len(rates),
+            "reached": reached.to_numpy("int64").ravel(),
+            "open": pd.array(opened.to_numpy("float64", na_value=np.nan).ravel()).astype("Int64"),
+        }
+        groups = self.counts[list(self.by)].take(np.repeat(np.arange(len(rates)), size))
+        parts = [groups.reset_index(drop=True), pd.DataFrame(counts)]
+        return pd.concat([*parts, pd.DataFrame(rates.reshape(-1, 6), columns=measures)], axis=1)
 
     @cached_property
     def times(self) -> pd.DataFrame:
