@@ -109,13 +109,13 @@ entries.
         """Whether intervals allow for users who count more than once."""
         return not all(self.once(row) for row in self.counts.to_dict("records"))
 
-    def rate(self, row: Mapping[str, Any] | pd.Series | pd.DataFrame, j: int, base: int) -> Rate:
-        """The rate of step j (from 1) over step `base` in one row of `counts`, or in all rows."""
+    def rate(self, row: Mapping[str, Any] | pd.Series, j: int, base: int) -> Rate:
+        """The rate of step j (from 1) over step `base` in one row of `counts`, or in columns of many."""
         if self.unit in ("users", "counts"):
             return Rate.of_counts(row[f"n{j}"], row[f"n{base}"])
         return Rate.of_users(self.sums(row, j, base))
 
-    def sums(self, row: Mapping[str, Any] | pd.Series | pd.DataFrame, j: int, base: int) -> UserSums:
+    def sums(self, row: Mapping[str, Any] | pd.Series, j: int, base: int) -> UserSums:
         """Sums over users for the rate of step j over step `base`, which is 1 or j-1."""
         product, share = ("f", "s") if base == 1 else ("a", "r")
         return UserSums(
@@ -135,23 +135,25 @@ entries.
         Columns: `by`, `step`, `reached`, `open` (may still go on; missing at the last step and where it has no
         meaning), `from_previous` with `low` and `high`, `from_first` with `first_low` and `first_high`.
         """
-        size = len(self.steps)
-        rates = np.full((len(self.counts), size, 6), np.nan)
-        rates[:, 0, 3] = 1.0
+        groups, size = len(self.counts), len(self.steps)
+        sums = {name: values.to_numpy(float) for name, values in self.counts.items() if name not in self.by}
+        nothing = np.full(groups, np.nan)
+        rates = [[nothing, nothing, nothing, np.ones(groups), nothing, nothing]]
         for j in range(2, size + 1):
-            of_first, of_previous = (self.rate(self.counts, j, base) for base in (1, j - 1))
-            for rate, places in ((of_previous, slice(0, 3)), (of_first, slice(3, 6))):
-                rates[:, j - 1, places] = np.stack([rate.estimate, *rate.interval(self.confidence)], axis=1)
-        reached, opened = (self.counts.reindex(columns=[f"{c}{j + 1}" for j in range(size)]) for c in "no")
+            of = [self.rate(sums, j, base) for base in (j - 1, 1)]
+            rates.append([part for rate in of for part in (rate.estimate, *rate.interval(self.confidence))])
         measures = ["from_previous", "low", "high", "from_first", "first_low", "first_high"]
-        counts = {
-            "step": list(self.steps) * len(rates),
-            "reached": reached.to_numpy("int64").ravel(),
-            "open": pd.array(opened.to_numpy("float64", na_value=np.nan).ravel()).astype("Int64"),
-        }
-        groups = self.counts[list(self.by)].take(np.repeat(np.arange(len(rates)), size))
-        parts = [groups.reset_index(drop=True), pd.DataFrame(counts)]
-        return pd.concat([*parts, pd.DataFrame(rates.reshape(-1, 6), columns=measures)], axis=1)
+        reached, opened = (
+            np.stack([sums.get(f"{letter}{j}", nothing) for j in range(1, size + 1)], axis=1).ravel()
+            for letter in "no"
+        )
+        at = np.repeat(np.arange(groups), size)
+        return pd.DataFrame(
+            {name: self.counts[name].array.take(at) for name in self.by}
+            | {"step": list(self.steps) * groups, "reached": reached.astype("int64")}
+            | {"open": pd.array(opened).astype("Int64")}
+            | dict(zip(measures, np.array(rates).transpose(1, 2, 0).reshape(len(measures), -1), strict=True))
+        )
 
     @cached_property
     def times(self) -> pd.DataFrame:
