@@ -69,9 +69,7 @@ print(json.dumps({
     "n": int(answer.table["n"].iloc[0]),
     "table": answer.table[["term", "estimate", "low", "high"]].to_numpy().tolist(),
     "dates": found_dates.reset_index().to_numpy().tolist(),
-    "recovered": recovery.table["recovered"].iloc[0],
     "placebos": len(placebo.placebos) if placebo else 0,
-    "choices": len(multiverse.fitted),
     "panel": panel.effect.value("relative"),
 }))
 """
@@ -134,11 +132,10 @@ def test_notebook_04_finds_volkswagens_fall_within_the_published_interval(shared
         BESIDE={"covariates": ["BMW", "Allianz"]},
         CHOICES={"errors": ["auto", "ols"], "windows": [None]},
     )
-    # R CausalImpact: -44 a week (-55 to -33), which is -26 % (a sixteenth of it to a third).
+    # R CausalImpact: -44 a week, -55 to -33.
     average = found["effect"]["average"]
     assert -55 < average[0] < -33
     assert average[1] < -44 < average[2]
-    assert found["effect"]["relative"][2] < -0.15
     assert found["n"] == 325
     assert [row[0] for row in found["dates"]] == ["2015-09-13"] * 2 + ["2015-09-20"] * 2
     assert found["dates"][2][3] == pytest.approx(found["effect"]["relative"][0])
@@ -161,6 +158,32 @@ def test_notebook_04_finds_the_published_level_and_slope_of_two_years_of_months(
     assert level - slope == pytest.approx(9.6876, abs=6e-5)
     assert found["placebos"] == 0
     assert "a placebo needs a longer series" in seen
+
+
+def test_notebook_04_reads_a_dashboards_own_columns_and_dates_without_hyphens(tmp_path):
+    days = pd.date_range("2019-05-01", periods=100).delete(40)
+    paid = np.where(days < "2019-07-01", 300.0, 240.0) * np.exp(
+        np.random.default_rng(1).normal(0, 0.01, len(days))
+    )
+    frame = pd.DataFrame({"日期": days.strftime("%Y%m%d"), "支付金额": paid * 50, "支付买家数": 50})
+    path = tmp_path / "own.csv"
+    frame.to_csv(path, index=False, sep=";", encoding="utf-8-sig")
+    found, seen = answered(
+        path,
+        TIME="日期",
+        VALUE="支付金额 / 支付买家数",
+        NAME="yuan a buyer",
+        SAID="Own",
+        INTERRUPTIONS={"prices": [Level("2019-07-01")]},
+        ASKED="prices",
+        OPTIONS={},
+        CHOICES={"errors": ["auto", "ols"]},
+    )
+    effect, low, high = found["effect"]["relative"]
+    assert low < -0.2 < high
+    assert effect == pytest.approx(-0.2, abs=0.01)
+    assert found["n"] == 99
+    assert "1 of 100 days are missing" in seen
 
 
 def test_the_niles_fall_in_the_notebook_is_that_of_the_file(shared):
