@@ -13,7 +13,6 @@ import pandas as pd
 from numba import njit
 
 from toolkit.cohorts.masks import BITS
-from toolkit.cohorts.periods import DAY, MOST_DAYS
 from toolkit.cohorts.rows import select
 from toolkit.logs.codes import WHOLE
 from toolkit.logs.engines import watched
@@ -33,14 +32,14 @@ TOGETHER = 256
 
 def refusal(question: Question) -> str | None:
     """Why one pass does not offer a question, or None."""
-    log, (first, last) = question.log, question.span
+    log, last = question.log, question.span[1]
     if question.clock != "calendar" or question.by or question.dedupe is not None:
         return "it offers calendar periods without by or dedupe"
     if question.start.sql != question.returns.sql:
         return "it offers one kind of row, as start and as return"
     if log.columns[log.user] not in WHOLE:
         return f"it offers users that are whole numbers; {log.user!r} is {log.columns[log.user]}"
-    if (last - first) // DAY > MOST_DAYS or question.calendar.number(last) - question.first >= BITS:
+    if question.calendar.number(last) - question.first >= BITS:
         return f"it offers logs of {BITS} periods at most"
     if not question.forward:
         return f"it offers clocks that do not go back over midnight, as that of {log.timezone} does"

@@ -48,10 +48,9 @@ class Visiting(Asked):
     def active(self, periods: Calendar) -> str:
         """SQL of u, b0.. and `day`, the number of a period, each once for a user who was active in it; `opens` rows."""
         unit = ", ".join(["u", *self.groups])
-        rows = (
-            f"SELECT {unit}, {periods.sql('t', *self.span)} AS day FROM ({self.source(self.visits, by=True)})"
-        )
-        return f"SELECT {unit}, day, count(*) AS opens FROM ({rows}) GROUP BY {unit}, day"
+        number, visits = periods.sql("t", *self.span), self.source(self.visits, by=True)
+        dated = f"SELECT {unit}, {number} AS day FROM ({visits})"
+        return f"SELECT {unit}, day, count(*) AS opens FROM ({dated}) GROUP BY {unit}, day"
 
 
 @dataclass(frozen=True, repr=False, eq=False)
