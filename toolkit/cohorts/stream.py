@@ -6,6 +6,8 @@ table that stays in a processor's cache; the others alone go into the large one,
 
 from __future__ import annotations
 
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +20,8 @@ from toolkit.logs.codes import WHOLE
 from toolkit.logs.engines import watched
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from toolkit.cohorts.question import Question
 
 #: Rows of a batch: few enough to be still in a processor's cache when their bits are set.
@@ -51,32 +55,52 @@ def refusal(question: Question) -> str | None:
 def cells(question: Question) -> pd.DataFrame:
     """The counts of `masks.cells`, by one pass over the log."""
     log = question.log
-    edges, numbers = (np.array(column) for column in zip(*question.edges, strict=True))
-    bits = np.int64(1) << (numbers - question.first)
-    edges = np.append(edges, np.iinfo(np.int64).max)
-    source = select(log, [], question.until, where=question.start.sql)
-    # A guess of twice as many places as there are users, put right by doubling.
-    guess = min(max(log.facts.rows // PER_PLACE, 1 << 10), MOST_PLACES // 2)
-    users, used = np.zeros((1 << guess.bit_length(), 2), np.int64), 0
-    recent = np.zeros((1 << RECENT, 2), np.int64)
-    kept = np.empty((BATCH, 2), np.int64)
-    with watched(log.engine.connection):
-        for batch in log.engine.batches(f"SELECT CAST(u AS BIGINT) AS u, t FROM ({source})", BATCH):
-            if len(kept) < batch.num_rows:
-                kept = np.empty((batch.num_rows, 2), np.int64)
-            fresh = _sift(batch.column(0).to_numpy(), batch.column(1).to_numpy(), edges, bits, recent, kept)
-            # Half of the places stay free, even if all that are left were new.
-            while 2 * (used + fresh) > len(users):
-                users, fewer = np.zeros((2 * len(users), 2), np.int64), users
-                _move(fewer, users)
-            used += _settle(users, kept, fresh)
+    source = (
+        f"SELECT CAST(u AS BIGINT) AS u, t FROM ({select(log, [], question.until, where=question.start.sql)})"
+    )
+    users, waiting = Users(question), deque[Future[None]]()
+    # One thread sets bits while the engine's own read on.
+    with watched(log.engine.connection), ThreadPoolExecutor(1) as pool:
+        for batch in log.engine.batches(source, BATCH):
+            waiting.append(pool.submit(users.take, batch))
+            if len(waiting) > 2:
+                waiting.popleft().result()
+        for task in waiting:
+            task.result()
     low, high = (np.array(ends) for ends in zip(*question.cells, strict=True))
     high = np.full_like(high, BITS) if question.kind == "rolling" else high
-    size, retained = _count(users, low, np.minimum(high, BITS - 1), BITS)
+    size, retained = _count(users.table, low, np.minimum(high, BITS - 1), BITS)
     size[: (_oldest(question) or question.first) - question.first] = 0
     places = np.flatnonzero(size)
     found = {"c": places + question.first, "size": size[places]}
     return pd.DataFrame(found | {f"r{i}": retained[places, i] for i in range(len(low))})
+
+
+class Users:
+    """A table of users and their bits, the lowest for the period in which the log begins; half of it stays free."""
+
+    def __init__(self, question: Question) -> None:
+        edges, numbers = (np.array(column) for column in zip(*question.edges, strict=True))
+        self.edges, self.bits = (
+            np.append(edges, np.iinfo(np.int64).max),
+            np.int64(1) << (numbers - question.first),
+        )
+        # A guess of twice as many places as there are users, put right by doubling.
+        guess = min(max(question.log.facts.rows // PER_PLACE, 1 << 10), MOST_PLACES // 2)
+        self.table, self.used = np.zeros((1 << guess.bit_length(), 2), np.int64), 0
+        self.recent = np.zeros((1 << RECENT, 2), np.int64)
+        self.kept = np.empty((0, 2), np.int64)
+
+    def take(self, batch: pa.RecordBatch) -> None:
+        """Set the bits of rows: users and times."""
+        user, t = (column.to_numpy() for column in batch.columns)
+        if len(self.kept) < len(user):
+            self.kept = np.empty((len(user), 2), np.int64)
+        fresh = _sift(user, t, self.edges, self.bits, self.recent, self.kept)
+        while 2 * (self.used + fresh) > len(self.table):
+            fewer, self.table = self.table, np.zeros((2 * len(self.table), 2), np.int64)
+            _move(fewer, self.table)
+        self.used += _settle(self.table, self.kept, fresh)
 
 
 def _oldest(question: Question) -> int | None:
