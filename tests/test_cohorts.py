@@ -747,3 +747,15 @@ def test_the_taobao_sample_is_warned_of(shared):
     )
     first = retention(inside, period="day", periods=8, observed_until="2017-12-04")
     assert cells(first)[:9] == [370, 302, 294, 293, 290, 284, 276, 366, 367]
+
+
+@pytest.mark.parametrize("name", ["cohort", "size", "low", "day"])
+def test_a_group_is_not_lost_behind_a_column_of_the_result(name):
+    rows = pd.DataFrame({"user_id": [1], "event": ["pay"], "timestamp": ["2019-11-11"], name: ["x"]})
+    for ask in (
+        lambda log: retention(log, start="pay", by=name),
+        lambda log: repurchase(log, event="pay", by=name),
+        lambda log: activity(log, by=name),
+    ):
+        with pytest.raises(ValueError, match=f"'{name}' cannot name groups.*rename or drop"):
+            ask(read_events(rows))

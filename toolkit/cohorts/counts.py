@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from toolkit.cohorts.rows import OWN
 from toolkit.intervals import Rate
-from toolkit.results import some
+from toolkit.results import refuse_taken, some
 
 STATUSES = ("complete", "partial", "future")
 #: Columns of a table of repurchase, after `by`.
@@ -170,4 +171,6 @@ def _others(frame: pd.DataFrame, needed: Sequence[str], known: Sequence[str]) ->
             )
     if not len(frame):
         raise ValueError("the table of counts has no rows")
-    return tuple(str(name) for name in frame.columns if name not in known)
+    by = tuple(str(name) for name in frame.columns if name not in known)
+    refuse_taken(by, OWN)
+    return by

@@ -12,12 +12,21 @@ from toolkit.intervals import UserSums
 from toolkit.logs.engines import identifier, literals
 from toolkit.logs.expressions import condition
 from toolkit.logs.times import instant
-from toolkit.results import counted, some
+from toolkit.results import counted, refuse_taken, some
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from toolkit.logs.events import EventLog
+
+#: Columns of the wing's tables, which no group can be named as.
+OWN = {
+    *("cohort", "age", "age_to", "size", "eligible", "retained", "retained_eligible", "rate", "status"),
+    *("cohorts", "definition", "meaning", "estimate", "low", "high", "n"),
+    *("day", "dau", "wau", "mau", "stickiness", "start", "active", "new", "resurrected", "churned"),
+    *("opens", "within", "repurchased", "buyers", "immature", "repurchased_all", "note"),
+    *("again", "censored", "events"),
+}
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,7 @@ def grouping(log: EventLog, names: str | Sequence[str] | None) -> tuple[str, ...
         log.column(name, "by column")
     if len(set(listed)) < len(listed):
         raise ValueError(f"by={listed!r} names a column twice")
+    refuse_taken(listed, OWN)
     return tuple(listed)
 
 
