@@ -13,10 +13,12 @@ length of the series.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from toolkit.interruptions import doubt
 from toolkit.interruptions.memory import widening
 from toolkit.interruptions.structure import Correlation, Structure, times
 
@@ -28,6 +30,8 @@ FINE = np.r_[np.linspace(-0.95, 0.95, 39), 0.97, 0.98, 0.99]
 #: Weak prior precision of (rho, lam): keeps the information finite where the data say nothing about one of them.
 PRIOR = np.diag([0.0, 1 / 0.6**2, 1 / 0.35**2])
 KINDS = ("ar1_noise", "ar1")
+#: Kenward and Roger's variance over the plain one, at most: near rho = 1 that expansion grows without end.
+MOST = 1.5
 #: Residuals smaller than this share of the series are rounding: the design fits without error.
 EXACT = 1e-13
 
@@ -98,16 +102,28 @@ class Fit:
         Notes
         -----
         The variance is adjusted after Kenward and Roger (1997), the degrees of freedom are Satterthwaite's. Both are
-        guarded: the variance is never adjusted downwards, and there are 2 degrees of freedom at least. Where a period
-        was given and the innovations remember it, the variance is larger by `memory.widening`.
+        guarded: the variance is never adjusted downwards nor by more than half, and there are 2 degrees of freedom at
+        least. In short series with noise the logarithm of the standard error and the inverse of the degrees of freedom
+        go towards their averages over all that (rho, lam) may be, by the share that `doubt.share` says. Where a
+        period was given and the innovations remember it, the variance is larger by `memory.widening`.
         """
         weights = np.atleast_2d(np.asarray(weights, float))
         parts = [self._adjusted(structure, weights) for structure in self.structures]
-        variance, df = (np.array(part)[self.chosen] for part in zip(*parts, strict=True))
+        variance, wider, df = (np.array(part)[self.chosen] for part in zip(*parts, strict=True))
+        variance = self.scale[:, None] * variance * np.minimum(wider, MOST)
+        part = doubt.share(self.n - self.k) if self.kind == "ar1_noise" else 0.0
+        if part:
+            parts = [self._adjusted(structure, weights) for structure in self._doubt.structures]
+            plain, wider, free = (np.array(each) for each in zip(*parts, strict=True))
+            logs, inverse = self._doubt.averaged(plain * wider, free)
+            variance = (
+                np.where(variance > 0, variance, 1.0) ** (1 - part) * np.exp(part * logs) * (variance > 0)
+            )
+            df = np.maximum(2.0, 1 / ((1 - part) / df + part * inverse))
         for place, structure in enumerate(self.structures if self.period else ()):
             mine = self.chosen == place
             variance[mine] *= widening(structure, self.design, self.residuals[:, mine], weights, self.period)
-        return self.coefficients @ weights.T, np.sqrt(self.scale[:, None] * variance), df
+        return self.coefficients @ weights.T, np.sqrt(variance), df
 
     def one(self, number: int) -> Fit:
         """The fit of one series."""
@@ -143,8 +159,15 @@ class Fit:
         solved = structure.solve(self.design)
         return solved, np.linalg.inv(self.design.T @ solved)
 
-    def _adjusted(self, structure: Structure, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Variance at unit scale and degrees of freedom of contrasts, at one (rho, lam)."""
+    @cached_property
+    def _doubt(self) -> doubt.Doubt:
+        basis = np.linalg.qr(self.design / np.sqrt((self.design**2).sum(0)))[0]
+        return doubt.weighed(basis, self.residuals, self.at)
+
+    def _adjusted(
+        self, structure: Structure, weights: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Plain variance at unit scale, the adjusted one over it, and degrees of freedom, at one (rho, lam)."""
         solved, phi = self._normal(structure)
         lam, single = structure.lam, self.kind == "ar1"
         by_rho = structure.by_rho(solved)
@@ -177,10 +200,8 @@ class Fit:
         slopes = np.array([-np.einsum("qi,ij,qj->q", half, p[a], half) for a in known])
         spread = np.einsum("aq,ab,bq->q", slopes, w, slopes)
         safe = np.where(plain > 0, plain, 1.0)
-        variance = np.where(plain > 0, plain * np.maximum(1.0, wider / safe), 0.0)
-        return variance, np.where(
-            plain > 0, np.maximum(2.0, 2 * plain**2 / np.where(spread > 0, spread, 1.0)), 2.0
-        )
+        free = np.maximum(2.0, 2 * plain**2 / np.where(spread > 0, spread, 1.0))
+        return plain, np.maximum(1.0, wider / safe), np.where(plain > 0, free, 2.0)
 
 
 def estimate(design: Any, values: Any, at: Any = None, *, kind: str = "ar1_noise", period: int = 0) -> Fit:
