@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from toolkit.interruptions.fitted import quadratic
+
 
 @dataclass(frozen=True, eq=False)
 class Adjustment:
@@ -45,19 +47,14 @@ class Adjustment:
         """
         # Contrasts that all series share are worked out once for each covariance.
         first, last = (slice(None), chosen) if weights.ndim == 2 else (chosen, slice(None))
-        plain, wider = (_square(matrix[first], weights) for matrix in (self.plain, self.wider))
-        slopes = np.array([_square(matrix[first], weights) for matrix in self.slopes])
+        plain, wider = (quadratic(matrix[first], weights) for matrix in (self.plain, self.wider))
+        slopes = np.array([quadratic(matrix[first], weights) for matrix in self.slopes])
         moved = np.einsum("asq,sab,bsq->sq", slopes, self.spread[first], slopes, optimize=True)
         positive = plain > 0
         safe = np.where(positive, plain, 1.0)
         variance = np.where(positive, plain * np.maximum(1.0, wider / safe), 0.0)
         free = np.maximum(2.0, 2 * plain**2 / np.where(moved > 0, moved, 1.0))
         return variance[last], np.where(positive, free, 2.0)[last]
-
-
-def _square(matrix: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The quadratic form of every matrix and row of weights."""
-    return np.asarray(((weights @ matrix) * weights).sum(-1))
 
 
 def adjusted(

@@ -21,6 +21,7 @@ import numpy as np
 
 from toolkit.interruptions import autoregression, likelihood
 from toolkit.interruptions.adjustment import Adjustment, adjusted
+from toolkit.interruptions.fitted import estimates
 from toolkit.interruptions.memory import widening
 from toolkit.interruptions.structure import Correlation, Structure
 
@@ -104,21 +105,7 @@ class Fit:
         variance, df = adjustment.contrast(weights @ _based(self.design)[1], chosen)
         if self.period:
             variance = variance * self._widening(weights)
-        estimates = (weights @ self.coefficients[:, :, None])[..., 0]
-        return estimates, np.sqrt(self.scale[:, None] * variance), df
-
-    def one(self, number: int) -> Fit:
-        """The fit of one series."""
-        row = slice(number, number + 1)
-        return replace(
-            self,
-            coefficients=self.coefficients[row],
-            residuals=self.residuals[:, row],
-            rho=self.rho[row],
-            lam=self.lam[row],
-            scale=self.scale[row],
-            log_likelihood=self.log_likelihood[row],
-        )
+        return estimates(self.coefficients, weights), np.sqrt(self.scale[:, None] * variance), df
 
     def held(self, design: np.ndarray, values: np.ndarray) -> Fit:
         """Another design at the (rho, lam) of one series; intervals still allow for these being estimates."""
