@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
 from scipy.signal import lfilter
 
-from toolkit.interruptions import covariance, doubt
+from toolkit.interruptions import adjustment, doubt
 from toolkit.interruptions.covariance import estimate
 
 EFFECTS = np.eye(4)[2:]
@@ -37,9 +39,10 @@ def test_what_may_be_is_weighed_by_restricted_likelihoods_and_has_the_scale_that
     at = np.delete(np.arange(14), [3, 8])
     design, values = segments(14)[at], wandering(14, 3, 0.5)[at]
     basis = np.linalg.qr(design)[0]
-    weighed = doubt.weighed(basis, values - basis @ (basis.T @ values), at)
+    structures = doubt.possible(at)
+    likely, scale = doubt.weighed(structures, basis, values - basis @ (basis.T @ values))
     heights, scales = [], []
-    for structure in weighed.structures:
+    for structure in structures:
         distance = np.abs(np.subtract.outer(at, at))
         v = np.where(distance == 0, 1.0, structure.lam * structure.correlation.rho**distance)
         inverse = np.linalg.inv(v)
@@ -49,8 +52,8 @@ def test_what_may_be_is_weighed_by_restricted_likelihoods_and_has_the_scale_that
         dets = np.linalg.slogdet(v)[1] + np.linalg.slogdet(normal)[1]
         heights.append(-0.5 * (8 * np.log(scales[-1]) + dets))
     chance = np.exp(np.array(heights) - np.max(heights, axis=0))
-    assert weighed.chance == pytest.approx(chance / chance.sum(0))
-    assert weighed.scale == pytest.approx(np.array(scales))
+    assert likely == pytest.approx(chance / chance.sum(0))
+    assert scale == pytest.approx(np.array(scales))
 
 
 def test_an_interval_of_twelve_points_is_the_same_wherever_the_likelihood_has_its_top():
@@ -59,10 +62,18 @@ def test_an_interval_of_twelve_points_is_the_same_wherever_the_likelihood_has_it
     _, error, df = fit.contrast(EFFECTS)
     # Had the top been found elsewhere, all of the interval would still be what the likelihoods together say.
     moved = np.roll(np.arange(30), 1)
-    other = covariance.replace(fit, rho=fit.rho[moved], lam=fit.lam[moved], scale=fit.scale[moved] * 3)
+    other = replace(fit, rho=fit.rho[moved], lam=fit.lam[moved], scale=fit.scale[moved] * 3)
     _, same, free = other.contrast(EFFECTS)
     assert same == pytest.approx(error)
     assert free == pytest.approx(df)
+
+
+@pytest.mark.parametrize("n", [12, 24])
+def test_contrasts_of_their_own_are_those_that_all_share(n):
+    fit = estimate(segments(n), wandering(n, 5, 0.5))
+    shared, own = fit.contrast(EFFECTS), fit.contrast(np.stack([EFFECTS] * 5))
+    for one, other in zip(shared, own, strict=True):
+        assert one == pytest.approx(other)
 
 
 def test_in_other_units_an_interval_is_the_same():
@@ -92,7 +103,7 @@ def test_kenward_and_rogers_variance_is_believed_up_to_half_as_much_again(n):
     _, error, _ = fit.contrast(EFFECTS)
     over = error**2 / np.einsum("mii->mi", fit.vcov())[:, 2:]
     assert over.min() >= 1 - 1e-9
-    assert over.max() == pytest.approx(covariance.MOST)
+    assert over.max() == pytest.approx(adjustment.MOST)
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.4, 0.8])

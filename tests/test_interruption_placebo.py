@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from toolkit import Level, Pulse, Slope, interrupted_time_series
-from toolkit.interruptions import covariance, refits
+from toolkit.interruptions import covariance
 
 NILE = Path(__file__).parents[2] / "shared" / "data" / "its_nile_flow" / "Nile.csv"
 
@@ -74,7 +74,7 @@ def test_held_errors_give_what_least_squares_of_whitened_values_gives():
     v = np.where(distance == 0, 1.0, lam * rho**distance)
     inverse = np.linalg.inv(v)
     wanted = np.linalg.solve(matrix.T @ inverse @ matrix, matrix.T @ inverse @ values)
-    held = refits.held(fit, matrix, values)
+    held = fit.held(matrix, values)
     assert held.coefficients[0] == pytest.approx(wanted)
     rest = values - matrix @ wanted
     assert held.scale[0] == pytest.approx(rest @ inverse @ rest / (n - 3))

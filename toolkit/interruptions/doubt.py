@@ -1,19 +1,22 @@
 """A short series does not tell how long its errors remember: intervals by all that their memory may be.
 
-share      how much of an interval that is to decide
-Doubt      error covariances that may be, and how likely each of them is for each series
-weighed    makes them
+share        how much of an interval is decided so
+possible     error covariances that may be
+weighed      how likely each of them is, and its scale
+Doubt        moves variances and degrees of freedom towards their averages over these
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from toolkit.interruptions.adjustment import Adjustment
 from toolkit.interruptions.structure import Correlation, Structure
 
-#: Equal steps of the arcsine: Berger and Yang's reference prior of an AR(1), from the fit's least rho to its largest.
+#: Equal steps of the arcsine: the reference prior of an AR(1), from the least rho of a fit to the largest.
 RHOS = np.sin(np.linspace(np.arcsin(-0.6), np.arcsin(0.99), 8))
 LAMS = (0.1, 0.55, 1.0)
 #: Points beyond the columns of the design up to which all of an interval is decided so, and the least share that shows.
@@ -26,59 +29,90 @@ def share(free: int) -> float:
     return part if part >= LEAST else 0.0
 
 
-@dataclass(frozen=True, eq=False)
-class Doubt:
-    """Error covariances that may be.
+def possible(at: np.ndarray) -> list[Structure]:
+    """Error covariances that may be, at unit scale, all as likely before the series is seen.
 
-    Attributes
+    References
     ----------
-    structures
-        g of them, at unit scale.
-    chance : (g, m) array
-        How likely each is for each of m series; columns sum to 1.
-    scale : (g, m) array
-        The variance that goes with each.
+    Berger and Yang (1994), Econometric Theory 10:461, for the prior of rho.
     """
-
-    structures: tuple[Structure, ...]
-    chance: np.ndarray
-    scale: np.ndarray
-
-    def averaged(self, variance: np.ndarray, df: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Logarithms of variances and inverses of degrees of freedom, m x q, from those of each covariance, g x q."""
-        with np.errstate(divide="ignore"):  # a contrast of nothing has no variance
-            logs = np.log(variance)
-        size = (self.chance * np.log(self.scale)).sum(0)
-        return size[:, None] + self.chance.T @ logs, self.chance.T @ (1 / df)
+    return [
+        Structure(correlation, lam)
+        for correlation in (Correlation(at, float(rho)) for rho in RHOS)
+        for lam in LAMS
+    ]
 
 
-def weighed(basis: np.ndarray, residuals: np.ndarray, at: np.ndarray) -> Doubt:
-    """Weigh error covariances by the restricted likelihoods that they give to m series.
+def weighed(
+    structures: Sequence[Structure], basis: np.ndarray, residuals: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """How likely each covariance is for each of m series, by restricted likelihood, and the scale that goes with it.
 
     Parameters
     ----------
+    structures
+        g covariances.
     basis : (n, k) array
         Orthonormal columns of the design.
     residuals : (n, m) array
         The series, less anything that the design can make.
-    at : (n,) array of int
-        Positions in periods.
+
+    Returns
+    -------
+    chance, scale : (g, m) arrays
+        Columns of `chance` sum to 1.
     """
-    (n, k), found, heights, scales = basis.shape, [], [], []
-    size = (residuals**2).mean(0)
-    safe = np.where(size > 0, size, 1.0)
-    for rho in RHOS:
-        correlation = Correlation(at, float(rho))
-        for lam in LAMS:
-            structure = Structure(correlation, lam)
-            solved = structure.solve(basis)
-            normal, against = basis.T @ solved, solved.T @ residuals
-            rest = (residuals * structure.solve(residuals)).sum(0)
-            rest -= (against * np.linalg.solve(normal, against)).sum(0)
-            # A series that the design fits without error is as likely by any of them.
-            rest = np.where(size > 0, np.maximum(rest / safe, 1e-300), 1.0)
-            heights.append(-0.5 * ((n - k) * np.log(rest) + structure.log_det + np.linalg.slogdet(normal)[1]))
-            scales.append(rest * safe / (n - k))
-            found.append(structure)
-    chance = np.exp(np.array(heights) - np.max(heights, axis=0))
-    return Doubt(tuple(found), chance / chance.sum(0), np.array(scales))
+    (n, k), heights, scales = basis.shape, [], []
+    for structure in structures:
+        solved = structure.solve(basis)
+        normal, against = basis.T @ solved, solved.T @ residuals
+        rest = (residuals * structure.solve(residuals)).sum(0)
+        rest -= (against * np.linalg.solve(normal, against)).sum(0)
+        # Nothing is left where the design fits without error: all are then as likely, and the scale is 0.
+        scales.append(np.maximum(rest, 1e-300) / (n - k))
+        heights.append(structure.log_det + np.linalg.slogdet(normal)[1] + (n - k) * np.log(scales[-1]))
+    scale, height = np.array(scales), -0.5 * np.array(heights)
+    chance = np.exp(height - height.max(0))
+    return chance / chance.sum(0), scale
+
+
+@dataclass(frozen=True, eq=False)
+class Doubt:
+    """Error covariances that may be, of one design and m series.
+
+    Attributes
+    ----------
+    adjustment
+        What contrasts need at each of g covariances.
+    chance, scale : (g, m) arrays
+        How likely each is, and its variance.
+    """
+
+    adjustment: Adjustment
+    chance: np.ndarray
+    scale: np.ndarray
+
+    def moved(
+        self, part: float, weights: np.ndarray, variance: np.ndarray, df: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Variances and degrees of freedom, m x q, moved by a share of the way towards their averages.
+
+        Notes
+        -----
+        Averages are of the logarithm of the variance and of the inverse of the degrees of freedom, since these span
+        orders of magnitude: sum_g p_g log(s2_g w' Phi_g w), p_g the chance. Kenward and Roger's variance, which grows
+        without end near rho = 1, needs no limit here, where such a rho counts for no more than its chance.
+        """
+        (g, m), shared = self.chance.shape, weights.ndim == 2
+        if shared:
+            each = self.adjustment.contrast(weights, np.arange(g), np.inf)
+            spread, free = (one[:, None] for one in each)
+        else:
+            pairs = [self.adjustment.contrast(weights, np.full(m, one), np.inf) for one in range(g)]
+            spread, free = (np.array(each) for each in zip(*pairs, strict=True))
+        positive = variance > 0
+        logs = np.log(np.where(spread > 0, spread, 1.0)) + np.log(self.scale)[:, :, None]
+        logs = np.einsum("gm,gmq->mq", self.chance, logs)
+        moved = np.exp((1 - part) * np.log(np.where(positive, variance, 1.0)) + part * logs)
+        inverse = np.einsum("gm,gmq->mq", self.chance, np.broadcast_to(1 / free, (g, m, free.shape[2])))
+        return np.where(positive, moved, 0.0), np.maximum(2.0, 1 / ((1 - part) / df + part * inverse))

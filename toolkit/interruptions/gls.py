@@ -8,12 +8,14 @@ least        fit a design by the covariances of its series
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy import linalg
 from statsmodels.tsa.arima_process import arma_acovf
+
+from toolkit.interruptions.fitted import Fitted
 
 #: Residuals smaller than this share of the series are rounding: the design fits without error.
 EXACT = 1e-13
@@ -45,71 +47,19 @@ class Errors:
 
 
 @dataclass(frozen=True, eq=False)
-class Linear:
-    """One design fitted to m series by generalised least squares.
+class Linear(Fitted):
+    """One design fitted to m series by generalised least squares; contrasts have n - k degrees of freedom.
 
     Attributes
     ----------
-    coefficients : (m, k) array
-    residuals : (n, m) array
-    scale : (m,) array
-        Variance that multiplies the error covariance.
-    parameters : dict of (m,) arrays
-        Of the error process, by name.
-    notes
-        What a reader must know of this fit.
+    innovations : (n, m) array
+        What each point adds to what the earlier ones foretell, in standard deviations.
+    processes
+        The error covariance of each series.
     """
 
-    design: np.ndarray
-    at: np.ndarray
-    coefficients: np.ndarray
-    residuals: np.ndarray
-    scale: np.ndarray
-    parameters: dict[str, np.ndarray]
-    notes: tuple[str, ...]
-    spread: np.ndarray
     innovations: np.ndarray
     processes: tuple[Errors, ...]
-
-    @property
-    def n(self) -> int:
-        """Points."""
-        return self.design.shape[0]
-
-    @property
-    def k(self) -> int:
-        """Columns of the design."""
-        return self.design.shape[1]
-
-    def one(self, place: int) -> Linear:
-        """The fit of one series."""
-        return replace(
-            self,
-            coefficients=self.coefficients[[place]],
-            residuals=self.residuals[:, [place]],
-            scale=self.scale[[place]],
-            parameters={name: values[[place]] for name, values in self.parameters.items()},
-            spread=self.spread[[place]],
-            innovations=self.innovations[:, [place]],
-            processes=(self.processes[place],),
-        )
-
-    def vcov(self) -> np.ndarray:
-        """Covariance of the coefficients, m x k x k."""
-        return self.spread
-
-    def contrast(self, weights: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Estimates of linear contrasts, their standard errors and n - k degrees of freedom, each m x q.
-
-        Parameters
-        ----------
-        weights : (q, k) array
-            One contrast per row.
-        """
-        weights = np.atleast_2d(np.asarray(weights, float))
-        estimate = self.coefficients @ weights.T
-        variance = np.einsum("qi,mij,qj->mq", weights, self.spread, weights)
-        return estimate, np.sqrt(np.maximum(variance, 0.0)), np.full_like(estimate, self.n - self.k)
 
     def errors(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Fitted covariance of the errors at two sets of positions, m x a x b."""

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from toolkit.interruptions import design, effects
+from toolkit.interruptions import design, effects, estimands
 from toolkit.interruptions.terms import Pulse
 from toolkit.interruptions.wording import amount, change, interval
 from toolkit.results import Result, some
@@ -74,27 +74,28 @@ def recovery(result: InterruptedTimeSeries, margin: float, of: str | None) -> Re
         raise ValueError(f"margin is a share of the counterfactual between 0 and 1, as 0.05 is, not {margin}")
     names = effects.chosen(result, of)
     asked = effects.window(result, names, None, None)
-    clock, lines, frames = result.series.clock, [], []
-    for _, _, number in result.members():
-        gap, low, high = effects.gaps(result, names, number, asked)
-        series = result.series.names[number]
-        lines.append(
-            [
-                series,
-                some(names),
-                margin,
-                _since(low > -margin, asked, clock),
-                _since((low <= 0) & (high >= 0), asked, clock),
-                *(values[-1] for values in (gap, low, high)),
-                result.points[number],
-            ]
-        )
-        frames.append(
-            pd.DataFrame({"series": series, "time": clock.times[asked], "gap": gap, "low": low, "high": high})
-        )
-    columns = ["series", "interruption", "margin", "recovered", "indistinct", "estimate", "low", "high", "n"]
-    table, gaps = pd.DataFrame(lines, columns=columns), pd.concat(frames, ignore_index=True)
-    if len(lines) == 1:
+    clock, names_of = result.series.clock, result.series.names
+    gap, low, high = found = estimands.gaps(result, names, asked)
+    above, held = low > -margin, (low <= 0) & (high >= 0)
+    table = pd.DataFrame(
+        {
+            "series": names_of,
+            "interruption": some(names),
+            "margin": margin,
+            "recovered": pd.Series([_since(one, asked, clock) for one in above], dtype=object),
+            "indistinct": pd.Series([_since(one, asked, clock) for one in held], dtype=object),
+            **dict(zip(("estimate", "low", "high"), found[:, :, -1], strict=True)),
+            "n": result.points,
+        }
+    )
+    gaps = pd.DataFrame(
+        {
+            "series": np.repeat(names_of, len(asked)),
+            "time": clock.times[np.tile(asked, len(names_of))],
+            **{name: one.ravel() for name, one in (("gap", gap), ("low", low), ("high", high))},
+        }
+    )
+    if len(names_of) == 1:
         table, gaps = table.drop(columns="series"), gaps.drop(columns="series")
     return Recovery(table, gaps, result.confidence)
 
@@ -187,21 +188,23 @@ def net(result: InterruptedTimeSeries, window: tuple[Any, Any], before: Any, aft
     tail, scale, lines = (1 + result.confidence) / 2, fitted.scale, []
     spans["net"] = (ordered[0][0], ordered[-1][1])
     inside = np.array([(low <= known) & (known <= high) for low, high in spans.values()])
-    for part, place, number in fitted.members():
-        one = part.fit.one(place)
-        own = fitted.series.values[known, number]
+    found = np.empty((len(fitted.series.names), len(spans), 3))
+    for part in fitted.parts:
+        own = fitted.series.values[np.ix_(known, part.series)].T
         # A day's term is its distance from what the other days foretell; on the log scale that is a median.
-        terms, errors, _ = (values[0] for values in one.contrast(weights))
-        would, slope = own - terms, np.ones(len(known))
+        terms, errors, _ = part.fit.contrast(weights)
+        would, slope = own - terms, np.ones_like(own)
         if scale.ratio:
             slope = (own + scale.shift) * np.exp(errors**2 / 2 - terms)
             would = slope - scale.shift
-        _, error, df = (values[0] for values in one.contrast((inside * slope) @ weights))
-        reach = stats.t.ppf(tail, df) * error
-        for at, (what, (low, high)) in enumerate(spans.items()):
-            lift, n = float((own - would)[inside[at]].sum()), int(inside[at].sum())
-            limits = (lift, lift - reach[at], lift + reach[at]) if n else (np.nan,) * 3
-            lines.append([fitted.series.names[number], what, clock.said(low), clock.said(high), *limits, n])
+        _, error, df = part.fit.contrast((inside * slope[:, None]) @ weights)
+        lift, reach = (own - would) @ inside.T, stats.t.ppf(tail, df) * error
+        found[part.series] = np.stack([lift, lift - reach, lift + reach], -1)
+    n = inside.sum(1)
+    found[:, n == 0] = np.nan
+    for name, one in zip(fitted.series.names, found, strict=True):
+        for (what, span), limits, days_in in zip(spans.items(), one, n, strict=True):
+            lines.append([name, what, *(clock.said(at) for at in span), *limits, int(days_in)])
     table = pd.DataFrame(lines, columns=["series", "what", "start", "end", "estimate", "low", "high", "n"])
     return Net(table.drop(columns="series") if len(fitted.series.names) == 1 else table, result.confidence)
 
