@@ -1,7 +1,8 @@
 """How often intervals of an interrupted time series hold a known truth, and how fast a batch of series is.
 
 Coverage of `toolkit.interruptions.covariance.estimate` and its guarded Kenward-Roger contrasts, the default of
-`interrupted_time_series`: with AR(1) errors, with thirteen kinds of other errors, and for counts.
+`interrupted_time_series`: with AR(1) errors, with thirteen kinds of other errors, and for counts; and of what the
+public result makes of them: see `effects`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from effects import Asked, Found, answered, effects, holes, nets, netted
 from scipy.signal import lfilter
 from scipy.special import stdtrit
 from tqdm import tqdm
@@ -144,7 +146,7 @@ def counts() -> Iterator[Cell]:
 
 
 def weeks() -> Iterator[Cell]:
-    """A memory of last week, sought by `weekly` and not sought (a fifth of the replicates)."""
+    """A memory of last week, by the guard of daily series and by `weekly` (half of the replicates)."""
     for cell in others():
         if cell.n == 100 or "AR(7)" in cell.data:
             yield replace(cell, weekly=True)
@@ -156,7 +158,9 @@ def daily() -> Iterator[Cell]:
         yield replace(cell, period=7)
 
 
-SECTIONS = {section.__name__: section for section in (grid, others, counts, weeks, daily)}
+SECTIONS = {
+    section.__name__: section for section in (grid, others, counts, effects, holes, nets, daily, weeks)
+}
 
 
 def hac(design: np.ndarray, values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -173,9 +177,17 @@ def hac(design: np.ndarray, values: np.ndarray, weights: np.ndarray) -> tuple[np
     return (pull @ values).T, plain, np.sqrt(np.maximum(square, 0).T * n / (n - k))
 
 
-def covered(cell: Cell, seed: int, replicates: int) -> dict[str, tuple[float, float, int]]:
-    """Share of intervals that hold the truth, their median width, and replicates."""
-    replicates = replicates // 5 if cell.weekly else replicates
+def measured(work: tuple[str, Cell | Asked], seed: int, replicates: int) -> Found:
+    """One row of a section."""
+    section, cell = work
+    if isinstance(cell, Cell):
+        return covered(cell, seed, replicates)
+    return (netted if section == "nets" else answered)(cell, seed, replicates)
+
+
+def covered(cell: Cell, seed: int, replicates: int) -> Found:
+    """Share of intervals that hold the truth, its Monte Carlo error, and their median width."""
+    replicates = replicates // 2 if cell.weekly else replicates
     # Each cell has its own stream, so that a row added later changes none of the others.
     rng = np.random.default_rng([seed, zlib.crc32(cell.name.encode())])
     design, values = cell.design(), cell.draw(rng, replicates).T
@@ -188,7 +200,7 @@ def covered(cell: Cell, seed: int, replicates: int) -> dict[str, tuple[float, fl
 
     def add(name, middle, half, which):
         hit = np.abs(middle - truth[which]) <= half
-        found[name] = float(hit.mean()), float(np.median(2 * half)), replicates
+        found[name] = float(hit.mean()), float(hit.std() / np.sqrt(replicates)), float(np.median(2 * half))
 
     def add_fit(fit, note=""):
         middle, error, df = fit.contrast(weights)
@@ -200,7 +212,8 @@ def covered(cell: Cell, seed: int, replicates: int) -> dict[str, tuple[float, fl
         fit = weekly(design, values)
         add_fit(fit.plain)
         add_fit(fit, ", weekly")
-        found["found"] = float((fit.strength > 0).mean()), np.nan, replicates
+        taken = fit.strength > 0
+        found["found"] = float(taken.mean()), float(taken.std() / np.sqrt(replicates)), np.nan
         return found
     add_fit(estimate(design, values, period=cell.period))
     if cell.period:
@@ -211,13 +224,13 @@ def covered(cell: Cell, seed: int, replicates: int) -> dict[str, tuple[float, fl
     return found
 
 
-def shown(found: tuple[float, float, int]) -> str:
-    share, width, replicates = found
+def shown(found: tuple[float, float, float]) -> str:
+    share, error, width = found
     tail = "" if np.isnan(width) else f" ({width:.2g})"
-    return f"{share * 100:.1f} ± {np.sqrt(share * (1 - share) / replicates) * 100:.1f}{tail}"
+    return f"{share * 100:.1f} ± {error * 100:.1f}{tail}"
 
 
-def table(rows: list[tuple[Cell, dict]]) -> str:
+def table(rows: list[tuple[Cell | Asked, Found]]) -> str:
     columns = list(rows[0][1])
     lines = [["errors", "n", "before", "planted", *columns], ["---"] * (4 + len(columns))]
     for cell, found in rows:
@@ -227,7 +240,7 @@ def table(rows: list[tuple[Cell, dict]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def summary(rows: list[tuple[Cell, dict]]) -> str:
+def summary(rows: list[tuple[Cell | Asked, Found]]) -> str:
     """Worst, mean and best cell of each column."""
     parts = []
     for name in rows[0][1]:
@@ -239,9 +252,9 @@ def summary(rows: list[tuple[Cell, dict]]) -> str:
 def coverage(options: argparse.Namespace) -> str:
     found: dict[str, list] = {name: [] for name in SECTIONS if options.only in (None, name)}
     work = [(name, cell) for name in found for cell in SECTIONS[name]()]
-    run = partial(covered, seed=options.seed, replicates=options.replicates)
+    run = partial(measured, seed=options.seed, replicates=options.replicates)
     with ProcessPoolExecutor(options.workers) as pool:
-        answers = pool.map(run, [cell for _, cell in work])
+        answers = pool.map(run, work)
         for (name, cell), answer in tqdm(zip(work, answers, strict=True), total=len(work), unit="cell"):
             found[name].append((cell, answer))
     text = (
