@@ -100,6 +100,7 @@ def test_ar1_alone_reaches_the_top_that_a_free_search_by_dense_matrices_finds(ga
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_contrast_is_kenward_rogers_by_dense_matrices_and_numerical_derivatives(kind):
+    # With this many points no share of the interval is decided by doubt about the errors.
     at = np.delete(np.arange(74), [8, 9, 25])
     design, y = segments(74)[at], simulated(74, 1, seed=5)[at, 0]
     fit = estimate(design, y, at, kind=kind)

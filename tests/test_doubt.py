@@ -26,11 +26,11 @@ def wandering(n, m, rho, seed=1):
     return lfilter([1], [1, -rho], shocks, axis=0)[100:]
 
 
-def test_all_of_an_interval_is_decided_so_with_eight_points_beyond_the_columns_and_nothing_beyond_58():
+def test_all_of_an_interval_is_decided_so_with_eight_points_beyond_the_columns_and_nothing_with_44():
     shares = [doubt.share(free) for free in range(1, 200)]
     assert shares[:8] == [1.0] * 8
-    assert shares[19] == pytest.approx(0.4**1.5)
-    assert np.flatnonzero(shares)[-1] + 1 == 58
+    assert shares[19] == pytest.approx(0.267, abs=1e-3)
+    assert np.flatnonzero(shares)[-1] + 1 == 43
     assert (np.diff(shares) <= 0).all()
     assert np.abs(np.diff(shares)).max() < 0.2
 

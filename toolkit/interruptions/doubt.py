@@ -19,14 +19,16 @@ from toolkit.interruptions.structure import Correlation, Structure
 #: Equal steps of the arcsine: the reference prior of an AR(1), from the least rho of a fit to the largest.
 RHOS = np.sin(np.linspace(np.arcsin(-0.6), np.arcsin(0.99), 8))
 LAMS = (0.1, 0.55, 1.0)
-#: Points beyond the columns of the design up to which all of an interval is decided so, and the least share that shows.
-FEW, LEAST = 8, 0.05
+#: Points beyond the columns of the design up to which all of an interval is decided so, and from which on nothing.
+FEW, MANY = 8, 44
 
 
 def share(free: int) -> float:
-    """How much of an interval is decided so, from n - k: all of it up to 8, a quarter at 20, nothing beyond 58."""
-    part = min(1.0, (FEW / free) ** 1.5)
-    return part if part >= LEAST else 0.0
+    """How much of an interval is decided so, from n - k: all up to 8, a quarter at 20, nothing from 44 on.
+
+    Linear in 1 / (n - k), as what a likelihood leaves open is.
+    """
+    return min(1.0, max(0.0, (1 / free - 1 / MANY) / (1 / FEW - 1 / MANY)))
 
 
 def possible(at: np.ndarray) -> list[Structure]:
