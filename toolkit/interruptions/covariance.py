@@ -38,6 +38,10 @@ class Fit:
 
     Attributes
     ----------
+    basis : (n, k) array
+        Orthonormal columns of the same span.
+    back : (k, k) array
+        From coefficients of the basis to those of the design.
     coefficients : (m, k) array
     rho, lam, scale : (m,) arrays
         Of the error covariance; `scale` is its variance.
@@ -48,6 +52,8 @@ class Fit:
     """
 
     design: np.ndarray
+    basis: np.ndarray
+    back: np.ndarray
     at: np.ndarray
     kind: str
     coefficients: np.ndarray
@@ -82,9 +88,8 @@ class Fit:
 
     def vcov(self) -> np.ndarray:
         """GLS covariance of the coefficients, m x k x k, without the adjustment of `contrast`."""
-        _, back = _based(self.design)
         adjustment, chosen = self._adjustment
-        return self.scale[:, None, None] * (back @ adjustment.plain @ back.T)[chosen]
+        return self.scale[:, None, None] * (self.back @ adjustment.plain @ self.back.T)[chosen]
 
     def contrast(self, weights: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Estimates of linear contrasts, their standard errors and degrees of freedom, each m x q.
@@ -102,7 +107,7 @@ class Fit:
         """
         weights = np.atleast_2d(np.asarray(weights, float))
         adjustment, chosen = self._adjustment
-        variance, df = adjustment.contrast(weights @ _based(self.design)[1], chosen)
+        variance, df = adjustment.contrast(weights @ self.back, chosen)
         if self.period:
             variance = variance * self._widening(weights)
         return estimates(self.coefficients, weights), np.sqrt(self.scale[:, None] * variance), df
@@ -115,6 +120,8 @@ class Fit:
         return replace(
             self,
             design=design,
+            basis=basis,
+            back=back,
             coefficients=(back @ moved).T,
             residuals=rest,
             scale=quadratic / (len(design) - design.shape[1]),
@@ -142,12 +149,11 @@ class Fit:
     @cached_property
     def _adjustment(self) -> tuple[Adjustment, np.ndarray]:
         """What contrasts of the design's basis need, and which part of it is each series'."""
-        basis, _ = _based(self.design)
         if self.kind == "ar1":
             every = np.arange(len(self.rho))
-            return autoregression.adjustment(basis, self.at, self.rho, PRIOR[:2, :2]), every
+            return autoregression.adjustment(self.basis, self.at, self.rho, PRIOR[:2, :2]), every
         structures, chosen = self._structures
-        return _adjustment(structures, basis), chosen
+        return _adjustment(structures, self.basis), chosen
 
     def _widening(self, weights: np.ndarray) -> np.ndarray:
         found, (structures, chosen) = np.empty((len(self.rho), weights.shape[-2])), self._structures
@@ -224,7 +230,8 @@ def estimate(design: Any, values: Any, at: Any = None, *, kind: str = "ar1_noise
     with np.errstate(divide="ignore"):
         free = (n - k) * (1 + np.log(2 * np.pi * scale))
     height = -0.5 * (free + dets) + np.linalg.slogdet(back)[1]
-    return Fit(design, at, kind, (back @ (inside + moved)).T, residuals, rho, lam, scale, height, period)
+    coefficients = (back @ (inside + moved)).T
+    return Fit(design, basis, back, at, kind, coefficients, residuals, rho, lam, scale, height, period)
 
 
 def _based(design: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -153,8 +153,8 @@ def _axes(ax: Axes, dated: bool) -> None:
         ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
     ax.yaxis.set_major_formatter(FuncFormatter(_short))
     ax.grid(axis="y")
-    for text in (*ax.get_xticklabels(), *ax.get_yticklabels(), ax.yaxis.label):
-        text.set_fontfamily(FAMILY)
+    ax.tick_params(labelfontfamily=FAMILY)
+    ax.yaxis.label.set_fontfamily(FAMILY)
 
 
 def _short(value: float, _: Any = None) -> str:
