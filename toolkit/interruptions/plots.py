@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from toolkit.interruptions.diagnostics import Diagnostics
     from toolkit.interruptions.effects import Effect
     from toolkit.interruptions.multiverse import Multiverse
+    from toolkit.interruptions.nets import Net
     from toolkit.interruptions.placebo import Placebo
     from toolkit.interruptions.power import Power
-    from toolkit.interruptions.recoveries import Net, Recovery
+    from toolkit.interruptions.recoveries import Recovery
     from toolkit.interruptions.result import InterruptedTimeSeries
 
 #: Ticks are drawn late, so their names need the font by name.
