@@ -199,6 +199,7 @@ def interrupted_time_series(
     for number, rows in enumerate(patterns.T):
         mine = np.flatnonzero(which.ravel() == number)
         design.independent(plan, rows)
+        notes += cautions.thin(plan, rows, checked.clock)
         week = period(errors, checked.clock.kind)
         parts.append(Part(mine, rows, _fit(errors, plan, values, rows, mine, shifts, week)))
     return InterruptedTimeSeries(

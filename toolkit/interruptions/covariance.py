@@ -38,6 +38,10 @@ class Fit:
 
     Attributes
     ----------
+    basis : (n, k) array
+        Orthonormal columns of the same span.
+    back : (k, k) array
+        From coefficients of the basis to those of the design.
     coefficients : (m, k) array
     rho, lam, scale : (m,) arrays
         Of the error covariance; `scale` is its variance.
@@ -48,6 +52,8 @@ class Fit:
     """
 
     design: np.ndarray
+    basis: np.ndarray
+    back: np.ndarray
     at: np.ndarray
     kind: str
     coefficients: np.ndarray
@@ -82,9 +88,8 @@ class Fit:
 
     def vcov(self) -> np.ndarray:
         """GLS covariance of the coefficients, m x k x k, without the adjustment of `contrast`."""
-        _, back = _based(self.design)
         adjustment, chosen = self._adjustment
-        return self.scale[:, None, None] * (back @ adjustment.plain @ back.T)[chosen]
+        return self.scale[:, None, None] * (self.back @ adjustment.plain @ self.back.T)[chosen]
 
     def contrast(self, weights: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Estimates of linear contrasts, their standard errors and degrees of freedom, each m x q.
@@ -102,7 +107,7 @@ class Fit:
         a period was given and the innovations remember it, the variance is larger by `memory.widening`.
         """
         weights = np.atleast_2d(np.asarray(weights, float))
-        based, (adjustment, chosen) = weights @ _based(self.design)[1], self._adjustment
+        based, (adjustment, chosen) = weights @ self.back, self._adjustment
         variance, df = adjustment.contrast(based, chosen)
         variance = self.scale[:, None] * variance
         part = doubt.share(self.n - self.k) if self.kind == "ar1_noise" else 0.0
@@ -120,6 +125,8 @@ class Fit:
         return replace(
             self,
             design=design,
+            basis=basis,
+            back=back,
             coefficients=(back @ moved).T,
             residuals=rest,
             scale=quadratic / (len(design) - design.shape[1]),
@@ -147,17 +154,15 @@ class Fit:
     @cached_property
     def _adjustment(self) -> tuple[Adjustment, np.ndarray]:
         """What contrasts of the design's basis need, and which part of it is each series'."""
-        basis, _ = _based(self.design)
         if self.kind == "ar1":
             every = np.arange(len(self.rho))
-            return autoregression.adjustment(basis, self.at, self.rho, PRIOR[:2, :2]), every
+            return autoregression.adjustment(self.basis, self.at, self.rho, PRIOR[:2, :2]), every
         structures, chosen = self._structures
-        return _adjustment(structures, basis), chosen
+        return _adjustment(structures, self.basis), chosen
 
     @cached_property
     def _doubt(self) -> doubt.Doubt:
-        basis, _ = _based(self.design)
-        structures = doubt.possible(self.at)
+        basis, structures = self.basis, doubt.possible(self.at)
         return doubt.Doubt(_adjustment(structures, basis), *doubt.weighed(structures, basis, self.residuals))
 
     def _widening(self, weights: np.ndarray) -> np.ndarray:
@@ -235,7 +240,8 @@ def estimate(design: Any, values: Any, at: Any = None, *, kind: str = "ar1_noise
     with np.errstate(divide="ignore"):
         free = (n - k) * (1 + np.log(2 * np.pi * scale))
     height = -0.5 * (free + dets) + np.linalg.slogdet(back)[1]
-    return Fit(design, at, kind, (back @ (inside + moved)).T, residuals, rho, lam, scale, height, period)
+    coefficients = (back @ (inside + moved)).T
+    return Fit(design, basis, back, at, kind, coefficients, residuals, rho, lam, scale, height, period)
 
 
 def _based(design: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from toolkit.interruptions.diagnostics import Diagnostics
     from toolkit.interruptions.effects import Effect
     from toolkit.interruptions.multiverse import Multiverse
+    from toolkit.interruptions.nets import Net
     from toolkit.interruptions.placebo import Placebo
     from toolkit.interruptions.power import Power
-    from toolkit.interruptions.recoveries import Net, Recovery
+    from toolkit.interruptions.recoveries import Recovery
     from toolkit.interruptions.result import InterruptedTimeSeries
 
 #: Ticks are drawn late, so their names need the font by name.
@@ -153,8 +154,8 @@ def _axes(ax: Axes, dated: bool) -> None:
         ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
     ax.yaxis.set_major_formatter(FuncFormatter(_short))
     ax.grid(axis="y")
-    for text in (*ax.get_xticklabels(), *ax.get_yticklabels(), ax.yaxis.label):
-        text.set_fontfamily(FAMILY)
+    ax.tick_params(labelfontfamily=FAMILY)
+    ax.yaxis.label.set_fontfamily(FAMILY)
 
 
 def _short(value: float, _: Any = None) -> str:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from toolkit.interruptions.diagnostics import Diagnostics
     from toolkit.interruptions.effects import Effect
-    from toolkit.interruptions.recoveries import Net, Recovery
+    from toolkit.interruptions.nets import Net
+    from toolkit.interruptions.recoveries import Recovery
 
 ESTIMATORS = {
     "auto": "AR(1) and noise by REML",
@@ -230,9 +231,14 @@ class InterruptedTimeSeries(Result):
 
         Notes
         -----
-        Average: mean of x_t b less mean of x0_t b, where x0 lacks the interruptions' terms; on the log scale means
-        are exp(m + v/2). Cumulative: observed values less what would have been, with the errors of those periods in
-        the interval. Relative: the sum of what was over the sum of what would have been, less 1.
+        With x0 the design without the interruptions' terms: average, the mean over the periods of what the model
+        expects less what it would have expected; cumulative, observed values less what would have been expected, with
+        the errors of those periods in the interval; relative, the sum of what was expected over the sum of what would
+        have been, less 1.
+
+        What is expected is always a mean, so that it can be summed: x b on the identity scale; on the log scale
+        exp(x b + v/2) with v the errors' variance, as exp(x b) would be the median; of counts with a log link
+        exp(x b + offset) itself. The intervals take v as known.
         """
         return effects.effect(self, at=at, over=over, of=of)
 
@@ -240,7 +246,8 @@ class InterruptedTimeSeries(Result):
     def counterfactual(self) -> pd.DataFrame:
         """Every period without the interruptions: time, observed, fitted, counterfactual, low, high and predicted_*.
 
-        low and high bound the mean (a confidence band), predicted_low and predicted_high a single value.
+        Fitted and counterfactual are means, as in `effect`. low and high bound the mean (a confidence band),
+        predicted_low and predicted_high a single value.
         """
         return effects.counterfactual(self)
 
@@ -267,8 +274,19 @@ class InterruptedTimeSeries(Result):
             Days of the festival, the last included.
         before, after : int or (from, to)
             Periods around it from which it may have borrowed.
+
+        Raises
+        ------
+        ValueError
+            Where the other days do not tell what would have been: a level that rests on a day or two outside of the
+            span, or a fading term that is seen at its end only.
+
+        Notes
+        -----
+        Each day of the span has a term of its own, so that all other days, and the errors' correlation with them, tell
+        what would have been: a mean, as in `effect`. Pulses inside the span stand aside.
         """
-        from toolkit.interruptions.recoveries import net
+        from toolkit.interruptions.nets import net
 
         return net(self, window, before, after)
 
