@@ -120,7 +120,16 @@ def recovery(result: Recovery, ax: Axes | None = None) -> Axes:
         margin = float(result.table["margin"].iloc[0])
         ax.axhline(0, color=style.QUIET, linewidth=0.9)
         ax.axhline(-margin, color=WOULD, linewidth=1.1, linestyle=(0, (4, 2)))
-        axes.beside(ax, result.gaps["time"].iloc[-1], -margin, "margin", WOULD)
+        ax.annotate(
+            "margin",
+            (1, -margin),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, 2),
+            textcoords="offset points",
+            ha="right",
+            color=WOULD,
+            fontsize=9,
+        )
         ax.set_ylabel("gap to what would have been")
         axes.timed(ax, isinstance(result.gaps["time"].iloc[0], pd.Timestamp))
         axes.percent(ax.yaxis)
