@@ -19,11 +19,13 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from effects import Asked, Found, answered, effects, holes, nets, netted
 from scipy.signal import lfilter
 from scipy.special import stdtrit
 from tqdm import tqdm
 
+from toolkit import Level, Slope, interrupted_time_series
 from toolkit.interruptions.covariance import estimate
 from toolkit.interruptions.weekly import weekly
 
@@ -331,7 +333,35 @@ def speed(seed: int) -> str:
         "contrasts (median of three); the peer in a loop over 200 of them, its fit and standard errors.\n\n"
         + "\n".join(lines)
         + "\n\nOne series of 1,096 days with weekday means (10 columns), AR(1) + noise, fit and three contrasts: "
-        f"median {np.median(singles) * 1e3:.0f} ms, slowest of 50 {max(singles) * 1e3:.0f} ms.\n"
+        f"median {np.median(singles) * 1e3:.0f} ms, slowest of 50 {max(singles) * 1e3:.0f} ms.\n\n"
+        + asked(rng)
+    )
+
+
+def asked(rng: np.random.Generator) -> str:
+    """What a batch of 1,000 daily series takes through the public function, and one multiverse."""
+    days = pd.date_range("2019-01-01", periods=400)
+    noise = arma(rng, 1000, 400, [0.6]) + 0.5 * rng.standard_normal((1000, 400))
+    frame = pd.DataFrame(np.exp(6 + 0.05 * noise.T), index=days, columns=[f"s{i}" for i in range(1000)])
+    terms = {"removed": Level("2019-09-08"), "live": [Level("2019-11-01"), Slope("2019-11-01")]}
+    interrupted_time_series(frame.iloc[:, :2], terms).effect()
+    begun, result, taken = time.perf_counter(), interrupted_time_series(frame, terms), {}
+    taken["fit"] = time.perf_counter() - begun
+    for name in ("table", "effect", "counterfactual", "recovery"):
+        begun = time.perf_counter()
+        answer = getattr(result, name)
+        _ = answer() if callable(answer) else answer
+        taken[name] = time.perf_counter() - begun
+    each = ", ".join(f"{name} {seconds:.2f} ms" for name, seconds in taken.items())
+    long = pd.date_range("2018-01-01", periods=1096)
+    counts = rng.poisson(np.exp(9 + 0.05 * arma(rng, 1, 1096, [0.5])[0] - 0.2 * (np.arange(1096) >= 600)))
+    one = interrupted_time_series(pd.Series(counts, index=long), {"removed": Level(long[600])})
+    begun = time.perf_counter()
+    choices = len(one.multiverse().table)
+    return (
+        f"1,000 series of 400 days (weekday means, 3 terms) through `interrupted_time_series`, each by series: {each}. "
+        f"`.multiverse()` of 1,096 days of counts with all defaults, {choices} choices: "
+        f"{time.perf_counter() - begun:.1f} s.\n"
     )
 
 

@@ -6,12 +6,15 @@ python notebooks/refresh.py [--check] [NOTEBOOK ...]
 from __future__ import annotations
 
 import argparse
+import base64
+import io
 import os
 import sys
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from PIL import Image
 
 HERE = Path(__file__).parent
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -19,6 +22,15 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 
 # A slow machine would keep a progress bar among the outputs.
 os.environ.setdefault("TQDM_DISABLE", "1")
+
+
+def lighter(png: str) -> str:
+    """A figure in 40 colours: a quarter of the bytes, and to the eye the same."""
+    image = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGBA")
+    image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    out = io.BytesIO()
+    image.quantize(40, dither=Image.Dither.NONE).save(out, "png", optimize=True)
+    return base64.b64encode(out.getvalue()).decode()
 
 
 def refreshed(path: Path) -> str:
@@ -36,7 +48,10 @@ def refreshed(path: Path) -> str:
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         for output in cell.get("outputs", []):
-            output.get("data", {}).pop(VIEW, None)
+            data = output.get("data", {})
+            data.pop(VIEW, None)
+            if "image/png" in data:
+                data["image/png"] = lighter(data["image/png"])
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},

@@ -192,6 +192,16 @@ def test_a_comparison_names_its_family_and_agrees_with_published_intervals():
     assert "Holm over 1 tests" in comparison.sentence()
 
 
+@pytest.mark.parametrize("name", ["step", "open", "low", "n1"])
+def test_a_group_is_not_lost_behind_a_column_of_the_result(name):
+    rows = pd.DataFrame({"user_id": [1], "event": ["enter"], "timestamp": ["2019-11-11"], name: ["x"]})
+    with pytest.raises(ValueError, match=f"'{name}' cannot name groups.*rename or drop"):
+        funnel(read_events(rows), ["enter", "pay"], within="1d", by=name)
+    counts = pd.DataFrame({"step": ["enter", "pay"], "n": [9, 3], "low": ["x", "x"]})
+    with pytest.raises(ValueError, match="'low' cannot name groups"):
+        Funnel.from_counts(counts)
+
+
 def test_platforms_that_share_users_are_compared_by_user():
     rows, platforms = [], []
     for i in range(60):

@@ -60,6 +60,28 @@ def test_a_term_that_is_added_is_in_the_model(panel):
     assert panel.result.table["estimate"].tolist() == pytest.approx(expected.table["estimate"].tolist())
 
 
+def test_it_opens_with_the_terms_and_the_errors_that_are_asked_for():
+    panel = InterruptionPanel(series(), REMOVED, name="removed", terms=["level", "slope"], errors="ar2")
+    asked = {"removed": [Level(REMOVED), Slope(REMOVED)]}
+    plain = interrupted_time_series(series(), asked, errors="ar2")
+    assert panel.result.sentence() == plain.sentence()
+    panel.errors.value = "auto"
+    assert panel.result.sentence() == interrupted_time_series(series(), asked).sentence()
+
+
+def test_twelve_periods_on_each_side_are_enough():
+    panel = InterruptionPanel(series()[:24], DAYS[12])
+    assert panel.result.points[0] == 24
+
+
+def test_counts_with_a_population_are_offered_the_errors_that_know_one():
+    population = pd.Series(np.log(np.linspace(1e6, 2e6, len(DAYS))), index=DAYS)
+    panel = InterruptionPanel(series().round(), REMOVED, errors="quasi_poisson", offset=population)
+    for errors in panel.errors.options.values():
+        panel.errors.value = errors
+        assert panel.result.question.errors == errors
+
+
 def test_the_last_term_cannot_be_taken_away(panel):
     panel.terms["level"].value = False
     assert panel.terms["level"].value
@@ -133,6 +155,8 @@ def test_its_line_says_what_was_chosen(panel):
     [
         ("2019-05-03", {}, "fewer than 12 periods"),
         ("2021-01-01", {}, "outside the series"),
+        (REMOVED, {"terms": ["jump"]}, "not .'jump'."),
+        (REMOVED, {"terms": []}, "not .."),
         (REMOVED, {"name": "a", "others": {"a": Level(REMOVED)}}, "another interruption"),
     ],
 )

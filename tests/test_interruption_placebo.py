@@ -226,6 +226,18 @@ def test_counts_are_asked_as_counts_too():
     assert found.fitted["estimate"].between(-0.65, -0.35).all()
 
 
+def test_choices_that_come_to_the_same_model_are_fitted_once():
+    result = asked(daily(effect=-8))
+    same = [None, "auto", "week", ["week"]]
+    found = result.multiverse(errors=["auto", "ar1_noise", "ols"], seasons=same, windows=[None])
+    assert found.table[["errors", "season"]].apply(tuple, axis=1).tolist() == [
+        ("auto", "auto"),
+        ("auto", "none"),
+        ("ols", "none"),
+        ("ols", "auto"),
+    ]
+
+
 def test_windows_are_numbers_of_periods():
     with pytest.raises(ValueError, match="3 at least, or None, not 2"):
         asked(daily()).multiverse(windows=[2])

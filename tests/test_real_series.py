@@ -1,12 +1,18 @@
-"""The real series of notebooks 04 and 05 are those of the files that they were counted from."""
+"""Real series of notebooks 04 and 05: those shown are those of their files, and 04 answers on others by parameters."""
 
 from __future__ import annotations
 
 import ast
+import json
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pandas as pd
+import pytest
+from nbclient import NotebookClient
+
+from toolkit import Level, Slope, interrupted_time_series
 
 ROOT = Path(__file__).parents[1]
 LATE = ["num_loves", "num_wows", "num_hahas", "num_sads", "num_angrys"]
@@ -52,3 +58,143 @@ def test_orders_of_the_shop_are_counted_right_by_day(shared):
     entered = ast.literal_eval(source[source.index("'''") : source.rindex("'''") + 3]).split()
     assert entered == ["-" if pd.isna(n) else f"{n:.0f}" for n in days]
     assert [day for day, n in zip(days.index.day, entered, strict=True) if n == "-"] == [8, 16]
+
+
+INTERRUPTIONS = ROOT / "notebooks" / "04_interruptions.ipynb"
+NOTHING = {"WHERE": None, "TRUTH": None, "SPAN": (None, None), "AT": None, "DATES": [], "BESIDE": {}}
+NOTHING |= {"UNTIL": None, "CHECKED": None, "CHOICES": {}}
+FOUND = """
+print(json.dumps({
+    "effect": {what: effect.value(what) for what in ("average", "relative")},
+    "n": int(answer.table["n"].iloc[0]),
+    "table": answer.table[["term", "estimate", "low", "high"]].to_numpy().tolist(),
+    "dates": found_dates.reset_index().to_numpy().tolist(),
+    "placebos": len(placebo.placebos) if placebo else 0,
+    "panel": panel.effect.value("relative"),
+}))
+"""
+
+
+def answered(path: Path, **values) -> tuple[dict, str]:
+    """What notebook 04 finds in another series by its parameters alone, and all that it shows of it."""
+    notebook = nbformat.read(INTERRUPTIONS, as_version=4)
+    place = next(i for i, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", []))
+    given = {"SERIES": str(path.resolve()), **NOTHING, **values}
+    # As papermill does: the new values in a cell behind the one with the old.
+    source = "\n".join(f"{name} = {value!r}" for name, value in given.items())
+    notebook.cells.insert(place + 1, nbformat.v4.new_code_cell(source))
+    notebook.cells.append(nbformat.v4.new_code_cell(FOUND))
+    NotebookClient(
+        notebook, timeout=300, resources={"metadata": {"path": str(INTERRUPTIONS.parent)}}
+    ).execute()
+    outputs = [output for cell in notebook.cells[place:-1] for output in cell.get("outputs", [])]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) >= 4
+    seen = "".join(
+        output.get("text", "") + output.get("data", {}).get("text/plain", "") for output in outputs
+    )
+    assert "imulated, calibrated" not in seen
+    return json.loads(notebook.cells[-1].outputs[0].text), seen
+
+
+def test_notebook_04_finds_the_published_rate_ratio_of_sicilys_smoking_ban(shared):
+    found, seen = answered(
+        shared / "data" / "its_sicily_smoking_ban" / "sicily.csv",
+        TIME="time",
+        VALUE="aces",
+        NAME="admissions a month",
+        SAID="Sicily",
+        INTERRUPTIONS={"ban": [Level(37)]},
+        ASKED="ban",
+        OPTIONS={"season": None, "errors": "quasi_poisson"},
+        BESIDE={"offset": "log(stdpop)"},
+    )
+    # Lopez Bernal, Cummins and Gasparrini (2017); the interval is quasi-Poisson's, of the data's own README.
+    ratio, low, high = 1 + np.array(found["effect"]["relative"])
+    assert ratio == pytest.approx(0.894, abs=0.0005)
+    assert (low, high) == pytest.approx((0.8392, 0.9532), abs=0.002)
+    assert found["n"] == 59
+    assert found["panel"] == pytest.approx(found["effect"]["relative"])
+    assert found["placebos"] == 13
+    assert "residuals are correlated" in seen
+
+
+def test_notebook_04_finds_volkswagens_fall_within_the_published_interval(shared):
+    found, _ = answered(
+        shared / "reference" / "its" / "volkswagen_weekly" / "data.csv",
+        TIME="Date",
+        VALUE="VolksWagen",
+        NAME="price",
+        SAID="Volkswagen",
+        INTERRUPTIONS={"scandal": [Level("2015-09-20")]},
+        ASKED="scandal",
+        DATES=["2015-09-13", "2015-09-20"],
+        OPTIONS={"trend": False, "season": None, "scale": "identity"},
+        BESIDE={"covariates": ["BMW", "Allianz"]},
+        CHOICES={"errors": ["auto", "ols"], "windows": [None]},
+    )
+    # R CausalImpact: -44 a week, -55 to -33.
+    average = found["effect"]["average"]
+    assert -55 < average[0] < -33
+    assert average[1] < -44 < average[2]
+    assert found["n"] == 325
+    assert [row[0] for row in found["dates"]] == ["2015-09-13"] * 2 + ["2015-09-20"] * 2
+    assert found["dates"][2][3] == pytest.approx(found["effect"]["relative"][0])
+
+
+def test_notebook_04_finds_the_published_level_and_slope_of_two_years_of_months(shared):
+    found, seen = answered(
+        shared / "reference" / "its" / "green_24_months" / "data.csv",
+        TIME="month",
+        VALUE="outcome",
+        NAME="outcome",
+        SAID="24 months",
+        INTERRUPTIONS={"policy": [Level(13), Slope(13)]},
+        ASKED="policy",
+        OPTIONS={"season": None, "scale": "identity", "errors": "ols"},
+    )
+    # Published with the slope counted 1 in the first month: 9.6876 and 1.7832.
+    level, slope = (row[1] for row in found["table"])
+    assert slope == pytest.approx(1.7832, abs=6e-5)
+    assert level - slope == pytest.approx(9.6876, abs=6e-5)
+    assert found["placebos"] == 0
+    assert "a placebo needs a longer series" in seen
+
+
+def test_notebook_04_reads_a_dashboards_own_columns_and_dates_without_hyphens(tmp_path):
+    days = pd.date_range("2019-05-01", periods=100).delete(40)
+    paid = np.where(days < "2019-07-01", 300.0, 240.0) * np.exp(
+        np.random.default_rng(1).normal(0, 0.01, len(days))
+    )
+    frame = pd.DataFrame({"日期": days.strftime("%Y%m%d"), "支付金额": paid * 50, "支付买家数": 50})
+    path = tmp_path / "own.csv"
+    frame.to_csv(path, index=False, sep=";", encoding="utf-8-sig")
+    found, seen = answered(
+        path,
+        TIME="日期",
+        VALUE="支付金额 / 支付买家数",
+        NAME="yuan a buyer",
+        SAID="Own",
+        INTERRUPTIONS={"prices": [Level("2019-07-01")]},
+        ASKED="prices",
+        OPTIONS={},
+        CHOICES={"errors": ["auto", "ols"]},
+    )
+    effect, low, high = found["effect"]["relative"]
+    assert low < -0.2 < high
+    assert effect == pytest.approx(-0.2, abs=0.01)
+    assert found["n"] == 99
+    assert "1 of 100 days are missing" in seen
+
+
+def test_the_niles_fall_in_the_notebook_is_that_of_the_file(shared):
+    flow = pd.read_csv(shared / "data" / "its_nile_flow" / "Nile.csv").set_index("time")["value"]
+    fallen = interrupted_time_series(flow, {"dam": Level(1899)}, trend=False, scale="identity").effect()
+    _, low, high = fallen.value("average")
+    assert low < 849.97 - 1097.75 < high
+    text = "".join(
+        output.get("text", "")
+        for cell in nbformat.read(INTERRUPTIONS, as_version=4).cells
+        for output in cell.get("outputs", [])
+    )
+    assert fallen.sentence() in text
+    assert "a jump on 1899, after 1898, explains most" in text

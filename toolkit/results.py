@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 import numbers
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
@@ -67,6 +68,16 @@ def some(names: list[str], most: int = 12) -> str:
     """Names as a list in a sentence, cut where it grows long."""
     shown = ", ".join(names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def refuse_taken(by: Collection[str], columns: Collection[str]) -> None:
+    """Refuse groups named as a column of the result itself: one of the two would be lost."""
+    for name in by:
+        if name in columns:
+            raise ValueError(
+                f"{name!r} cannot name groups, for the result has a column of that name itself; rename or drop "
+                "that column of the data, and read it again"
+            )
 
 
 def p_value(p: float) -> str:

@@ -258,9 +258,9 @@ def _counts(question: Question, units: Units) -> pd.DataFrame:
     if units.table is None:
         frame = units.frame(sql.reduce(question, units.sql))
         sums = [name for name in frame.columns if name not in groups and name[0] not in "rs"]
-        frame[sums] = frame[sums].astype("Int64")
-        filled = [name for name in sums if not name.startswith("o") or question.mode == "ordered"]
-        frame[filled] = frame[filled].fillna(0)
+        known = [name for name in sums if not name.startswith("o") or question.mode == "ordered"]
+        frame = frame.astype(dict.fromkeys(sums, "Int64"))
+        frame[known] = frame[known].fillna(0).astype("int64")
     else:
         from toolkit.funnels.units import reduce
 

@@ -62,7 +62,7 @@ def levels(table: Table, lo: int, hi: int, limits: Limits) -> Any:
         np.empty(bound, np.int8),
     )
     out_start, out_end = np.empty(bound, np.int64), np.empty(bound, np.int64)
-    found, rows, masks = np.empty(most + 1, np.int64), np.empty(most, np.int64), np.empty(most, np.uint16)
+    found, rows, masks = np.empty(most + 1, np.uint64), np.empty(most, np.int64), np.empty(most, np.uint16)
     at, order = np.empty(most, np.int64), np.empty(most, np.int64)
     owner, slot_of, held = np.full(holds, -1, np.int64), np.empty(holds, np.int32), np.empty(size, np.int32)
     start, level, ended = (
@@ -95,7 +95,7 @@ def levels(table: Table, lo: int, hi: int, limits: Limits) -> Any:
 def _matching(code: Any, words: Any, a: int, z: int, found: Any) -> int:
     """Rows from a to z that match a step: written first and kept if so, as a branch would be guessed wrong often."""
     n = np.uint64(0)
-    for i in range(a, z):
+    for i in range(np.uint64(a), np.uint64(z)):
         found[n] = i
         n += np.uint64((words[code[i]] if len(words) else code[i]) != 0)
     return np.int64(n)
@@ -108,9 +108,10 @@ def _deepen(
     """Depths of one user's units: how many units, or -1 where tied rows are not in step order."""
     owner, slot_of, held, start, level, ended = state
     k, within, first, end = limits
-    slots, before, last = 0, np.int64(0), np.int64(NEVER)
-    for p in range(n):
-        i = np.uint64(found[p])
+    # Places without a sign spare the check for those that count from the end; a literal would make them floats.
+    slots, one, before, last = np.uint64(0), np.uint64(1), np.int64(0), np.int64(NEVER)
+    for p in range(np.uint64(n)):
+        i = found[p]
         mask, now = np.int64(words[code[i]] if len(words) else code[i]), t[i]
         if now == last and mask < before:
             return -1
@@ -118,25 +119,26 @@ def _deepen(
         h = np.int64(hold[i]) if len(hold) else 0
         if h < 0:
             continue
+        h = np.uint64(h)
         if owner[h] != turn:
             owner[h], slot_of[h] = turn, slots
             held[slots], level[slots], ended[slots] = h, 0, NEVER
             for j in range(k + 1):
                 start[slots, j] = NEVER
-            slots += 1
+            slots += one
         s = np.uint64(slot_of[h])
         start[s, 0] = now if first <= now < end else NEVER
         while mask:
             # From the last step down, so that one row fills one step; chosen by value, not by branch.
-            j = highest(mask)
-            mask ^= np.int64(1) << j
+            j = np.uint64(highest(mask))
+            mask ^= np.int64(1) << np.int64(j)
             begun = start[s, j]
             valid = now - begun <= within
-            start[s, j + 1] = begun if valid else start[s, j + 1]
+            start[s, j + one] = begun if valid else start[s, j + one]
             deeper = valid and level[s] <= j
-            level[s] = j + 1 if deeper else level[s]
+            level[s] = j + one if deeper else level[s]
             ended[s] = now if deeper else ended[s]
-    return slots
+    return np.int64(slots)
 
 
 @njit(cache=True, nogil=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from toolkit.results import some
+from toolkit.funnels.steps import OWN
+from toolkit.results import refuse_taken, some
 
 
 def counts_of(frame: pd.DataFrame) -> tuple[tuple[str, ...], tuple[str, ...], pd.DataFrame]:
@@ -20,6 +21,7 @@ def counts_of(frame: pd.DataFrame) -> tuple[tuple[str, ...], tuple[str, ...], pd
     if not len(frame):
         raise ValueError("the table of counts has no rows")
     by = tuple(str(name) for name in frame.columns if name not in ("step", "n", "open"))
+    refuse_taken(by, OWN)
     _refuse_bad_numbers(frame, "n")
     if "open" in frame:
         _refuse_bad_numbers(frame[frame["open"].notna()], "open")

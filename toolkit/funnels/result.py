@@ -110,7 +110,7 @@ entries.
         return not all(self.once(row) for row in self.counts.to_dict("records"))
 
     def rate(self, row: Mapping[str, Any] | pd.Series, j: int, base: int) -> Rate:
-        """The rate of step j (from 1) over step `base` in one row of `counts`."""
+        """The rate of step j (from 1) over step `base` in one row of `counts`, or in columns of many."""
         if self.unit in ("users", "counts"):
             return Rate.of_counts(row[f"n{j}"], row[f"n{base}"])
         return Rate.of_users(self.sums(row, j, base))
@@ -135,21 +135,25 @@ entries.
         Columns: `by`, `step`, `reached`, `open` (may still go on; missing at the last step and where it has no
         meaning), `from_previous` with `low` and `high`, `from_first` with `first_low` and `first_high`.
         """
-        lines = []
-        for row in self.counts.to_dict("records"):
-            for j, step in enumerate(self.steps, 1):
-                opened = row.get(f"o{j}", pd.NA)
-                line = [*(row[name] for name in self.by), step, row[f"n{j}"], opened]
-                found = {0: [np.nan] * 3, 1: [1.0, np.nan, np.nan]}
-                for base in {j - 1, 1} if j > 1 else ():
-                    rate = self.rate(row, j, base)
-                    found[base] = [rate.estimate, *rate.interval(self.confidence)]
-                lines.append([*line, *found[j - 1], *found[1]])
+        groups, size = len(self.counts), len(self.steps)
+        sums = {name: values.to_numpy(float) for name, values in self.counts.items() if name not in self.by}
+        nothing = np.full(groups, np.nan)
+        rates = [[nothing, nothing, nothing, np.ones(groups), nothing, nothing]]
+        for j in range(2, size + 1):
+            of = [self.rate(sums, j, base) for base in (j - 1, 1)]
+            rates.append([part for rate in of for part in (rate.estimate, *rate.interval(self.confidence))])
         measures = ["from_previous", "low", "high", "from_first", "first_low", "first_high"]
-        table = pd.DataFrame(lines, columns=[*self.by, "step", "reached", "open", *measures])
-        for name in self.by:
-            table[name] = table[name].astype(self.counts[name].dtype)
-        return table.astype({"reached": "int64", "open": "Int64"} | dict.fromkeys(measures, "float64"))
+        reached, opened = (
+            np.stack([sums.get(f"{letter}{j}", nothing) for j in range(1, size + 1)], axis=1).ravel()
+            for letter in "no"
+        )
+        at = np.repeat(np.arange(groups), size)
+        return pd.DataFrame(
+            {name: self.counts[name].array.take(at) for name in self.by}
+            | {"step": list(self.steps) * groups, "reached": reached.astype("int64")}
+            | {"open": pd.array(opened).astype("Int64")}
+            | dict(zip(measures, np.array(rates).transpose(1, 2, 0).reshape(len(measures), -1), strict=True))
+        )
 
     @cached_property
     def times(self) -> pd.DataFrame:

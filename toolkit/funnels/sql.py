@@ -12,7 +12,7 @@ all times in microseconds. `reduce` sums it; nothing else leaves the engine.
 
 from __future__ import annotations
 
-from toolkit.funnels.steps import Predicate, Question
+from toolkit.funnels.steps import Question
 from toolkit.logs.engines import identifier
 
 #: Every other row of the unit before, or after, this one in total order.
@@ -258,7 +258,13 @@ def asof(question: Question) -> str:
     # Each level is read twice, by the next one and by the sums; computed twice it would double the time.
     # `v` are a row's values of `by`, `e` those of its chain's entry; packed, for max_by would pass over nulls.
     own, entry = (", a.v, a.seq", ", b.e") if attributed else ("", "")
-    ctes = [f"r1 AS (SELECT * FROM ({_rows_of_step(question, 1, attributed)}) WHERE {_in_range(question)})"]
+    packed = ", ".join(f"b{i} := b{i}" for i in range(len(question.by)))
+    columns = f"{unit}, t" + (f", struct_pack({packed}) AS v, seq" if attributed else "")
+    # The file is read once: a scan per step would take as long as the joins.
+    ctes = [
+        f"base AS MATERIALIZED ({base(question, arrival=attributed)})",
+        f"r1 AS (SELECT {columns} FROM base WHERE {_entered(question)})",
+    ]
     if attributed:
         # Of entries of one moment the last one is the latest: the chain's.
         ctes.append(
@@ -274,11 +280,12 @@ def asof(question: Question) -> str:
         for i, rule in enumerate(question.exclude):
             if rule.first < j <= rule.last:
                 nearest = same.replace("b.", f"x{i}.")
-                voids += f" ASOF LEFT JOIN ({_rows_where(question, rule.predicate)}) x{i} ON {nearest} AND a.t > x{i}.t"
+                rows = f"(SELECT {unit}, t FROM base WHERE x{i} = 1)"
+                voids += f" ASOF LEFT JOIN {rows} x{i} ON {nearest} AND a.t > x{i}.t"
                 limits.append(f"(x{i}.t IS NULL OR x{i}.t <= b.t)")
         ctes.append(
             f"c{j} AS MATERIALIZED (SELECT {ours}, a.t, b.s{own}{entry} "
-            f"FROM ({_rows_of_step(question, j, attributed)}) a "
+            f"FROM (SELECT {columns} FROM base WHERE m = {1 << (j - 1)}) a "
             f"ASOF JOIN c{j - 1} b ON {same} AND a.t >= b.t{voids} WHERE {' AND '.join(limits) or 'TRUE'})"
         )
     levels = []
@@ -298,27 +305,6 @@ def asof(question: Question) -> str:
     return (
         f"WITH {', '.join(ctes)}, levels AS ({' UNION ALL '.join(levels)}) SELECT {unit}{groups}, "
         f"max(level) AS level, max_by(start, level) AS start, max_by(ended, level) AS ended FROM levels GROUP BY {unit}"
-    )
-
-
-def _rows_of_step(question: Question, j: int, attributed: bool) -> str:
-    packed = ", ".join(f"b{i} := {identifier(name)}" for i, name in enumerate(question.by))
-    return _rows_where(
-        question, question.predicates[j - 1], f", struct_pack({packed}) AS v" if attributed else ""
-    )
-
-
-def _rows_where(question: Question, predicate: Predicate, values: str = "") -> str:
-    """User, time and held values of the rows of a predicate. The filter reaches the file that is scanned."""
-    log = question.log
-    holds = "".join(f", {identifier(name)} AS h{i}" for i, name in enumerate(question.hold))
-    known = " AND ".join(f"{identifier(name)} IS NOT NULL" for name in (log.user, log.time, *question.hold))
-    source = (
-        f"(SELECT *, row_number() OVER () AS seq FROM {log.engine.table})" if values else log.engine.table
-    )
-    return (
-        f"SELECT {identifier(log.user)} AS u, {log.at} AS t{holds}{values}{', seq' if values else ''} "
-        f"FROM {source} WHERE ({predicate.sql}) AND {known}"
     )
 
 

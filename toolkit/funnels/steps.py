@@ -12,6 +12,7 @@ import pandas as pd
 from toolkit.logs.engines import identifier, literals
 from toolkit.logs.expressions import condition
 from toolkit.logs.times import instant
+from toolkit.results import refuse_taken
 
 if TYPE_CHECKING:
     from toolkit.logs.events import EventLog
@@ -19,6 +20,22 @@ if TYPE_CHECKING:
 MODES = ("ordered", "any", "strict")
 COUNTS = ("users", "pairs", "entries")
 MOST_STEPS = 16
+#: Columns of a funnel's tables, which no group can be named as: those of its answers, and sums by step.
+OWN = {
+    *(
+        "step",
+        "reached",
+        "open",
+        "from_previous",
+        "from_first",
+        "first_low",
+        "first_high",
+        "quantile",
+        "rate",
+    ),
+    *("measure", "estimate", "low", "high", "n", "n_reference", "p", "p_holm"),
+    *(f"{letter}{j}" for letter in "nqfuoars" for j in range(1, MOST_STEPS + 1)),
+}
 
 
 @dataclass(frozen=True)
@@ -173,6 +190,7 @@ def ask(
     window = None if within is None else duration(within, "within")
     names = [step.name for step in chosen]
     held, groups = _columns(log, hold, "hold"), _columns(log, by, "by")
+    refuse_taken(groups, OWN)
     if dedupe is not None:
         log.column(dedupe, "dedupe column")
     until = (

@@ -79,7 +79,9 @@ def reduce(question: Question, units: pa.Table) -> pd.DataFrame:
         counted, start = _bests(question, units, user, level, start, ended)
     least = question.attribution if isinstance(question.attribution, int) and names else 1
     after = NEVER if question.within is None else question.observed_until - question.within
-    rest = (user, group, groups, level, start, k, least, after)
+    # A user has one unit in a group where he has only one, or where groups differ by all that is held.
+    single = question.count == "users" or (question.count == "pairs" and {*question.hold} <= {*question.by})
+    rest = (user, group, groups, level, start, k, least, after, single)
     # Two threads take half of the users each.
     half = len(counted) // 2
     while 0 < half < len(counted) and user[counted[half]] == user[counted[half - 1]]:
@@ -103,12 +105,11 @@ def _sums(question: Question, whole: Any, shares: Any) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     for letter, sums in pairs:
         for j in range(2 if letter in "ars" else 1, k if letter == "o" else k + 1):
-            values = sums[:, j - 1]
-            if letter not in "rs":
-                missing = np.full(len(values), letter == "o" and question.mode != "ordered")
-                values = pd.arrays.IntegerArray(np.ascontiguousarray(values, np.int64), missing)
             if letter in asked:
-                columns[f"{letter}{j}"] = values
+                unknown = letter == "o" and question.mode != "ordered"
+                columns[f"{letter}{j}"] = (
+                    pd.array([pd.NA] * len(sums), "Int64") if unknown else sums[:, j - 1]
+                )
     return columns
 
 
@@ -192,7 +193,16 @@ def _best(user: Any, level: Any, start: Any, ended: Any, rank: Any) -> Any:
 
 @njit(cache=True, nogil=True)
 def _tally(
-    counted: Any, user: Any, group: Any, groups: int, level: Any, start: Any, k: int, least: int, after: int
+    counted: Any,
+    user: Any,
+    group: Any,
+    groups: int,
+    level: Any,
+    start: Any,
+    k: int,
+    least: int,
+    after: int,
+    single: bool,
 ) -> Any:
     """Sums n, q, f, u, o and a, sums r and s, and one counted unit of each group (-1 for none)."""
     whole, shares = np.zeros((6, groups, k), np.int64), np.full((2, groups, k), np.nan)
@@ -201,12 +211,12 @@ def _tally(
         np.empty(groups, np.int64),
         np.full(groups, -1, np.int64),
     )
-    # Users of one unit, by its level: most users, and added up at once in the end.
+    # Units that are a user's only one in their group, by level: most units, and added up at once in the end.
     lone = np.zeros((groups, k + 1), np.int64)
     c, n = 0, len(counted)
     while c < n:
         who = user[counted[c]]
-        alone, seen = c + 1 == n or user[counted[c + 1]] != who, 0
+        alone, seen = single or c + 1 == n or user[counted[c + 1]] != who, 0
         while c < n and user[counted[c]] == who:
             i = counted[c]
             c += 1

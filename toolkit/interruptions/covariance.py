@@ -21,7 +21,7 @@ import numpy as np
 
 from toolkit.interruptions import autoregression, doubt, likelihood
 from toolkit.interruptions.adjustment import Adjustment, adjusted
-from toolkit.interruptions.fitted import estimates
+from toolkit.interruptions.fitted import Designed, estimates
 from toolkit.interruptions.memory import widening
 from toolkit.interruptions.structure import Correlation, Structure
 
@@ -33,7 +33,7 @@ EXACT = 1e-13
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
+class Fit(Designed):
     """One design fitted to m series. Made by `estimate`.
 
     Attributes
@@ -47,11 +47,8 @@ class Fit:
         Of the error covariance; `scale` is its variance.
     log_likelihood : (m,) array
         Restricted, at the estimate.
-    n, k : int
-        Points and columns of the design.
     """
 
-    design: np.ndarray
     basis: np.ndarray
     back: np.ndarray
     at: np.ndarray
@@ -63,16 +60,6 @@ class Fit:
     scale: np.ndarray
     log_likelihood: np.ndarray
     period: int = 0
-
-    @property
-    def n(self) -> int:
-        """Points."""
-        return self.design.shape[0]
-
-    @property
-    def k(self) -> int:
-        """Columns of the design."""
-        return self.design.shape[1]
 
     @property
     def boundary(self) -> list[str]:

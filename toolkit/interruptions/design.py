@@ -1,6 +1,6 @@
 """The design matrix: trend, terms, season, calendar, covariates and comparison series, with a name for each column.
 
-Season       what repeats every week or every year, as columns
+seasonal     what repeats every week or every year, as columns
 Design       columns with names, and which of them an interruption owns
 build        a design for a series
 """
@@ -80,7 +80,7 @@ def build(
     }
     own = dict(shared)
     own |= {f"{name}: {term}": column for (name, term), column in terms.items()}
-    more = {**_season(clock, season), **_calendar(clock, calendar), **_covariates(clock, covariates)}
+    more = {**seasonal(clock, season), **_calendar(clock, calendar), **_covariates(clock, covariates)}
     twice = sorted(set(more) & set(own))
     if twice:
         raise ValueError(f"{twice[0]!r} is the name of a term and of a covariate; rename one")
@@ -139,7 +139,8 @@ def _numbered(term: Term, given: tuple[Term, ...]) -> str:
     return term.name if len(same) == 1 else f"{term.name} {same.index(term) + 1}"
 
 
-def _season(clock: Clock, season: Any) -> dict[str, np.ndarray]:
+def seasonal(clock: Clock, season: Any) -> dict[str, np.ndarray]:
+    """Columns of what repeats."""
     if season is None:
         return {}
     if season == "auto":

@@ -76,13 +76,14 @@ def diagnostics(result: InterruptedTimeSeries) -> Diagnostics:
     clock, lines, columns = result.series.clock, [], {}
     # What a fit knows of all its series is asked of it once.
     known = {id(part): _known(part.fit) for part in result.parts}
-    for part, place, number in result.members():
+    for number, name in enumerate(result.series.names):
+        part, place = result.member(number)
         own = part.rows[: result.design.treated]
         at = np.flatnonzero(own)
         whitened, parameters = known[id(part)]
         innovations = whitened[: len(at), place]
         spread = innovations.std(ddof=0)
-        line: dict[str, Any] = {"series": result.series.names[number]}
+        line: dict[str, Any] = {"series": name}
         line |= {name: values[place] for name, values in parameters.items()}
         lags = [lag for lag in LAGS[clock.kind] if lag < len(at) // 2] if spread > 0 else []
         tested = acorr_ljungbox(innovations, lags=lags)["lb_pvalue"] if lags else {}

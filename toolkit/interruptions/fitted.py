@@ -1,5 +1,6 @@
 """What a design fitted to many series is, whatever the estimator: coefficients, their covariance, contrasts of them.
 
+Designed      a design, and its size
 Fitted        as estimators by name return it
 estimates     linear contrasts of coefficients
 quadratic     the quadratic form of every matrix and contrast
@@ -14,7 +15,24 @@ import numpy as np
 
 
 @dataclass(frozen=True, eq=False)
-class Fitted:
+class Designed:
+    """Something about a design, points by columns."""
+
+    design: np.ndarray
+
+    @property
+    def n(self) -> int:
+        """Points."""
+        return self.design.shape[0]
+
+    @property
+    def k(self) -> int:
+        """Columns of the design."""
+        return self.design.shape[1]
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted(Designed):
     """One design fitted to m series, each with a covariance of its coefficients.
 
     Attributes
@@ -31,7 +49,6 @@ class Fitted:
         Covariance of the coefficients.
     """
 
-    design: np.ndarray
     at: np.ndarray
     coefficients: np.ndarray
     residuals: np.ndarray
@@ -39,16 +56,6 @@ class Fitted:
     parameters: dict[str, np.ndarray]
     notes: tuple[str, ...]
     spread: np.ndarray
-
-    @property
-    def n(self) -> int:
-        """Points."""
-        return self.design.shape[0]
-
-    @property
-    def k(self) -> int:
-        """Columns of the design."""
-        return self.design.shape[1]
 
     @property
     def free(self) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,10 @@ from scipy import linalg
 from statsmodels.tsa.arima_process import arma_acovf
 
 from toolkit.interruptions.fitted import Fitted
+from toolkit.interruptions.structure import Correlation, Structure
 
+#: From columns to their innovations at unit scale, and log |V|.
+Whitener = Callable[[np.ndarray], tuple[np.ndarray, float]]
 #: Residuals smaller than this share of the series are rounding: the design fits without error.
 EXACT = 1e-13
 
@@ -37,6 +41,8 @@ class Errors:
         What a reader must know, such as an optimiser that did not converge.
     walk
         The part of `between` that is the level's own, where the level walks; None where errors return to 0.
+    whiten
+        From positions to what takes the covariance out of columns there, where that needs no dense matrix.
     """
 
     between: Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -44,6 +50,11 @@ class Errors:
     scale: float | None = None
     notes: tuple[str, ...] = ()
     walk: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+    whiten: Callable[[np.ndarray], Whitener] | None = None
+
+    def whitener(self, at: np.ndarray) -> Whitener:
+        """What takes the covariance out of columns at some positions."""
+        return self.whiten(at) if self.whiten else dense(self.between(at, at))
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +115,29 @@ def independent(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return (np.subtract.outer(first, second) == 0).astype(float)
 
 
+def white(parameters: Mapping[str, float], notes: tuple[str, ...] = ()) -> Errors:
+    """Independent errors, whatever else was estimated."""
+    return Errors(independent, parameters, notes=notes, whiten=lambda at: lambda columns: (columns, 0.0))
+
+
+def chain(rho: float, at: np.ndarray, parameters: Mapping[str, float], **more: Any) -> Errors:
+    """AR(1) errors, whose innovations need the point before alone."""
+    between = stationary(float(rho) ** np.arange(at[-1] - at[0] + 1))
+    return Errors(between, parameters, whiten=partial(_chained, float(rho)), **more)
+
+
+def _chained(rho: float, at: np.ndarray) -> Whitener:
+    structure = Structure(Correlation(at, rho), 1.0)
+    return lambda columns: (structure.innovations(columns), structure.log_det)
+
+
+def dense(covariance: np.ndarray) -> Whitener:
+    """By a Cholesky factor, whatever the covariance."""
+    factor = linalg.cholesky(covariance, lower=True)
+    log_det = 2 * float(np.log(np.diag(factor)).sum())
+    return lambda columns: (linalg.solve_triangular(factor, columns, lower=True), log_det)
+
+
 def stationary(correlations: np.ndarray) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """Covariance by distance, from its values at distance 0, 1, 2, ...; 0 beyond the last."""
     padded = np.append(correlations, 0.0)
@@ -149,10 +183,9 @@ class Whitened:
     log_normal: float
 
 
-def whiten(design: np.ndarray, values: np.ndarray, covariance: np.ndarray) -> Whitened:
-    """Solve one generalised least-squares problem by a Cholesky factor and a QR decomposition."""
-    factor = linalg.cholesky(covariance, lower=True)
-    both = linalg.solve_triangular(factor, np.column_stack([design, values]), lower=True)
+def whiten(design: np.ndarray, values: np.ndarray, whitener: Whitener) -> Whitened:
+    """Solve one generalised least-squares problem by a QR decomposition of what is white."""
+    both, log_det = whitener(np.column_stack([design, values]))
     # Columns of very different sizes, such as days and powers of them, would spoil the triangle.
     size = np.sqrt((both[:, :-1] ** 2).sum(0))
     basis, triangle = np.linalg.qr(both[:, :-1] / size)
@@ -163,7 +196,7 @@ def whiten(design: np.ndarray, values: np.ndarray, covariance: np.ndarray) -> Wh
         values - design @ coefficients,
         both[:, -1] - basis @ (basis.T @ both[:, -1]),
         back @ back.T,
-        2 * np.log(np.diag(factor)).sum(),
+        log_det,
         2 * np.log(np.abs(np.diag(triangle)) * size).sum(),
     )
 
@@ -179,7 +212,7 @@ def least(design: np.ndarray, values: np.ndarray, at: np.ndarray, processes: Seq
     n, k = design.shape
     solved, scale = [], np.zeros(values.shape[1])
     for place, one in enumerate(processes):
-        found = whiten(design, values[:, place], one.between(at, at))
+        found = whiten(design, values[:, place], one.whitener(at))
         solved.append(found)
         free = (found.innovations**2).sum() / (n - k)
         scale[place] = 0.0 if exact(design, values[:, place]) else free if one.scale is None else one.scale

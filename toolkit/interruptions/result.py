@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from toolkit.interruptions.design import Design
 from toolkit.interruptions.scales import Scale
 from toolkit.interruptions.series import Series
 from toolkit.interruptions.terms import Term
-from toolkit.interruptions.wording import amount, change, interval
+from toolkit.interruptions.wording import ESTIMATORS, amount, change, interval
 from toolkit.results import Result, counted, some
 
 if TYPE_CHECKING:
@@ -29,22 +29,6 @@ if TYPE_CHECKING:
     from toolkit.interruptions.nets import Net
     from toolkit.interruptions.recoveries import Recovery
 
-ESTIMATORS = {
-    "auto": "AR(1) and noise by REML",
-    "ar1_noise": "AR(1) and noise by REML",
-    "ar1": "AR(1) by REML",
-    "ar2": "AR(2) by REML",
-    "ols": "least squares, errors taken as independent",
-    "hac": "least squares with Newey-West errors",
-    "prais_winsten": "Prais-Winsten",
-    "cochrane_orcutt": "Cochrane-Orcutt",
-    "arima": "ARIMA",
-    "structural": "a structural time series",
-    "weekly": "AR(1), noise and a memory of last week by REML",
-    "poisson": "Poisson",
-    "quasi_poisson": "quasi-Poisson",
-    "negative_binomial": "negative binomial",
-}
 #: More tests than this are adjusted by Benjamini and Hochberg.
 FEW_TESTS = 20
 
@@ -77,11 +61,6 @@ class InterruptedTimeSeries(Result):
         return self.question.confidence
 
     @property
-    def options(self) -> Question:
-        """The question, as it was asked."""
-        return self.question
-
-    @property
     def rates(self) -> frozenset[str]:  # type: ignore[override]
         """Columns that are shares."""
         return frozenset({"estimate", "low", "high"}) if self.scale.ratio else frozenset()
@@ -96,11 +75,6 @@ class InterruptedTimeSeries(Result):
         asked = replace(self.question, **changed)
         options = {field.name: getattr(asked, field.name) for field in fields(Question)}
         return interrupted_time_series(options.pop("series"), options.pop("interruptions"), **options)
-
-    def members(self) -> Iterator[tuple[Part, int, int]]:
-        """Every series: its part, its place in the part, its number."""
-        for number in range(len(self.series.names)):
-            yield *self.member(number), number
 
     def member(self, number: int) -> tuple[Part, int]:
         """The part of a series, and its place in it."""
@@ -121,18 +95,15 @@ class InterruptedTimeSeries(Result):
     @cached_property
     def coefficients(self) -> pd.DataFrame:
         """Every coefficient on the scale of the model: series (of many), column, estimate, error, low, high, df, p."""
-        return self._rows(np.eye(len(self.design.names)), list(self.design.names))
-
-    def _rows(self, weights: np.ndarray, names: list[str]) -> pd.DataFrame:
-        estimate, error, df = self.contrast(weights)
+        estimate, error, df = self.contrast(np.eye(len(self.design.names)))
         with np.errstate(divide="ignore", invalid="ignore"):
             t = np.abs(estimate / error)
         reach = stats.t.ppf((1 + self.confidence) / 2, df) * error
-        m, q = estimate.shape
+        m, k = estimate.shape
         frame = pd.DataFrame(
             {
-                "series": np.repeat(self.series.names, q),
-                "column": np.tile(names, m),
+                "series": np.repeat(self.series.names, k),
+                "column": np.tile(self.design.names, m),
                 "estimate": estimate.ravel(),
                 "error": error.ravel(),
                 "low": (estimate - reach).ravel(),
@@ -146,30 +117,25 @@ class InterruptedTimeSeries(Result):
     @cached_property
     def table(self) -> pd.DataFrame:
         """Term by term."""
-        mine = [i for i, owner in enumerate(self.design.owners) if owner is not None]
-        found = self._rows(np.eye(len(self.design.names))[mine], [self.design.names[i] for i in mine])
-        owners = [self.design.owners[i] for i in mine]
-        m = len(self.series.names)
+        m, owners = len(self.series.names), self.design.owners
+        terms = [owner for owner in owners if owner is not None]
+        found = self.coefficients[np.tile([owner is not None for owner in owners], m)].reset_index(drop=True)
         numbers = ["estimate", "low", "high"]
-        values = np.expm1(found[numbers]) if self.scale.ratio else found[numbers]
         table = pd.DataFrame(
             {
-                "interruption": [owner[0] for owner in owners if owner] * m,
-                "term": [owner[1] for owner in owners if owner] * m,
-                **{name: values[name] for name in numbers},
+                "interruption": [name for name, _ in terms] * m,
+                "term": [term for _, term in terms] * m,
+                **(np.expm1(found[numbers]) if self.scale.ratio else found[numbers]),
                 "p": found["p"],
-                "n": np.repeat(self.points, len(mine)),
+                "n": np.repeat(self.points, len(terms)),
             }
         )
         if m > 1:
             table.insert(0, "series", found["series"])
-            table.insert(
-                table.columns.get_loc("p") + 1, "p_adjusted", self._adjust(table["p"].to_numpy(float))
-            )
+            adjust = intervals.holm if len(table) <= FEW_TESTS else intervals.benjamini_hochberg
+            place = table.columns.get_loc("p") + 1
+            table.insert(place, "p_adjusted", adjust(table["p"].to_numpy(float)))
         return table
-
-    def _adjust(self, p: np.ndarray) -> np.ndarray:
-        return intervals.holm(p) if len(p) <= FEW_TESTS else intervals.benjamini_hochberg(p)
 
     @property
     def points(self) -> np.ndarray:
@@ -231,7 +197,7 @@ class InterruptedTimeSeries(Result):
 
         Notes
         -----
-        With x0 the design without the interruptions' terms: average, the mean over the periods of what the model
+        Average, the mean over the periods of what the model
         expects less what it would have expected; cumulative, observed values less what would have been expected, with
         the errors of those periods in the interval; relative, the sum of what was expected over the sum of what would
         have been, less 1.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
@@ -27,6 +27,12 @@ ERRORS = {
     "Newey-West": "hac",
     "independent (least squares)": "ols",
 }
+#: Only these know a population at risk.
+COUNTS = {
+    "quasi-Poisson": "quasi_poisson",
+    "Poisson": "poisson",
+    "negative binomial": "negative_binomial",
+}
 #: Of the figure, as shares of it: room for numbers in millions on the left, for names of lines on the right.
 MARGINS = {"left": 0.155, "right": 0.88, "top": 0.86, "bottom": 0.1}
 
@@ -42,6 +48,10 @@ class InterruptionPanel(widgets.VBox):
         Where the interruption stands to begin with.
     name : str
         What happened.
+    terms : collection of str
+        What it is taken to do to begin with: "level", "slope", "decay".
+    errors : str
+        How errors are modelled to begin with.
     others : dict, optional
         Interruptions that stay as they are.
     tau : float
@@ -80,6 +90,8 @@ class InterruptionPanel(widgets.VBox):
         date: Any,
         *,
         name: str = "interruption",
+        terms: Collection[str] = ("level",),
+        errors: str = "auto",
         others: Mapping[str, Term | Sequence[Term]] | None = None,
         tau: float = 14.0,
         source: str = "",
@@ -89,11 +101,13 @@ class InterruptionPanel(widgets.VBox):
         self._frame, self._name, self._others = checked.frame, name, dict(others or {})
         if name in self._others:
             raise ValueError(f"{name!r} is the name of another interruption too; rename one")
+        if not terms or set(terms) - {"level", "slope", "decay"}:
+            raise ValueError(f"terms are among 'level', 'slope' and 'decay', not {terms!r}")
         self._tau, self._source, self._options = tau, source, options
         self._settling = False
         clock = checked.clock
         place = clock.place(date)
-        inner = range(FEW, len(clock.periods) - FEW)
+        inner = range(FEW, len(clock.periods) - FEW + 1)
         if place not in inner:
             raise ValueError(f"{date} has fewer than {FEW} periods on a side; the series runs {clock.span}")
 
@@ -111,11 +125,17 @@ class InterruptionPanel(widgets.VBox):
             layout={"width": "40em"},
         )
         self.terms = {
-            "level": widgets.Checkbox(True, description="a jump that stays", indent=False),
-            "slope": widgets.Checkbox(False, description="a change of trend", indent=False),
-            "decay": widgets.Checkbox(False, description=f"a jump that fades (tau {tau:g})", indent=False),
+            "level": widgets.Checkbox("level" in terms, description="a jump that stays", indent=False),
+            "slope": widgets.Checkbox("slope" in terms, description="a change of trend", indent=False),
+            "decay": widgets.Checkbox(
+                "decay" in terms, description=f"a jump that fades (tau {tau:g})", indent=False
+            ),
         }
-        self.errors = widgets.Dropdown(options=ERRORS, description="errors", layout={"width": "24em"})
+        kinds = COUNTS if options.get("offset") is not None else ERRORS
+        kinds = kinds if errors in kinds.values() else {errors: errors, **kinds}
+        self.errors = widgets.Dropdown(
+            options=kinds, value=errors, description="errors", layout={"width": "24em"}
+        )
         self.answer = widgets.HTML()
         self.figure = widgets.Image(format="png", layout={"width": "640px", "height": "400px"})
         boxes = widgets.HBox(list(self.terms.values()))
