@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from scipy.signal import lfilter
 
+from toolkit import Level, Slope, interrupted_time_series
 from toolkit.interruptions import adjustment, doubt
 from toolkit.interruptions.covariance import estimate
 
@@ -112,3 +114,13 @@ def test_twelve_points_hold_a_planted_effect_at_least_as_often_as_they_say(rho):
     middle, error, df = estimate(segments(12), values).contrast(EFFECTS)
     held = (np.abs(middle - [1.0, 0.2]) <= stats.t.ppf(0.975, df) * error).mean(0)
     assert (held > 0.93).all()
+
+
+def test_twelve_points_hold_a_planted_cumulative_effect_at_least_as_often_as_they_say():
+    index = pd.date_range("2019-01-07", periods=12, freq="W-MON")
+    effect = segments(12)[:, 2:] @ [1.0, 0.2]
+    frame = pd.DataFrame(20 + effect[:, None] + wandering(12, 600, 0.6, seed=12), index=index).add_prefix("s")
+    terms = {"event": [Level(index[6]), Slope(index[6])]}
+    table = interrupted_time_series(frame, terms, scale="identity").effect().table
+    found = table[table["estimand"] == "cumulative"]
+    assert ((found["low"] <= effect.sum()) & (effect.sum() <= found["high"])).mean() > 0.93

@@ -105,16 +105,20 @@ class Doubt:
         orders of magnitude: sum_g p_g log(s2_g w' Phi_g w), p_g the chance. Kenward and Roger's variance, which grows
         without end near rho = 1, needs no limit here, where such a rho counts for no more than its chance.
         """
-        (g, m), shared = self.chance.shape, weights.ndim == 2
-        if shared:
-            each = self.adjustment.contrast(weights, np.arange(g), np.inf)
-            spread, free = (one[:, None] for one in each)
+        (g, m), positive = self.chance.shape, variance > 0
+        size = (self.chance * np.log(self.scale)).sum(0)[:, None]
+        if weights.ndim == 2:
+            logs, inverse = (self.chance.T @ each for each in self._each(weights, np.arange(g)))
         else:
-            pairs = [self.adjustment.contrast(weights, np.full(m, one), np.inf) for one in range(g)]
-            spread, free = (np.array(each) for each in zip(*pairs, strict=True))
-        positive = variance > 0
-        logs = np.log(np.where(spread > 0, spread, 1.0)) + np.log(self.scale)[:, :, None]
-        logs = np.einsum("gm,gmq->mq", self.chance, logs)
-        moved = np.exp((1 - part) * np.log(np.where(positive, variance, 1.0)) + part * logs)
-        inverse = np.einsum("gm,gmq->mq", self.chance, np.broadcast_to(1 / free, (g, m, free.shape[2])))
+            logs, inverse = np.zeros((2, *variance.shape))
+            for one, chance in enumerate(self.chance):
+                log, over = self._each(weights, np.full(m, one))
+                logs += chance[:, None] * log
+                inverse += chance[:, None] * over
+        moved = np.exp((1 - part) * np.log(np.where(positive, variance, 1.0)) + part * (size + logs))
         return np.where(positive, moved, 0.0), np.maximum(2.0, 1 / ((1 - part) / df + part * inverse))
+
+    def _each(self, weights: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Logarithms of variances at unit scale, and inverses of degrees of freedom."""
+        spread, free = self.adjustment.contrast(weights, chosen, np.inf)
+        return np.log(np.where(spread > 0, spread, 1.0)), 1 / free
