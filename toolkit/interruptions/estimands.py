@@ -96,10 +96,8 @@ class Estimands:
             own = self._slopes(self.was, self.own, self.present)
             vcov = self.fit.vcov()
             plain, both = (np.einsum("mi,mij,mj->m", slope, vcov, rows) for rows in (slope, own))
-            noise = self._noise(level) - 2 * both
-            # An interval narrower than at the likelihood's top, in a short series, is so for all of the error alike.
-            less = np.minimum(1.0, spread / np.where(plain > 0, plain, 1.0))
-            spread = np.maximum(spread - plain, 0.0) + less * (plain + noise)
+            # In a short series an interval may be narrower than at the likelihood's top, where both hang together.
+            spread = np.maximum(spread, plain) + self._noise(level) - 2 * both
         quantile = np.where(error > 0, stats.t.ppf(self.tail, df), stats.norm.ppf(self.tail))
         return _around(value, quantile * np.sqrt(np.maximum(spread, 0.0)))
 
