@@ -383,10 +383,17 @@ def main() -> None:
         if options.speed:
             old_speed = f"\n\n{text}"
         elif options.only and tables:
-            # The other sections stay as they are.
-            head = "\n## " + text.split("\n## ")[1].split("\n")[0] + "\n"
-            rest = [part for part in re.split(r"(?=\n## )", tables) if not part.startswith(head)]
-            tables = "".join(rest).rstrip("\n") + "\n\n## " + text.split("\n## ", 1)[1] + "\n"
+            # The other sections stay as they are, all in their order.
+            heads = [f"\n## {section.__doc__.rstrip('.')}\n" for section in SECTIONS.values()]
+            new = "\n## " + text.split("\n## ", 1)[1]
+            parts = [
+                part for part in re.split(r"(?=\n## )", tables) if part.split("\n")[1] != new.split("\n")[1]
+            ]
+            parts = [*(part.rstrip("\n") + "\n" for part in parts), new.rstrip("\n") + "\n"]
+            parts.sort(
+                key=lambda part: next((i for i, head in enumerate(heads) if part.startswith(head)), -1)
+            )
+            tables = "".join(parts) + "\n"
         else:
             tables = f"\n\n{text}\n"
         REPORT.write_text(f"{prose}{MARK}{tables}{SPEED}{old_speed}", encoding="utf-8")
