@@ -195,27 +195,22 @@ def _calendar(clock: Clock, given: Any) -> dict[str, np.ndarray]:
     columns: dict[str, np.ndarray] = {}
     if given is None:
         return columns
-    day = pd.Timedelta(days=1)
-    for row in events(clock, given).to_dict("records"):
-        first, last = pd.Timestamp(row["start"]), pd.Timestamp(row["end"])
-        before, after = (pd.Timedelta(days=int(row.get(side) or 0)) for side in ("before", "after"))
-        for said, low, high in (
-            (row["event"], first, last),
-            (f"before {row['event']}", first - before, first - day),
-            (f"after {row['event']}", last + day, last + after),
-        ):
-            share = _share(clock, low, high)
-            if share.any():
-                columns[str(said)] = np.maximum(columns.get(str(said), 0.0), share)
-    return columns
-
-
-def _share(clock: Clock, first: pd.Timestamp, last: pd.Timestamp) -> np.ndarray:
+    table = events(clock, given)
+    firsts, lasts = (_days(pd.DatetimeIndex(table[side])) for side in ("start", "end"))
     assert isinstance(clock.index, pd.PeriodIndex)
     begins, ends = (_days(times) for times in (clock.index.start_time, clock.index.end_time))
-    lengths = ends - begins + 1
-    low, high = _days(pd.DatetimeIndex([first, last]))
-    return np.clip(np.minimum(begins + lengths, high + 1) - np.maximum(begins, low), 0, None) / lengths
+    for row, first, last in zip(table.to_dict("records"), firsts, lasts, strict=True):
+        before, after = (int(row.get(side) or 0) for side in ("before", "after"))
+        for said, low, high in (
+            (row["event"], first, last),
+            (f"before {row['event']}", first - before, first - 1),
+            (f"after {row['event']}", last + 1, last + after),
+        ):
+            days = np.clip(np.minimum(ends, high) + 1 - np.maximum(begins, low), 0, None)
+            if days.any():
+                share = days / (ends - begins + 1)
+                columns[str(said)] = np.maximum(columns.get(str(said), 0.0), share)
+    return columns
 
 
 def _days(times: pd.DatetimeIndex) -> np.ndarray:
