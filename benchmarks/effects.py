@@ -26,7 +26,7 @@ class Asked:
     """One row: what is drawn, on which scale, and what is planted, on the scale of the model.
 
     `missing` is "", "a tenth" (at random, another tenth for every 100 series) or "a gap" (a tenth, in the middle of
-    the first half). A `mean` makes Poisson counts of the rate exp(intercept + errors).
+    the first half). `poisson` draws counts around exp(intercept + errors).
     """
 
     data: str
