@@ -76,14 +76,11 @@ class Estimands:
             else ratio[:, None] * np.exp(_around(np.zeros(len(ratio)), reach[:, 1])) - 1,
         }
 
-    def _slopes(self, means: np.ndarray, rows: np.ndarray, there: Any = True) -> np.ndarray:
+    def _slopes(self, means: np.ndarray, rows: np.ndarray, share: Any = 1.0) -> np.ndarray:
         """How means move with the coefficients, summed over periods, series x columns."""
-        return np.asarray(self._level(means, there) @ rows)
-
-    def _level(self, means: np.ndarray, there: Any) -> np.ndarray:
-        """How much a period's mean moves with its fitted value."""
-        level = means + self.scale.shift if self.scale.ratio else np.ones_like(means)
-        return np.where(there, level, 0.0)
+        return np.asarray(
+            (share * (means + self.scale.shift if self.scale.ratio else np.ones_like(means))) @ rows
+        )
 
     def _cumulative(self, slope: np.ndarray, error: np.ndarray, df: np.ndarray) -> np.ndarray:
         """Observed less what would have been, over periods with data; their errors are in its interval.
@@ -95,9 +92,9 @@ class Estimands:
         value = np.where(self.present.any(1), value, np.nan)
         spread = error**2
         if not self.walks:
+            level = self.present * (self.was + self.scale.shift if self.scale.ratio else 1.0)
             own = self._slopes(self.was, self.own, self.present)
-            noise = self._noise(self._level(self.was, self.present))
-            spread = spread + noise - 2 * np.einsum("mi,mij,mj->m", slope, self.fit.vcov(), own)
+            spread = spread + self._noise(level) - 2 * np.einsum("mi,mij,mj->m", slope, self.fit.vcov(), own)
         quantile = np.where(error > 0, stats.t.ppf(self.tail, df), stats.norm.ppf(self.tail))
         return _around(value, quantile * np.sqrt(np.maximum(spread, 0.0)))
 
