@@ -79,6 +79,30 @@ def test_a_series_of_a_batch_that_is_still_below_is_not_said_to_be_back_since_no
     )
 
 
+@pytest.mark.parametrize("scale", ["log", "identity"])
+def test_days_without_covariates_are_left_out_of_an_effect_and_said(scale):
+    visits = series(1)
+    visits.loc["2019-10-05":"2019-10-08"] = np.nan
+    ads = pd.Series(np.random.default_rng(9).standard_normal(150), index=DAYS, name="ads")
+    gone = ads.where(visits.notna())
+
+    def asked(covariates):
+        terms = {"removed": Level(REMOVED)}
+        return interrupted_time_series(visits, terms, covariates=covariates, scale=scale)
+
+    (known, lacking), tables = (asked(ads), asked(gone)), []
+    for result in (known, lacking):
+        tables.append(result.effect().table.set_index("estimand")[["estimate", "low", "high"]])
+    assert "4 days whose covariates are missing are left out" in lacking.effect().sentence()
+    assert tables[1].notna().to_numpy().all()
+    # Of a sum of observed values these days are no part in either.
+    assert tables[1].loc["cumulative"].tolist() == pytest.approx(tables[0].loc["cumulative"].tolist())
+    assert tables[1].loc["relative"].tolist() == pytest.approx(tables[0].loc["relative"].tolist(), rel=0.01)
+    assert known.recovery().table.equals(lacking.recovery().table)
+    with pytest.raises(ValueError, match="covariates are missing from 2019-10-06 to 2019-10-07; fill them"):
+        lacking.effect(over=("2019-10-06", "2019-10-07"))
+
+
 # ---- counts vary by themselves
 
 

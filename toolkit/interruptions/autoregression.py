@@ -21,8 +21,8 @@ from toolkit.interruptions.structure import times
 
 #: Where the likelihood is looked at first. Beyond .99 a series of a few hundred points cannot tell rho from 1.
 RHOS = np.r_[np.linspace(-0.95, 0.95, 39), 0.97, 0.98, 0.99]
-#: A step of rho after which the top is found: the next one would be its square.
-SETTLED = 1e-7
+#: A step of rho after which the top is found, as the next one would be its square; halving gets there in 20 rounds.
+SETTLED, ROUNDS = 1e-7, 50
 #: Rows of a covariance that are worked on at once, so that they stay near the processor.
 BLOCK = 100_000
 
@@ -117,7 +117,7 @@ class Sums:
         rho = vertex(RHOS, heights, best)
         low, high = RHOS[np.maximum(best - 1, 0)], RHOS[np.minimum(best + 1, len(RHOS) - 1)]
         moving = np.arange(len(rho))
-        while len(moving):
+        for _ in range(ROUNDS):
             now = rho[moving]
             first, second = self._slopes(now, moving)
             low[moving] = np.where(first > 0, now, low[moving])
@@ -127,6 +127,8 @@ class Sums:
             inside = (second < 0) & (step > low[moving]) & (step < high[moving])
             rho[moving] = np.where(inside, step, (low[moving] + high[moving]) / 2)
             moving = moving[np.abs(rho[moving] - now) > SETTLED]
+            if not len(moving):
+                break
         return rho
 
     def solved(self, rho: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from toolkit.interruptions import estimands
 from toolkit.interruptions.wording import amount, change, interval
-from toolkit.results import Result, some
+from toolkit.results import Result, counted, some
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,23 +83,29 @@ def chosen(result: InterruptedTimeSeries, of: str | Sequence[str] | None) -> lis
 
 
 def window(result: InterruptedTimeSeries, names: Sequence[str], at: Any, over: Any) -> np.ndarray:
-    """Numbers of the periods that are asked about: from the first of the interruptions on, by default."""
+    """Numbers of the periods that are asked about: from the first of the interruptions on, by default.
+
+    Periods whose covariates are missing are not among them, as the series is missing there too.
+    """
     clock = result.series.clock
     if at is not None and over is not None:
         raise ValueError("give at= for one period or over= for several, not both")
     if at is not None:
-        return np.array([clock.place(at)])
-    if over is None:
-        return np.arange(
-            min(clock.place(term.at) for name in names for term in result.interruptions[name]),
-            len(clock.periods),
-        )
-    if isinstance(over, str) or len(over) != 2:
+        first = last = clock.place(at)
+    elif over is None:
+        first = min(clock.place(term.at) for name in names for term in result.interruptions[name])
+        last = len(clock.periods) - 1
+    elif isinstance(over, str) or len(over) != 2:
         raise ValueError(f"over= is a pair of dates, the last included, not {over!r}")
-    first, last = (clock.place(date) for date in over)
+    else:
+        first, last = (clock.place(date) for date in over)
     if last < first:
         raise ValueError(f"over={over!r} ends before it starts; swap the dates")
-    return np.arange(first, last + 1)
+    asked = np.arange(first, last + 1)
+    known = ~np.isnan(result.design.matrix[asked]).any(1)
+    if not known.any():
+        raise ValueError(f"covariates are missing from {clock.said(first)} to {clock.said(last)}; fill them")
+    return asked[known]
 
 
 def effect(result: InterruptedTimeSeries, *, at: Any = None, over: Any = None, of: Any = None) -> Effect:
@@ -124,6 +130,9 @@ def effect(result: InterruptedTimeSeries, *, at: Any = None, over: Any = None, o
         for missing in dict.fromkeys(len(asked) - n)
         if missing
     ]
+    lost = int(asked[-1] - asked[0]) + 1 - len(asked)
+    if lost:
+        caveats.append(f"{counted(lost, clock.unit)} whose covariates are missing are left out")
     if np.isnan(found[:, ESTIMANDS.index("relative"), 0]).any():
         caveats.append("no relative effect: what would have been is not above 0")
     table = pd.DataFrame(

@@ -106,9 +106,13 @@ class Estimands:
         if self.scale.linked:
             return np.asarray((level**2 * self.fit.noise(self.at)).sum(1))
         # V depends on distance alone, so that sums over pairs are sums over distances.
-        by_distance = self.fit.errors(self.at[:1], self.at)[:, 0]
-        v, a = np.expm1(by_distance) if self.scale.ratio else by_distance, len(self.at)
-        pairs = np.fft.irfft(np.abs(np.fft.rfft(level, 2 * a)) ** 2, 2 * a)[:, :a]
+        places = self.at - self.at[0]
+        span = int(places[-1]) + 1
+        laid = np.zeros((len(level), span))
+        laid[:, places] = level
+        by_distance = self.fit.errors(np.zeros(1, int), np.arange(span))[:, 0]
+        v = np.expm1(by_distance) if self.scale.ratio else by_distance
+        pairs = np.fft.irfft(np.abs(np.fft.rfft(laid, 2 * span)) ** 2, 2 * span)[:, :span]
         return np.asarray(2 * (v * pairs).sum(1) - v[:, 0] * pairs[:, 0])
 
 
