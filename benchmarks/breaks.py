@@ -63,12 +63,12 @@ def row(cell: tuple[tuple[int, float, float], str], seeds: int, seed: int, repli
     values = np.column_stack([jump * (at >= start) + drawn(rng, n, *ERRORS[name]) for rng in rngs])
     gain = profiles.gains(base, columns, values, at, kind)
     tops = gain.argmax(0)
-    null = covariance.estimate(base, values, at, kind=kind)
     draws = []
     for s in range(seeds):
         rng, full = np.random.default_rng(s), np.column_stack([base, columns[tops[s], 0]])
         found = covariance.estimate(full, values[:, s], at, kind=kind)
-        without = profiles.simulated(rng, null.one(s), replicates)
+        null = covariance.estimate(base, values[:, s], at, kind=kind)
+        without = profiles.simulated(rng, null, replicates)
         again = (full @ found.coefficients[0])[:, None] + profiles.simulated(rng, found, replicates)
         draws.append(np.hstack([without, again]))
     pieces = [

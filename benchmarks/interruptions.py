@@ -1,7 +1,8 @@
 """How often intervals of an interrupted time series hold a known truth, and how fast a batch of series is.
 
 Coverage of `toolkit.interruptions.covariance.estimate` and its guarded Kenward-Roger contrasts, the default of
-`interrupted_time_series`: with AR(1) errors, with thirteen kinds of other errors, and for counts.
+`interrupted_time_series`: with AR(1) errors, with thirteen kinds of other errors, and for counts; and of what the
+public result makes of them: see `effects`.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+from effects import Asked, Found, answered, effects, holes, nets, netted
 from scipy.signal import lfilter
 from scipy.special import stdtrit
 from tqdm import tqdm
 
+from toolkit import Level, Slope, interrupted_time_series
 from toolkit.interruptions.covariance import estimate
 from toolkit.interruptions.weekly import weekly
 
@@ -144,7 +148,7 @@ def counts() -> Iterator[Cell]:
 
 
 def weeks() -> Iterator[Cell]:
-    """A memory of last week, sought by `weekly` and not sought (a fifth of the replicates)."""
+    """A memory of last week, by the guard of daily series and by `weekly` (half of the replicates)."""
     for cell in others():
         if cell.n == 100 or "AR(7)" in cell.data:
             yield replace(cell, weekly=True)
@@ -156,7 +160,9 @@ def daily() -> Iterator[Cell]:
         yield replace(cell, period=7)
 
 
-SECTIONS = {section.__name__: section for section in (grid, others, counts, weeks, daily)}
+SECTIONS = {
+    section.__name__: section for section in (grid, others, counts, effects, holes, nets, daily, weeks)
+}
 
 
 def hac(design: np.ndarray, values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -173,9 +179,17 @@ def hac(design: np.ndarray, values: np.ndarray, weights: np.ndarray) -> tuple[np
     return (pull @ values).T, plain, np.sqrt(np.maximum(square, 0).T * n / (n - k))
 
 
-def covered(cell: Cell, seed: int, replicates: int) -> dict[str, tuple[float, float, int]]:
-    """Share of intervals that hold the truth, their median width, and replicates."""
-    replicates = replicates // 5 if cell.weekly else replicates
+def measured(work: tuple[str, Cell | Asked], seed: int, replicates: int) -> Found:
+    """One row of a section."""
+    section, cell = work
+    if isinstance(cell, Cell):
+        return covered(cell, seed, replicates)
+    return (netted if section == "nets" else answered)(cell, seed, replicates)
+
+
+def covered(cell: Cell, seed: int, replicates: int) -> Found:
+    """Share of intervals that hold the truth, its Monte Carlo error, and their median width."""
+    replicates = replicates // 2 if cell.weekly else replicates
     # Each cell has its own stream, so that a row added later changes none of the others.
     rng = np.random.default_rng([seed, zlib.crc32(cell.name.encode())])
     design, values = cell.design(), cell.draw(rng, replicates).T
@@ -188,7 +202,7 @@ def covered(cell: Cell, seed: int, replicates: int) -> dict[str, tuple[float, fl
 
     def add(name, middle, half, which):
         hit = np.abs(middle - truth[which]) <= half
-        found[name] = float(hit.mean()), float(np.median(2 * half)), replicates
+        found[name] = float(hit.mean()), float(hit.std() / np.sqrt(replicates)), float(np.median(2 * half))
 
     def add_fit(fit, note=""):
         middle, error, df = fit.contrast(weights)
@@ -200,7 +214,8 @@ def covered(cell: Cell, seed: int, replicates: int) -> dict[str, tuple[float, fl
         fit = weekly(design, values)
         add_fit(fit.plain)
         add_fit(fit, ", weekly")
-        found["found"] = float((fit.strength > 0).mean()), np.nan, replicates
+        taken = fit.strength > 0
+        found["found"] = float(taken.mean()), float(taken.std() / np.sqrt(replicates)), np.nan
         return found
     add_fit(estimate(design, values, period=cell.period))
     if cell.period:
@@ -211,13 +226,13 @@ def covered(cell: Cell, seed: int, replicates: int) -> dict[str, tuple[float, fl
     return found
 
 
-def shown(found: tuple[float, float, int]) -> str:
-    share, width, replicates = found
+def shown(found: tuple[float, float, float]) -> str:
+    share, error, width = found
     tail = "" if np.isnan(width) else f" ({width:.2g})"
-    return f"{share * 100:.1f} ± {np.sqrt(share * (1 - share) / replicates) * 100:.1f}{tail}"
+    return f"{share * 100:.1f} ± {error * 100:.1f}{tail}"
 
 
-def table(rows: list[tuple[Cell, dict]]) -> str:
+def table(rows: list[tuple[Cell | Asked, Found]]) -> str:
     columns = list(rows[0][1])
     lines = [["errors", "n", "before", "planted", *columns], ["---"] * (4 + len(columns))]
     for cell, found in rows:
@@ -227,7 +242,7 @@ def table(rows: list[tuple[Cell, dict]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def summary(rows: list[tuple[Cell, dict]]) -> str:
+def summary(rows: list[tuple[Cell | Asked, Found]]) -> str:
     """Worst, mean and best cell of each column."""
     parts = []
     for name in rows[0][1]:
@@ -239,9 +254,9 @@ def summary(rows: list[tuple[Cell, dict]]) -> str:
 def coverage(options: argparse.Namespace) -> str:
     found: dict[str, list] = {name: [] for name in SECTIONS if options.only in (None, name)}
     work = [(name, cell) for name in found for cell in SECTIONS[name]()]
-    run = partial(covered, seed=options.seed, replicates=options.replicates)
+    run = partial(measured, seed=options.seed, replicates=options.replicates)
     with ProcessPoolExecutor(options.workers) as pool:
-        answers = pool.map(run, [cell for _, cell in work])
+        answers = pool.map(run, work)
         for (name, cell), answer in tqdm(zip(work, answers, strict=True), total=len(work), unit="cell"):
             found[name].append((cell, answer))
     text = (
@@ -318,7 +333,35 @@ def speed(seed: int) -> str:
         "contrasts (median of three); the peer in a loop over 200 of them, its fit and standard errors.\n\n"
         + "\n".join(lines)
         + "\n\nOne series of 1,096 days with weekday means (10 columns), AR(1) + noise, fit and three contrasts: "
-        f"median {np.median(singles) * 1e3:.0f} ms, slowest of 50 {max(singles) * 1e3:.0f} ms.\n"
+        f"median {np.median(singles) * 1e3:.0f} ms, slowest of 50 {max(singles) * 1e3:.0f} ms.\n\n"
+        + asked(rng)
+    )
+
+
+def asked(rng: np.random.Generator) -> str:
+    """What a batch of 1,000 daily series takes through the public function, and one multiverse."""
+    days = pd.date_range("2019-01-01", periods=400)
+    noise = arma(rng, 1000, 400, [0.6]) + 0.5 * rng.standard_normal((1000, 400))
+    frame = pd.DataFrame(np.exp(6 + 0.05 * noise.T), index=days, columns=[f"s{i}" for i in range(1000)])
+    terms = {"removed": Level("2019-09-08"), "live": [Level("2019-11-01"), Slope("2019-11-01")]}
+    interrupted_time_series(frame.iloc[:, :2], terms).effect()
+    begun, result, taken = time.perf_counter(), interrupted_time_series(frame, terms), {}
+    taken["fit"] = time.perf_counter() - begun
+    for name in ("table", "effect", "counterfactual", "recovery"):
+        begun = time.perf_counter()
+        answer = getattr(result, name)
+        _ = answer() if callable(answer) else answer
+        taken[name] = time.perf_counter() - begun
+    each = ", ".join(f"{name} {seconds:.2f} ms" for name, seconds in taken.items())
+    long = pd.date_range("2018-01-01", periods=1096)
+    counts = rng.poisson(np.exp(9 + 0.05 * arma(rng, 1, 1096, [0.5])[0] - 0.2 * (np.arange(1096) >= 600)))
+    one = interrupted_time_series(pd.Series(counts, index=long), {"removed": Level(long[600])})
+    begun = time.perf_counter()
+    choices = len(one.multiverse().table)
+    return (
+        f"1,000 series of 400 days (weekday means, 3 terms) through `interrupted_time_series`, each by series: {each}. "
+        f"`.multiverse()` of 1,096 days of counts with all defaults, {choices} choices: "
+        f"{time.perf_counter() - begun:.1f} s.\n"
     )
 
 
@@ -340,10 +383,17 @@ def main() -> None:
         if options.speed:
             old_speed = f"\n\n{text}"
         elif options.only and tables:
-            # The other sections stay as they are.
-            head = "\n## " + text.split("\n## ")[1].split("\n")[0] + "\n"
-            rest = [part for part in re.split(r"(?=\n## )", tables) if not part.startswith(head)]
-            tables = "".join(rest).rstrip("\n") + "\n\n## " + text.split("\n## ", 1)[1] + "\n"
+            # The other sections stay as they are, all in their order.
+            heads = [f"\n## {section.__doc__.rstrip('.')}\n" for section in SECTIONS.values()]
+            new = "\n## " + text.split("\n## ", 1)[1]
+            parts = [
+                part for part in re.split(r"(?=\n## )", tables) if part.split("\n")[1] != new.split("\n")[1]
+            ]
+            parts = [*(part.rstrip("\n") + "\n" for part in parts), new.rstrip("\n") + "\n"]
+            parts.sort(
+                key=lambda part: next((i for i, head in enumerate(heads) if part.startswith(head)), -1)
+            )
+            tables = "".join(parts) + "\n"
         else:
             tables = f"\n\n{text}\n"
         REPORT.write_text(f"{prose}{MARK}{tables}{SPEED}{old_speed}", encoding="utf-8")

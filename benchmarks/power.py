@@ -16,11 +16,12 @@ from scipy import stats
 
 from toolkit import power
 from toolkit.interruptions import covariance
+from toolkit.interruptions.power import DRAWS
 
 PAGE = Path(__file__).with_suffix(".md")
 MARK = "<!-- measured -->"
 #: Not the seed with which `power` simulates.
-SEED, STUDIES = 20190731, 1_000
+SEED, STUDIES = 20190731, 4_000
 SIDES, RHOS, LAMS = (12, 24, 60), (0.0, 0.4, 0.8), (0.8,)
 EFFECTS = ("level", "slope", "average")
 
@@ -64,7 +65,7 @@ def main() -> None:
         f"{date.today()}: {STUDIES:,} simulated studies a cell, seed {SEED}; promised: 80 %; lowest "
         f"{100 * min(shares):.1f} %, mean {100 * np.mean(shares):.1f} %, highest {100 * max(shares):.1f} %. "
         f"Monte Carlo error: {100 * np.sqrt(0.16 / STUDIES):.1f} points from these studies, "
-        f"{100 * np.sqrt(0.16 / 400):.1f} from those that `power` simulates.",
+        f"{100 * np.sqrt(0.16 / DRAWS):.1f} from those that `power` simulates.",
     ]
     text = "\n".join(lines)
     print(text)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from toolkit import Level, interrupted_time_series
-from toolkit.interruptions import covariance, profiles
+from toolkit.interruptions import covariance, likelihood, profiles
 from toolkit.interruptions.breaks import Break, where_is_the_break
 
 DAYS = pd.date_range("2019-05-01", periods=100)
@@ -88,8 +88,8 @@ def test_a_gain_is_that_of_two_gaussian_likelihoods(extra):
 
     def height(x: np.ndarray) -> float:
         tops = []
-        for rho in covariance.RHOS:
-            for lam in covariance.LAMS:
+        for rho in likelihood.RHOS:
+            for lam in likelihood.LAMS:
                 v = lam * rho ** np.abs(np.subtract.outer(at, at)) + (1 - lam) * np.eye(n)
                 solved = np.linalg.solve(v, np.column_stack([x, values]))
                 b = np.linalg.solve(x.T @ solved[:, :-1], x.T @ solved[:, -1])

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from toolkit import Level, Pulse, Slope, interrupted_time_series
-from toolkit.interruptions import covariance, refits
+from toolkit.interruptions import covariance
 
 NILE = Path(__file__).parents[2] / "shared" / "data" / "its_nile_flow" / "Nile.csv"
 
@@ -74,7 +74,7 @@ def test_held_errors_give_what_least_squares_of_whitened_values_gives():
     v = np.where(distance == 0, 1.0, lam * rho**distance)
     inverse = np.linalg.inv(v)
     wanted = np.linalg.solve(matrix.T @ inverse @ matrix, matrix.T @ inverse @ values)
-    held = refits.held(fit, matrix, values)
+    held = fit.held(matrix, values)
     assert held.coefficients[0] == pytest.approx(wanted)
     rest = values - matrix @ wanted
     assert held.scale[0] == pytest.approx(rest @ inverse @ rest / (n - 3))
@@ -224,6 +224,18 @@ def test_counts_are_asked_as_counts_too():
     found = result.multiverse(seasons=[None], windows=[None])
     assert {"quasi_poisson", "negative_binomial"} <= set(found.table["errors"])
     assert found.fitted["estimate"].between(-0.65, -0.35).all()
+
+
+def test_choices_that_come_to_the_same_model_are_fitted_once():
+    result = asked(daily(effect=-8))
+    same = [None, "auto", "week", ["week"]]
+    found = result.multiverse(errors=["auto", "ar1_noise", "ols"], seasons=same, windows=[None])
+    assert found.table[["errors", "season"]].apply(tuple, axis=1).tolist() == [
+        ("auto", "auto"),
+        ("auto", "none"),
+        ("ols", "none"),
+        ("ols", "auto"),
+    ]
 
 
 def test_windows_are_numbers_of_periods():

@@ -58,7 +58,7 @@ def test_a_room_imports_only_from_rooms_below(path):
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_only_plots_and_panels_know_how_to_draw(path):
-    if path.stem in ("plots", "style") or room(path) in ("panels", "fonts"):
+    if path.stem in ("plots", "axes", "style") or room(path) in ("panels", "fonts"):
         return
     roots = {name.split(".")[0] for name in imports(path)}
     assert not roots & DRAWING, (

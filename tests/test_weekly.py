@@ -154,15 +154,15 @@ def test_a_batch_is_what_its_series_are_alone():
     design, values = segments(140), np.hstack([errors(140, 3, 0.6), errors(140, 3, 0.0)])
     batch, at = weekly(design, values), np.arange(30)
     for i in range(6):
-        for alone in (weekly(design, values[:, i]), batch.one(i)):
-            assert alone.strength[0] == batch.strength[i]
-            assert alone.coefficients[0] == pytest.approx(batch.coefficients[i])
-            for ours, theirs in zip(alone.contrast(EFFECTS), batch.contrast(EFFECTS), strict=True):
-                assert ours[0] == pytest.approx(theirs[i])
-            assert alone.vcov()[0] == pytest.approx(batch.vcov()[i])
-            assert alone.errors(at, at)[0] == pytest.approx(batch.errors(at, at)[i])
-            assert alone.whitened()[:, 0] == pytest.approx(batch.whitened()[:, i])
-            assert alone.boundary[0] == batch.boundary[i]
+        alone = weekly(design, values[:, i])
+        assert alone.strength[0] == batch.strength[i]
+        assert alone.coefficients[0] == pytest.approx(batch.coefficients[i])
+        for ours, theirs in zip(alone.contrast(EFFECTS), batch.contrast(EFFECTS), strict=True):
+            assert ours[0] == pytest.approx(theirs[i])
+        assert alone.vcov()[0] == pytest.approx(batch.vcov()[i])
+        assert alone.errors(at, at)[0] == pytest.approx(batch.errors(at, at)[i])
+        assert alone.whitened()[:, 0] == pytest.approx(batch.whitened()[:, i])
+        assert alone.boundary[0] == batch.boundary[i]
 
 
 def test_a_memory_of_last_week_is_said_and_widens_the_intervals_of_yesterdays_alone():

@@ -122,8 +122,9 @@ def interrupted_time_series(
     -----
     y_t = x_t b + e_t, on the scale of the model; x holds a constant, a trend, the terms, season, calendar and
     covariates. Periods are counted, not days: a slope is a change per period. The errors' covariance is
-    s2 (lam rho^|h| + (1 - lam) 1[h = 0]). Intervals: Kenward-Roger's variance, never below the plain one, and
-    Satterthwaite's degrees of freedom, never below 2. Coverage is measured in benchmarks/interruptions.md.
+    s2 (lam rho^|h| + (1 - lam) 1[h = 0]). Intervals: Kenward-Roger's variance, one to one and a half times the plain
+    one, and Satterthwaite's degrees of freedom, 2 at least; with fewer than some 48 points also by whatever else the
+    errors may be, see `toolkit.interruptions.doubt`. Coverage is measured in benchmarks/interruptions.md.
 
     It says what changed at a date, not why: whatever else happened then is in the effect too.
 
@@ -199,6 +200,7 @@ def interrupted_time_series(
     for number, rows in enumerate(patterns.T):
         mine = np.flatnonzero(which.ravel() == number)
         design.independent(plan, rows)
+        notes += cautions.thin(plan, rows, checked.clock)
         week = period(errors, checked.clock.kind)
         parts.append(Part(mine, rows, _fit(errors, plan, values, rows, mine, shifts, week)))
     return InterruptedTimeSeries(

@@ -1,23 +1,27 @@
 """What must be said of a series around its interruptions before any estimate is believed.
 
 near       too few points on a side, no data across a date, a series that never changes
+thin       terms that stay, and whose size a point or two decide
 constant   what can still be said where nothing varied before
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from toolkit.interruptions.series import Series
-from toolkit.interruptions.terms import Pulse, Term
+from toolkit.interruptions.design import Design
+from toolkit.interruptions.series import Clock, Series
+from toolkit.interruptions.terms import Level, Pulse, Ramp, Slope, Term
 from toolkit.results import counted
 
 #: Fewer points on a side of an interruption are an error, or are said to be few.
 LEAST, FEW = 3, 12
 #: Series of a batch that are named one by one.
 MOST = 3
+#: Points below which a term is said to rest on hardly any: it takes 3 to see that one of them is odd.
+THIN = 2.5
 
 
 def near(series: Series, terms: Mapping[str, tuple[Term, ...]], kept: np.ndarray) -> list[str]:
@@ -71,6 +75,41 @@ def constant(series: Series, first: int) -> list[str]:
             "noise after to have been there before, and should not be trusted"
         )
     return notes if len(flat) <= MOST else [*notes, f"{len(flat) - MOST} more series are constant before"]
+
+
+def thin(plan: Design, rows: np.ndarray, clock: Clock) -> list[str]:
+    """What must be said of terms that stay, and whose size is decided by a point or two."""
+    mine = staying(plan)
+    there = np.flatnonzero(rows[: plan.treated])
+    return [
+        f"{plan.names[place]!r} rests on about {counted(round(number), clock.unit)}, {clock.said(int(there[day]))} "
+        "above all: its interval should not be trusted"
+        for place, (number, day) in zip(mine, resting(plan, rows, mine), strict=True)
+        if number < THIN
+    ]
+
+
+def staying(plan: Design) -> list[int]:
+    """Columns of levels, slopes and ramps: what they say of later periods hangs on the few that tell their size."""
+    lasting = tuple(term.name for term in (Level, Slope, Ramp))
+    return [
+        place for place, owner in enumerate(plan.owners) if owner is not None and owner[1].startswith(lasting)
+    ]
+
+
+def resting(plan: Design, rows: np.ndarray, columns: Sequence[int]) -> list[tuple[float, int]]:
+    """How many of the series' own points a coefficient rests on in effect, and the one that weighs most.
+
+    Notes
+    -----
+    Least squares gives a coefficient as a weighted sum z'y; with w = z^2 the number is (sum w)^2 / sum w^2: n where all
+    weights are alike, 1 where a single point decides.
+    """
+    unit = plan.matrix[rows]
+    unit = unit / np.sqrt((unit**2).sum(0))
+    pull = (unit @ np.linalg.inv(unit.T @ unit)[:, columns])[: int(rows[: plan.treated].sum())] ** 2
+    number = pull.sum(0) ** 2 / (pull**2).sum(0)
+    return list(zip(number.tolist(), pull.argmax(0).tolist(), strict=True))
 
 
 def _gap(known: np.ndarray, place: int) -> int:

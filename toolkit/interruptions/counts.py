@@ -7,15 +7,17 @@ Counts    coefficients on the log scale: differences are log rate ratios
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import statsmodels.api as sm
-from scipy import optimize
+from scipy import optimize, special
 from statsmodels.stats.diagnostic import acorr_ljungbox
 from statsmodels.tools.sm_exceptions import ConvergenceWarning, DomainWarning, PerfectSeparationWarning
 from tqdm.auto import tqdm
+
+from toolkit.interruptions.fitted import Fitted
 
 FAMILIES = ("poisson", "quasi_poisson", "negative_binomial")
 #: Below this p residuals are said to be correlated; above this ratio counts are said to vary more than Poisson's.
@@ -25,77 +27,38 @@ THETA = (1e-3, 1e7)
 
 
 @dataclass(frozen=True, eq=False)
-class Counts:
+class Counts(Fitted):
     """One design fitted to m series of counts, log(mean) = X b + offset.
+
+    Coefficients and residuals are on the log scale: (y - mean) / mean, as the last round of fitting saw them. Scale is
+    the variance over what the family says: 1, or for quasi-Poisson Pearson's chi-square over n - k. Parameters are
+    `dispersion`, and `theta` where the variance is mean + mean^2 / theta.
 
     Attributes
     ----------
-    coefficients : (m, k) array
-        On the log scale.
-    residuals : (n, m) array
-        On the log scale, (y - mean) / mean, as the last round of fitting saw them.
-    scale : (m,) array
-        Variance over what the family says: 1, or for quasi-Poisson Pearson's chi-square over n - k.
-    parameters : dict of (m,) arrays
-        `dispersion`, and `theta` where the variance is mean + mean^2 / theta.
     offset : (n,) array
+    pearson, variance : (n, m) arrays
+        Pearson residuals; variance of the log count, by the delta method scale / mean, and 1 / theta more for the
+        negative binomial.
     """
 
-    design: np.ndarray
-    at: np.ndarray
-    coefficients: np.ndarray
-    residuals: np.ndarray
-    scale: np.ndarray
-    parameters: dict[str, np.ndarray]
-    notes: tuple[str, ...]
     offset: np.ndarray
-    spread: np.ndarray
     pearson: np.ndarray
     variance: np.ndarray
 
     @property
-    def n(self) -> int:
-        """Points."""
-        return self.design.shape[0]
+    def free(self) -> float:
+        """Degrees of freedom of every contrast: the normal distribution's."""
+        return np.inf
 
-    @property
-    def k(self) -> int:
-        """Columns of the design."""
-        return self.design.shape[1]
-
-    def one(self, place: int) -> Counts:
-        """The fit of one series."""
-        return replace(
-            self,
-            coefficients=self.coefficients[[place]],
-            residuals=self.residuals[:, [place]],
-            scale=self.scale[[place]],
-            parameters={name: values[[place]] for name, values in self.parameters.items()},
-            spread=self.spread[[place]],
-            pearson=self.pearson[:, [place]],
-            variance=self.variance[:, [place]],
-        )
-
-    def vcov(self) -> np.ndarray:
-        """Covariance of the coefficients, m x k x k."""
-        return self.spread
-
-    def contrast(self, weights: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Estimates of linear contrasts, their standard errors, and infinite degrees of freedom: each m x q."""
-        weights = np.atleast_2d(np.asarray(weights, float))
-        estimate = self.coefficients @ weights.T
-        variance = np.einsum("qi,mij,qj->mq", weights, self.spread, weights)
-        return estimate, np.sqrt(np.maximum(variance, 0.0)), np.full_like(estimate, np.inf)
+    def noise(self, at: np.ndarray) -> np.ndarray:
+        """Variance of the log count at positions, m x a, taken from the nearest ones that were fitted."""
+        return np.array([np.interp(at, self.at, one) for one in self.variance.T])
 
     def errors(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        """Working variance of the log count, m x a x b: diagonal, of the nearest positions that were fitted.
-
-        By the delta method it is scale / mean, and 1 / theta more for the negative binomial.
-        """
+        """Working covariance of the log count, m x a x b: nothing beside the diagonal."""
         first, second = np.asarray(first), np.asarray(second)
-        same = np.subtract.outer(first, second) == 0
-        each = np.array([np.interp(first, self.at, one) for one in self.variance.T])
-        return np.where(same, each[:, :, None], 0.0)
+        return np.where(np.subtract.outer(first, second) == 0, self.noise(first)[:, :, None], 0.0)
 
     def whitened(self) -> np.ndarray:
         """Pearson residuals in standard deviations, n x m."""
@@ -148,8 +111,8 @@ def fit(name: str, design: np.ndarray, values: np.ndarray, at: np.ndarray, offse
         np.array([part.scale for part in parts]),
         column,
         tuple(dict.fromkeys(note for part in parts for note in part.notes)),
-        given,
         np.array([part.spread for part in parts]),
+        given,
         np.column_stack([part.pearson for part in parts]),
         np.column_stack([part.variance for part in parts]),
     )
@@ -172,17 +135,18 @@ def _one(name: str, design: np.ndarray, values: np.ndarray, offset: np.ndarray) 
     size = np.maximum(np.abs(design).max(0), 1e-300)
     notes: list[str] = []
 
-    def fitted(family: Any, scale: Any) -> Any:
+    def fitted(family: Any, scale: Any, start: Any = None) -> Any:
         with warnings.catch_warnings():
             for said in (ConvergenceWarning, PerfectSeparationWarning, DomainWarning, RuntimeWarning):
                 warnings.simplefilter("ignore", said)
+            # The coefficients settle; the deviance of a long series has no twelve digits behind its point.
             return sm.GLM(values, design / size, family=family, offset=offset).fit(
-                scale=scale, maxiter=200, tol=1e-12
+                start_params=start, scale=scale, maxiter=200, tol_criterion="params", tol=1e-9, rtol=1e-9
             )
 
     theta = np.inf
     if name == "negative_binomial":
-        theta = _theta(fitted)
+        theta = _theta(fitted, values)
         family = sm.families.NegativeBinomial(alpha=1 / theta)
         if theta > THETA[1] / 10:
             notes.append("counts vary no more than Poisson's: theta is at its upper limit")
@@ -225,15 +189,28 @@ def _one(name: str, design: np.ndarray, values: np.ndarray, offset: np.ndarray) 
     )
 
 
-def _theta(fitted: Any) -> float:
-    """The theta of highest profile likelihood."""
+def _theta(fitted: Any, values: np.ndarray) -> float:
+    """The theta of highest likelihood: given the means, then the means given it, which hardly depend on each other."""
+    found, log_theta = fitted(sm.families.Poisson(), 1.0), np.inf
+    for _ in range(50):
+        last, log_theta = log_theta, _log_theta(values, np.asarray(found.fittedvalues))
+        if abs(log_theta - last) < 1e-9:
+            break
+        family = sm.families.NegativeBinomial(alpha=np.exp(-log_theta))
+        found = fitted(family, 1.0, found.params)
+    return float(np.exp(log_theta))
+
+
+def _log_theta(values: np.ndarray, mean: np.ndarray) -> float:
+    """Where the likelihood of the means no longer rises with theta; the upper limit where Poisson's is higher."""
+
+    def slope(log_theta: float) -> float:
+        theta = np.exp(log_theta)
+        more = special.digamma(values + theta) - special.digamma(theta) - np.log1p(mean / theta)
+        return float((more + (mean - values) / (mean + theta)).sum())
+
     low, high = np.log(THETA)
-
-    def below(log_theta: float) -> float:
-        return -float(fitted(sm.families.NegativeBinomial(alpha=np.exp(-log_theta)), 1.0).llf)
-
-    axis = np.linspace(low, high, 24)
-    heights = [below(one) for one in axis]
-    best = int(np.nanargmin(heights))
-    around = axis[max(best - 1, 0)], axis[min(best + 1, len(axis) - 1)]
-    return float(np.exp(optimize.minimize_scalar(below, bounds=around, method="bounded").x))
+    # The slope by 1 / theta at its end, 0.
+    if ((values - mean) ** 2 - values).sum() <= 0 or slope(high) >= 0:
+        return float(high)
+    return float(optimize.brentq(slope, low, high, xtol=1e-12)) if slope(low) > 0 else float(low)

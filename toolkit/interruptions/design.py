@@ -1,6 +1,6 @@
 """The design matrix: trend, terms, season, calendar, covariates and comparison series, with a name for each column.
 
-Season       what repeats every week or every year, as columns
+seasonal     what repeats every week or every year, as columns
 Design       columns with names, and which of them an interruption owns
 build        a design for a series
 """
@@ -80,7 +80,7 @@ def build(
     }
     own = dict(shared)
     own |= {f"{name}: {term}": column for (name, term), column in terms.items()}
-    more = {**_season(clock, season), **_calendar(clock, calendar), **_covariates(clock, covariates)}
+    more = {**seasonal(clock, season), **_calendar(clock, calendar), **_covariates(clock, covariates)}
     twice = sorted(set(more) & set(own))
     if twice:
         raise ValueError(f"{twice[0]!r} is the name of a term and of a covariate; rename one")
@@ -139,7 +139,8 @@ def _numbered(term: Term, given: tuple[Term, ...]) -> str:
     return term.name if len(same) == 1 else f"{term.name} {same.index(term) + 1}"
 
 
-def _season(clock: Clock, season: Any) -> dict[str, np.ndarray]:
+def seasonal(clock: Clock, season: Any) -> dict[str, np.ndarray]:
+    """Columns of what repeats."""
     if season is None:
         return {}
     if season == "auto":
@@ -194,27 +195,22 @@ def _calendar(clock: Clock, given: Any) -> dict[str, np.ndarray]:
     columns: dict[str, np.ndarray] = {}
     if given is None:
         return columns
-    day = pd.Timedelta(days=1)
-    for row in events(clock, given).to_dict("records"):
-        first, last = pd.Timestamp(row["start"]), pd.Timestamp(row["end"])
-        before, after = (pd.Timedelta(days=int(row.get(side) or 0)) for side in ("before", "after"))
-        for said, low, high in (
-            (row["event"], first, last),
-            (f"before {row['event']}", first - before, first - day),
-            (f"after {row['event']}", last + day, last + after),
-        ):
-            share = _share(clock, low, high)
-            if share.any():
-                columns[str(said)] = np.maximum(columns.get(str(said), 0.0), share)
-    return columns
-
-
-def _share(clock: Clock, first: pd.Timestamp, last: pd.Timestamp) -> np.ndarray:
+    table = events(clock, given)
+    firsts, lasts = (_days(pd.DatetimeIndex(table[side])) for side in ("start", "end"))
     assert isinstance(clock.index, pd.PeriodIndex)
     begins, ends = (_days(times) for times in (clock.index.start_time, clock.index.end_time))
-    lengths = ends - begins + 1
-    low, high = _days(pd.DatetimeIndex([first, last]))
-    return np.clip(np.minimum(begins + lengths, high + 1) - np.maximum(begins, low), 0, None) / lengths
+    for row, first, last in zip(table.to_dict("records"), firsts, lasts, strict=True):
+        before, after = (int(row.get(side) or 0) for side in ("before", "after"))
+        for said, low, high in (
+            (row["event"], first, last),
+            (f"before {row['event']}", first - before, first - 1),
+            (f"after {row['event']}", last + 1, last + after),
+        ):
+            days = np.clip(np.minimum(ends, high) + 1 - np.maximum(begins, low), 0, None)
+            if days.any():
+                share = days / (ends - begins + 1)
+                columns[str(said)] = np.maximum(columns.get(str(said), 0.0), share)
+    return columns
 
 
 def _days(times: pd.DatetimeIndex) -> np.ndarray:

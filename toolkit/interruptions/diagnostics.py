@@ -74,18 +74,17 @@ def _p(value: float) -> str:
 def diagnostics(result: InterruptedTimeSeries) -> Diagnostics:
     """See `InterruptedTimeSeries.diagnostics`."""
     clock, lines, columns = result.series.clock, [], {}
-    whitened = {id(part): np.asarray(part.fit.whitened()) for part in result.parts}
-    for part, place, number in result.members():
+    # What a fit knows of all its series is asked of it once.
+    known = {id(part): _known(part.fit) for part in result.parts}
+    for number, name in enumerate(result.series.names):
+        part, place = result.member(number)
         own = part.rows[: result.design.treated]
         at = np.flatnonzero(own)
-        innovations = whitened[id(part)][: len(at), place]
+        whitened, parameters = known[id(part)]
+        innovations = whitened[: len(at), place]
         spread = innovations.std(ddof=0)
-        line: dict[str, Any] = {"series": result.series.names[number]}
-        for name in PARAMETERS:
-            if hasattr(part.fit, name):
-                line[name] = float(np.asarray(getattr(part.fit, name))[place])
-        if hasattr(part.fit, "boundary"):
-            line["boundary"] = part.fit.boundary[place]
+        line: dict[str, Any] = {"series": name}
+        line |= {name: values[place] for name, values in parameters.items()}
         lags = [lag for lag in LAGS[clock.kind] if lag < len(at) // 2] if spread > 0 else []
         tested = acorr_ljungbox(innovations, lags=lags)["lb_pvalue"] if lags else {}
         line |= {
@@ -103,6 +102,14 @@ def diagnostics(result: InterruptedTimeSeries) -> Diagnostics:
     table = pd.DataFrame(lines)
     table = table.drop(columns="series") if len(lines) == 1 else table
     return Diagnostics(table, pd.DataFrame(columns))
+
+
+def _known(fit: Any) -> tuple[np.ndarray, dict[str, list[Any]]]:
+    """Innovations of a fit, and its error parameters by name."""
+    found = {name: np.asarray(getattr(fit, name)).tolist() for name in PARAMETERS if hasattr(fit, name)}
+    return np.asarray(fit.whitened()), found | (
+        {"boundary": fit.boundary} if hasattr(fit, "boundary") else {}
+    )
 
 
 def _last_week(innovations: np.ndarray, at: np.ndarray) -> dict[str, float]:

@@ -32,14 +32,14 @@ from statsmodels.stats import sandwich_covariance
 from tqdm.auto import tqdm
 
 from toolkit.interruptions import counts, covariance
-from toolkit.interruptions.gls import Errors, Linear, arma, exact, independent, least, stationary, whiten
+from toolkit.interruptions.gls import Errors, Linear, arma, chain, dense, exact, least, white, whiten
 from toolkit.interruptions.statespace import arima, structural
 from toolkit.interruptions.weekly import Weekly, weekly
 
 #: Points beyond which a dense covariance takes too long.
 DENSE = 1500
 Estimate = Linear | covariance.Fit | Weekly | counts.Counts
-WHITE = Errors(independent, {})
+WHITE = white({})
 
 
 def fit(name: str, design: Any, values: Any, at: Any = None, *, offset: Any = None) -> Estimate:
@@ -156,9 +156,7 @@ def cochrane_orcutt(design: np.ndarray, values: np.ndarray, at: np.ndarray) -> L
         # Iterating regresses noise on noise where there is nothing left to explain.
         result = model.iterative_fit(1 if exact(design, one) else 100)
         rho = float(model.rho[0])
-        processes.append(
-            Errors(_ar1(rho, at), {"rho": rho}, scale=float(result.scale), notes=_edge("rho", rho))
-        )
+        processes.append(chain(rho, at, {"rho": rho}, scale=float(result.scale), notes=_edge("rho", rho)))
         found.append((result.params, result.cov_params()))
     whole = least(design, values, at, processes)
     coefficients = np.array([params for params, _ in found])
@@ -183,17 +181,17 @@ def prais_winsten(design: np.ndarray, values: np.ndarray, at: np.ndarray) -> Err
     Prais and Winsten (1954), Cowles Commission Discussion Paper 383; Savin and White (1978) for missing periods.
     """
     if exact(design, values):
-        return Errors(independent, {"rho": 0.0})
+        return white({"rho": 0.0})
     near, rho = np.flatnonzero(np.diff(at) == 1), 0.0
     for _ in range(500):
-        residuals = whiten(design, values, _ar1(rho, at)(at, at)).residuals
+        residuals = whiten(design, values, chain(rho, at, {}).whitener(at)).residuals
         before = residuals[near]
         last, rho = rho, float(before @ residuals[near + 1] / max(before @ before, 1e-300))
         rho = float(np.clip(rho, -0.999, 0.999))
         if abs(rho - last) < 1e-10:
-            return Errors(_ar1(rho, at), {"rho": rho}, notes=_edge("rho", rho))
+            return chain(rho, at, {"rho": rho}, notes=_edge("rho", rho))
     note = f"prais_winsten did not settle in 500 rounds (rho = {rho:.3f}); use errors='ar1'"
-    return Errors(_ar1(rho, at), {"rho": rho}, notes=(note,))
+    return chain(rho, at, {"rho": rho}, notes=(note,))
 
 
 def ar2(design: np.ndarray, values: np.ndarray, at: np.ndarray) -> Errors:
@@ -207,7 +205,7 @@ def ar2(design: np.ndarray, values: np.ndarray, at: np.ndarray) -> Errors:
     if len(values) > DENSE:
         raise ValueError(f"errors='ar2' takes {DENSE} points at most, not {len(values)}; use 'arima:2,0,0'")
     if exact(design, values):
-        return Errors(independent, {"ar1": 0.0, "ar2": 0.0})
+        return white({"ar1": 0.0, "ar2": 0.0})
     span, free = int(at[-1] - at[0]) + 1, len(values) - design.shape[1]
 
     def lags(z: np.ndarray) -> np.ndarray:
@@ -215,7 +213,7 @@ def ar2(design: np.ndarray, values: np.ndarray, at: np.ndarray) -> Errors:
         return np.array([first * (1 - second), second])
 
     def deviance(z: np.ndarray) -> float:
-        found = whiten(design, values, arma(lags(z), (), span)(at, at))
+        found = whiten(design, values, dense(arma(lags(z), (), span)(at, at)))
         return float(free * np.log((found.innovations**2).sum()) + found.log_det + found.log_normal)
 
     # A ridge joins what little noise and a slow AR(1) look like: start on both sides of it.
@@ -225,10 +223,6 @@ def ar2(design: np.ndarray, values: np.ndarray, at: np.ndarray) -> Errors:
     first, second = lags(found.x)
     notes = () if found.success else ("ar2: the likelihood's top was not reached; use errors='auto'",)
     return Errors(arma((first, second), (), span), {"ar1": float(first), "ar2": float(second)}, notes=notes)
-
-
-def _ar1(rho: float, at: np.ndarray) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    return stationary(float(rho) ** np.arange(at[-1] - at[0] + 1))
 
 
 def _edge(name: str, value: float) -> tuple[str, ...]:

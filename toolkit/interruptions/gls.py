@@ -8,13 +8,19 @@ least        fit a design by the covariances of its series
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from scipy import linalg
 from statsmodels.tsa.arima_process import arma_acovf
 
+from toolkit.interruptions.fitted import Fitted
+from toolkit.interruptions.structure import Correlation, Structure
+
+#: From columns to their innovations at unit scale, and log |V|.
+Whitener = Callable[[np.ndarray], tuple[np.ndarray, float]]
 #: Residuals smaller than this share of the series are rounding: the design fits without error.
 EXACT = 1e-13
 
@@ -35,6 +41,8 @@ class Errors:
         What a reader must know, such as an optimiser that did not converge.
     walk
         The part of `between` that is the level's own, where the level walks; None where errors return to 0.
+    whiten
+        From positions to what takes the covariance out of columns there, where that needs no dense matrix.
     """
 
     between: Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -42,74 +50,27 @@ class Errors:
     scale: float | None = None
     notes: tuple[str, ...] = ()
     walk: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+    whiten: Callable[[np.ndarray], Whitener] | None = None
+
+    def whitener(self, at: np.ndarray) -> Whitener:
+        """What takes the covariance out of columns at some positions."""
+        return self.whiten(at) if self.whiten else dense(self.between(at, at))
 
 
 @dataclass(frozen=True, eq=False)
-class Linear:
-    """One design fitted to m series by generalised least squares.
+class Linear(Fitted):
+    """One design fitted to m series by generalised least squares; contrasts have n - k degrees of freedom.
 
     Attributes
     ----------
-    coefficients : (m, k) array
-    residuals : (n, m) array
-    scale : (m,) array
-        Variance that multiplies the error covariance.
-    parameters : dict of (m,) arrays
-        Of the error process, by name.
-    notes
-        What a reader must know of this fit.
+    innovations : (n, m) array
+        What each point adds to what the earlier ones foretell, in standard deviations.
+    processes
+        The error covariance of each series.
     """
 
-    design: np.ndarray
-    at: np.ndarray
-    coefficients: np.ndarray
-    residuals: np.ndarray
-    scale: np.ndarray
-    parameters: dict[str, np.ndarray]
-    notes: tuple[str, ...]
-    spread: np.ndarray
     innovations: np.ndarray
     processes: tuple[Errors, ...]
-
-    @property
-    def n(self) -> int:
-        """Points."""
-        return self.design.shape[0]
-
-    @property
-    def k(self) -> int:
-        """Columns of the design."""
-        return self.design.shape[1]
-
-    def one(self, place: int) -> Linear:
-        """The fit of one series."""
-        return replace(
-            self,
-            coefficients=self.coefficients[[place]],
-            residuals=self.residuals[:, [place]],
-            scale=self.scale[[place]],
-            parameters={name: values[[place]] for name, values in self.parameters.items()},
-            spread=self.spread[[place]],
-            innovations=self.innovations[:, [place]],
-            processes=(self.processes[place],),
-        )
-
-    def vcov(self) -> np.ndarray:
-        """Covariance of the coefficients, m x k x k."""
-        return self.spread
-
-    def contrast(self, weights: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Estimates of linear contrasts, their standard errors and n - k degrees of freedom, each m x q.
-
-        Parameters
-        ----------
-        weights : (q, k) array
-            One contrast per row.
-        """
-        weights = np.atleast_2d(np.asarray(weights, float))
-        estimate = self.coefficients @ weights.T
-        variance = np.einsum("qi,mij,qj->mq", weights, self.spread, weights)
-        return estimate, np.sqrt(np.maximum(variance, 0.0)), np.full_like(estimate, self.n - self.k)
 
     def errors(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Fitted covariance of the errors at two sets of positions, m x a x b."""
@@ -152,6 +113,29 @@ class Linear:
 def independent(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """No covariance between different positions."""
     return (np.subtract.outer(first, second) == 0).astype(float)
+
+
+def white(parameters: Mapping[str, float], notes: tuple[str, ...] = ()) -> Errors:
+    """Independent errors, whatever else was estimated."""
+    return Errors(independent, parameters, notes=notes, whiten=lambda at: lambda columns: (columns, 0.0))
+
+
+def chain(rho: float, at: np.ndarray, parameters: Mapping[str, float], **more: Any) -> Errors:
+    """AR(1) errors, whose innovations need the point before alone."""
+    between = stationary(float(rho) ** np.arange(at[-1] - at[0] + 1))
+    return Errors(between, parameters, whiten=partial(_chained, float(rho)), **more)
+
+
+def _chained(rho: float, at: np.ndarray) -> Whitener:
+    structure = Structure(Correlation(at, rho), 1.0)
+    return lambda columns: (structure.innovations(columns), structure.log_det)
+
+
+def dense(covariance: np.ndarray) -> Whitener:
+    """By a Cholesky factor, whatever the covariance."""
+    factor = linalg.cholesky(covariance, lower=True)
+    log_det = 2 * float(np.log(np.diag(factor)).sum())
+    return lambda columns: (linalg.solve_triangular(factor, columns, lower=True), log_det)
 
 
 def stationary(correlations: np.ndarray) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
@@ -199,10 +183,9 @@ class Whitened:
     log_normal: float
 
 
-def whiten(design: np.ndarray, values: np.ndarray, covariance: np.ndarray) -> Whitened:
-    """Solve one generalised least-squares problem by a Cholesky factor and a QR decomposition."""
-    factor = linalg.cholesky(covariance, lower=True)
-    both = linalg.solve_triangular(factor, np.column_stack([design, values]), lower=True)
+def whiten(design: np.ndarray, values: np.ndarray, whitener: Whitener) -> Whitened:
+    """Solve one generalised least-squares problem by a QR decomposition of what is white."""
+    both, log_det = whitener(np.column_stack([design, values]))
     # Columns of very different sizes, such as days and powers of them, would spoil the triangle.
     size = np.sqrt((both[:, :-1] ** 2).sum(0))
     basis, triangle = np.linalg.qr(both[:, :-1] / size)
@@ -213,7 +196,7 @@ def whiten(design: np.ndarray, values: np.ndarray, covariance: np.ndarray) -> Wh
         values - design @ coefficients,
         both[:, -1] - basis @ (basis.T @ both[:, -1]),
         back @ back.T,
-        2 * np.log(np.diag(factor)).sum(),
+        log_det,
         2 * np.log(np.abs(np.diag(triangle)) * size).sum(),
     )
 
@@ -229,7 +212,7 @@ def least(design: np.ndarray, values: np.ndarray, at: np.ndarray, processes: Seq
     n, k = design.shape
     solved, scale = [], np.zeros(values.shape[1])
     for place, one in enumerate(processes):
-        found = whiten(design, values[:, place], one.between(at, at))
+        found = whiten(design, values[:, place], one.whitener(at))
         solved.append(found)
         free = (found.innovations**2).sum() / (n - k)
         scale[place] = 0.0 if exact(design, values[:, place]) else free if one.scale is None else one.scale

@@ -185,7 +185,7 @@ def placebo(
             skipped += 1
             continue
         fit = (
-            refits.held(null, matrix, values)
+            null.held(matrix, values)
             if result.question.errors in OWN
             else refits.refit(result, matrix, values, rows)
         )

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import matplotlib.dates as dates
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.text import Annotation
-from matplotlib.ticker import FuncFormatter
 
 from toolkit import style
-from toolkit.interruptions.terms import Pulse, Ramp
-from toolkit.interruptions.wording import change
+from toolkit.interruptions import axes
+from toolkit.interruptions.axes import WAS, WOULD
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,18 +19,14 @@ if TYPE_CHECKING:
     from toolkit.interruptions.diagnostics import Diagnostics
     from toolkit.interruptions.effects import Effect
     from toolkit.interruptions.multiverse import Multiverse
+    from toolkit.interruptions.nets import Net
     from toolkit.interruptions.placebo import Placebo
     from toolkit.interruptions.power import Power
-    from toolkit.interruptions.recoveries import Net, Recovery
+    from toolkit.interruptions.recoveries import Recovery
     from toolkit.interruptions.result import InterruptedTimeSeries
 
-#: Ticks are drawn late, so their names need the font by name.
-FAMILY = style.SETTINGS["font.family"]
-WAS, WOULD = "#222222", "#B45309"
 #: More series than this cannot be told apart.
 MOST_SERIES = 4
-#: Names of interruptions closer than this share of the width are written one above the other.
-NEAR = 0.14
 
 
 def series(result: InterruptedTimeSeries, ax: Axes | None = None) -> Axes:
@@ -60,7 +52,7 @@ def series(result: InterruptedTimeSeries, ax: Axes | None = None) -> Axes:
             after = rows[rows["time"] >= since]
             ax.plot(after["time"], after["counterfactual"], color=WOULD, linewidth=1.4, linestyle=(0, (4, 2)))
             ax.fill_between(after["time"], after["low"], after["high"], color=WOULD, alpha=0.18, linewidth=0)
-            _beside(
+            axes.beside(
                 ax,
                 rows["time"].iloc[-1],
                 rows["fitted"].iloc[-1],
@@ -68,103 +60,20 @@ def series(result: InterruptedTimeSeries, ax: Axes | None = None) -> Axes:
                 colour,
             )
         last = table.groupby("series", sort=False).tail(1) if many else table.tail(1)
-        _beside(ax, last["time"].iloc[0], last["counterfactual"].iloc[0], "without", WOULD)
-        _apart(ax)
-        _named(result, ax)
+        axes.beside(ax, last["time"].iloc[0], last["counterfactual"].iloc[0], "without", WOULD)
+        axes.apart(ax)
+        axes.named(result, ax)
         ax.set_ylabel(
             f"{style.drawn(names[0])} per {result.series.clock.unit}"
             if not many
             else f"per {result.series.clock.unit}"
         )
-        _axes(ax, result.series.clock.dated)
+        axes.timed(ax, result.series.clock.dated)
         top = max(float(np.nanmax(table[name])) for name in ("observed", "fitted"))
         floor = min(float(np.nanmin(table[name])) for name in ("observed", "fitted", "counterfactual"))
         ceiling = max(top, float(np.nanmax(table["counterfactual"])))
         ax.set_ylim(floor - 0.05 * (ceiling - floor), ceiling + 0.22 * (ceiling - floor))
         return ax
-
-
-def _beside(ax: Axes, x: Any, y: float, text: str, colour: str) -> None:
-    ax.annotate(
-        text,
-        (x, y),
-        xytext=(5, 0),
-        textcoords="offset points",
-        color=colour,
-        va="center",
-        fontsize=9,
-        annotation_clip=False,
-    )
-
-
-def _apart(ax: Axes) -> None:
-    """Move labels at the right end away from each other."""
-    labels = sorted((text for text in ax.texts if isinstance(text, Annotation)), key=lambda text: text.xy[1])
-    low, high = ax.get_ylim()
-    for below, above in pairwise(labels):
-        gap = (above.xy[1] - below.xy[1]) / (high - low)
-        if gap < 0.06:
-            below.set_position((5, -6))
-            above.set_position((5, 6))
-
-
-def _named(result: InterruptedTimeSeries, ax: Axes) -> None:
-    """A line at each interruption, its name at the top, one above the other where they are near."""
-    clock = result.series.clock
-    low, high = 0, len(clock.periods)
-    taken: list[float] = []
-    places: dict[int, list[str]] = {}
-    for name, given in result.interruptions.items():
-        for term in given:
-            place = clock.place(term.at)
-            if isinstance(term, Pulse | Ramp):
-                ax.axvspan(
-                    clock.times[place],
-                    clock.times[clock.place(term.end)],
-                    color=style.QUIET,
-                    alpha=0.12,
-                    linewidth=0,
-                )
-            if name not in places.setdefault(place, []):
-                places[place].append(name)
-    for place in sorted(places):
-        ax.axvline(clock.times[place], color=style.QUIET, linewidth=0.9, linestyle=":")
-        share = (place - low) / (high - low)
-        # The lowest row whose last name ended far enough to the left.
-        row = next((i for i, end in enumerate(taken) if share - end > NEAR), len(taken))
-        taken[row:] = [share, *taken[row + 1 :]]
-        ax.annotate(
-            style.drawn(", ".join(places[place])),
-            (clock.times[place], 1),
-            xycoords=("data", "axes fraction"),
-            xytext=(3 if share < 0.8 else -3, -3 - 12 * row),
-            textcoords="offset points",
-            ha="left" if share < 0.8 else "right",
-            va="top",
-            fontsize=8.5,
-            color=style.INK,
-        )
-
-
-def _axes(ax: Axes, dated: bool) -> None:
-    if dated:
-        locator = dates.AutoDateLocator(minticks=3, maxticks=8)
-        ax.xaxis.set_major_locator(locator)
-        ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
-    ax.yaxis.set_major_formatter(FuncFormatter(_short))
-    ax.grid(axis="y")
-    for text in (*ax.get_xticklabels(), *ax.get_yticklabels(), ax.yaxis.label):
-        text.set_fontfamily(FAMILY)
-
-
-def _short(value: float, _: Any = None) -> str:
-    """Large numbers in millions, as axes have little room."""
-    size = abs(value)
-    if size >= 1e6:
-        return f"{value / 1e6:,.12g} M"
-    if size >= 1e4:
-        return f"{value / 1e3:,.12g} k"
-    return f"{value:g}"
 
 
 def effect(result: Effect, ax: Axes | None = None) -> Axes:
@@ -176,10 +85,8 @@ def effect(result: Effect, ax: Axes | None = None) -> Axes:
         share = bool(table.loc[relative, "estimate"].notna().all())
         rows = table[relative if share else table["estimand"] == "average"]
         names = rows["series"] if "series" in rows else rows["interruption"]
-        _marks(ax, [style.drawn(name) for name in names], rows)
-        ax.set_xlabel("effect, share of what would have been" if share else "average effect per period")
-        if share:
-            ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: change(value)))
+        axes.ranked(ax, [style.drawn(name) for name in names], rows)
+        axes.effects(ax, share)
         return ax
 
 
@@ -193,21 +100,10 @@ def net(result: Net, ax: Axes | None = None) -> Axes:
             if "series" not in table
             else table["series"].map(style.drawn) + ", " + table["what"]
         )
-        _marks(ax, list(names), table)
+        axes.ranked(ax, list(names), table)
         ax.set_xlabel("sum over the days")
-        ax.xaxis.set_major_formatter(FuncFormatter(_short))
+        axes.shorten(ax.xaxis)
         return ax
-
-
-def _marks(ax: Axes, names: list[str], rows: pd.DataFrame) -> None:
-    places = np.arange(len(rows))[::-1]
-    ax.axvline(0, color=style.QUIET, linewidth=0.9)
-    ax.hlines(places, rows["low"], rows["high"], color=WAS, linewidth=1.6)
-    ax.plot(rows["estimate"], places, "o", color=WAS, markersize=5)
-    ax.set_yticks(places, names, fontfamily=FAMILY)
-    ax.set_ylim(-0.6, len(rows) - 0.4)
-    ax.tick_params(axis="y", length=0)
-    ax.grid(axis="x")
 
 
 def recovery(result: Recovery, ax: Axes | None = None) -> Axes:
@@ -220,7 +116,7 @@ def recovery(result: Recovery, ax: Axes | None = None) -> Axes:
             ax.plot(rows["time"], rows["gap"], color=colour, linewidth=1.4)
             ax.fill_between(rows["time"], rows["low"], rows["high"], color=colour, alpha=0.18, linewidth=0)
             if name is not None:
-                _beside(ax, rows["time"].iloc[-1], rows["gap"].iloc[-1], style.drawn(name), colour)
+                axes.beside(ax, rows["time"].iloc[-1], rows["gap"].iloc[-1], style.drawn(name), colour)
         margin = float(result.table["margin"].iloc[0])
         ax.axhline(0, color=style.QUIET, linewidth=0.9)
         ax.axhline(-margin, color=WOULD, linewidth=1.1, linestyle=(0, (4, 2)))
@@ -235,8 +131,8 @@ def recovery(result: Recovery, ax: Axes | None = None) -> Axes:
             fontsize=9,
         )
         ax.set_ylabel("gap to what would have been")
-        _axes(ax, isinstance(result.gaps["time"].iloc[0], pd.Timestamp))
-        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: change(value)))
+        axes.timed(ax, isinstance(result.gaps["time"].iloc[0], pd.Timestamp))
+        axes.percent(ax.yaxis)
         return ax
 
 
@@ -251,7 +147,7 @@ def innovations(result: Diagnostics, ax: Axes | None = None) -> Axes:
         for side in (-2, 2):
             ax.axhline(side, color=style.QUIET, linewidth=0.8, linestyle=":")
         ax.set_ylabel("innovation, standard deviations")
-        _axes(ax, isinstance(result.innovations.index, pd.DatetimeIndex))
+        axes.timed(ax, isinstance(result.innovations.index, pd.DatetimeIndex))
         if 1 < result.innovations.shape[1] <= MOST_SERIES:
             ax.legend()
         return ax
@@ -261,11 +157,11 @@ def placebo(result: Placebo, ax: Axes | None = None) -> Axes:
     """Effects at placebo dates in standard errors, the real one apart."""
     with style.context():
         ax = plt.gca() if ax is None else ax
-        rows, real, dated = result.placebos, result.real, _is_dated(result.table["date"])
-        ax.plot(_when(rows["date"], dated), rows["t"], ".", color=WAS, markersize=4)
+        rows, real, dated = result.placebos, result.real, axes.is_dated(result.table["date"])
+        ax.plot(axes.when(rows["date"], dated), rows["t"], ".", color=WAS, markersize=4)
         for side in (-1, 1):
             ax.axhline(side * abs(real["t"]), color=WOULD, linewidth=0.9, linestyle=(0, (4, 2)))
-        [at] = _when(pd.Series([real["date"]]), dated)
+        [at] = axes.when(pd.Series([real["date"]]), dated)
         ax.plot([at], [real["t"]], "o", color=WOULD, markersize=7)
         up = 8 if real["t"] < 0 else -8
         ax.annotate(
@@ -281,16 +177,8 @@ def placebo(result: Placebo, ax: Axes | None = None) -> Axes:
         ax.axhline(0, color=style.QUIET, linewidth=0.9)
         ax.set_ylabel("effect, standard errors")
         ax.set_xlabel("date to which the interruption is moved")
-        _axes(ax, dated)
+        axes.timed(ax, dated)
         return ax
-
-
-def _is_dated(dates_: pd.Series) -> bool:
-    return bool(dates_.astype(str).str.match(r"\d{4}-\d\d-\d\d$").all())
-
-
-def _when(said: pd.Series, dated: bool) -> Any:
-    return pd.to_datetime(said).to_list() if dated else said.astype(int).to_list()
 
 
 def multiverse(result: Multiverse, ax: Axes | None = None) -> Axes:
@@ -300,22 +188,12 @@ def multiverse(result: Multiverse, ax: Axes | None = None) -> Axes:
         rows = result.fitted
         asked = rows.index[0]
         rows = rows.sort_values("estimate", kind="stable")
-        places = np.arange(len(rows))[::-1]
         colours = [WOULD if number == asked else WAS for number in rows.index]
-        ax.axvline(0, color=style.QUIET, linewidth=0.9)
-        ax.hlines(places, rows["low"], rows["high"], color=colours, linewidth=1.4)
-        ax.scatter(rows["estimate"], places, c=colours, s=18, zorder=3)
         names = rows["errors"] + ", season " + rows["season"] + ", " + rows["window"]
-        ax.set_yticks(places, names, fontfamily=FAMILY, fontsize=min(9, 220 / len(rows)))
+        axes.ranked(ax, list(names), rows, colours, size=4.2)
         for text, colour in zip(ax.get_yticklabels(), colours, strict=True):
-            text.set_color(colour)
-        ax.set_ylim(-0.6, len(rows) - 0.4)
-        ax.tick_params(axis="y", length=0)
-        ax.grid(axis="x")
-        share = result.estimand == "relative"
-        ax.set_xlabel("effect, share of what would have been" if share else "average effect per period")
-        if share:
-            ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: change(value)))
+            text.set(color=colour, fontsize=min(9, 220 / len(rows)))
+        axes.effects(ax, result.estimand == "relative")
         return ax
 
 
@@ -324,8 +202,8 @@ def breaks(result: Break, ax: Axes | None = None) -> Axes:
     with style.context():
         ax = plt.gca() if ax is None else ax
         rows = result.table
-        dated = _is_dated(rows["date"])
-        when = _when(rows["date"], dated)
+        dated = axes.is_dated(rows["date"])
+        when = axes.when(rows["date"], dated)
         ax.plot(when, rows["f"], color=WAS, linewidth=1.2)
         inside = rows["inside"].to_numpy()
         ax.scatter(
@@ -350,7 +228,7 @@ def breaks(result: Break, ax: Axes | None = None) -> Axes:
         ax.set_xlabel(
             f"first {result.unit} of what is new; dots: {result.confidence * 100:g} % confidence set"
         )
-        _axes(ax, dated)
+        axes.timed(ax, dated)
         return ax
 
 
@@ -373,7 +251,7 @@ def power(result: Power, ax: Axes | None = None) -> Axes:
             ax.plot(rows["all"], values, marker, color=colour, markersize=5)
             said = "slope, at the end" if name == "slope" else name
             last = np.flatnonzero(even)[-1] if even.any() else -1
-            _beside(ax, rows["all"].iloc[last], values.iloc[last], said, colour)
+            axes.beside(ax, rows["all"].iloc[last], values.iloc[last], said, colour)
         ax.set_yscale("log")
         low, high = ax.get_ylim()
         # Steps of a power of two, each easy to read.
@@ -383,7 +261,7 @@ def power(result: Power, ax: Axes | None = None) -> Axes:
         ax.minorticks_off()
         ax.set_xlabel(f"{result.unit}s in all")
         ax.set_ylabel("smallest rise that is found")
-        _axes(ax, False)
+        axes.timed(ax, False)
         if result.ratio:
-            ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: change(value)))
+            axes.percent(ax.yaxis)
         return ax

@@ -33,7 +33,7 @@ TERMS = ("level", "slope")
 SEASONS = (None, "week")
 #: Lengths that a sentence names.
 MOST = 4
-DRAWS, SEED = 400, 80
+DRAWS, SEED = 2000, 80
 
 
 @dataclass(frozen=True, repr=False, eq=False)

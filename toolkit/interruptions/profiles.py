@@ -15,7 +15,7 @@ import numpy as np
 from scipy.signal import lfilter
 from tqdm import tqdm
 
-from toolkit.interruptions import covariance
+from toolkit.interruptions import covariance, likelihood
 from toolkit.interruptions.structure import Correlation, Structure
 
 
@@ -77,8 +77,8 @@ def _grid(
     rest = values - basis @ (basis.T @ values)
     flat = columns.reshape(q * c, n)
     flat = flat - (flat @ basis) @ basis.T
-    lams = np.ones(1) if kind == "ar1" else covariance.LAMS
-    for rho in tqdm(covariance.RHOS, desc=said, delay=2, leave=False, **({} if said else {"disable": True})):
+    lams = np.ones(1) if kind == "ar1" else likelihood.LAMS
+    for rho in tqdm(likelihood.RHOS, desc=said, delay=2, leave=False, **({} if said else {"disable": True})):
         correlation = Correlation(at, float(rho))
         for lam in lams if rho else lams[:1]:  # without correlation all is noise
             structure = Structure(correlation, float(lam))

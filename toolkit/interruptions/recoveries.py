@@ -1,22 +1,19 @@
-"""When a series had recovered; and what a festival adds once the dips around it are taken off.
+"""When a series had recovered: the first day from which the gap to what would have been stays within a margin.
 
-Recovery, recovery     the first day from which the gap stays within a margin
-Net, net               lift in the window, less what the days before and after lost
+Recovery      the answer: a date for each series, and the gap at every period
+recovery      found from the interval of the gap
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from toolkit.interruptions import design, effects
-from toolkit.interruptions.terms import Pulse
-from toolkit.interruptions.wording import amount, change, interval
+from toolkit.interruptions import effects, estimands
+from toolkit.interruptions.wording import change, interval
 from toolkit.results import Result, some
 
 if TYPE_CHECKING:
@@ -74,27 +71,28 @@ def recovery(result: InterruptedTimeSeries, margin: float, of: str | None) -> Re
         raise ValueError(f"margin is a share of the counterfactual between 0 and 1, as 0.05 is, not {margin}")
     names = effects.chosen(result, of)
     asked = effects.window(result, names, None, None)
-    clock, lines, frames = result.series.clock, [], []
-    for _, _, number in result.members():
-        gap, low, high = effects.gaps(result, names, number, asked)
-        series = result.series.names[number]
-        lines.append(
-            [
-                series,
-                some(names),
-                margin,
-                _since(low > -margin, asked, clock),
-                _since((low <= 0) & (high >= 0), asked, clock),
-                *(values[-1] for values in (gap, low, high)),
-                result.points[number],
-            ]
-        )
-        frames.append(
-            pd.DataFrame({"series": series, "time": clock.times[asked], "gap": gap, "low": low, "high": high})
-        )
-    columns = ["series", "interruption", "margin", "recovered", "indistinct", "estimate", "low", "high", "n"]
-    table, gaps = pd.DataFrame(lines, columns=columns), pd.concat(frames, ignore_index=True)
-    if len(lines) == 1:
+    clock, names_of = result.series.clock, result.series.names
+    gap, low, high = found = estimands.gaps(result, names, asked)
+    above, held = low > -margin, (low <= 0) & (high >= 0)
+    table = pd.DataFrame(
+        {
+            "series": names_of,
+            "interruption": some(names),
+            "margin": margin,
+            "recovered": pd.Series([_since(one, asked, clock) for one in above], dtype=object),
+            "indistinct": pd.Series([_since(one, asked, clock) for one in held], dtype=object),
+            **dict(zip(("estimate", "low", "high"), found[:, :, -1], strict=True)),
+            "n": result.points,
+        }
+    )
+    gaps = pd.DataFrame(
+        {
+            "series": np.repeat(names_of, len(asked)),
+            "time": clock.times[np.tile(asked, len(names_of))],
+            **{name: one.ravel() for name, one in (("gap", gap), ("low", low), ("high", high))},
+        }
+    )
+    if len(names_of) == 1:
         table, gaps = table.drop(columns="series"), gaps.drop(columns="series")
     return Recovery(table, gaps, result.confidence)
 
@@ -105,138 +103,3 @@ def _since(holds: np.ndarray, periods: np.ndarray, clock: Any) -> str | None:
         return None
     failed = np.flatnonzero(~holds)
     return clock.said(int(periods[failed[-1] + 1] if len(failed) else periods[0]))
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Net(Result):
-    """A festival's lift and what it borrowed. Made by `InterruptedTimeSeries.net`.
-
-    `table`: series (of many), what ("window", "before", "after", "net"), start, end, estimate, low, high, n. Estimates
-    are sums of observed values less what all other days foretell, in units of the series; n counts days with data.
-    """
-
-    table: pd.DataFrame
-    confidence: float
-
-    def sentence(self) -> str:
-        """What is left of the peak."""
-        parts = []
-        for name, rows in (
-            self.table.groupby("series", sort=False) if "series" in self.table else [(None, self.table)]
-        ):
-            row = {one["what"]: one for one in rows.to_dict("records")}
-            lift, left = row["window"], row["net"]
-            around = sum(row[side]["estimate"] for side in ("before", "after") if side in row)
-            share = f", {change(around / lift['estimate'])} of the lift" if lift["estimate"] > 0 else ""
-            parts.append(
-                f"{'' if name is None else f'{name}: '}the window adds {amount(lift['estimate'])} "
-                f"({interval(lift, amount)}), the days around it {amount(around)}{share}; net "
-                f"{amount(left['estimate'])} ({interval(left, amount)}), n = {left['n']:,} days"
-            )
-        return f"{'. '.join(parts)} ({self.confidence * 100:g} % intervals)."
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Each part and the net, with intervals."""
-        from toolkit.interruptions import plots
-
-        return plots.net(self, ax)
-
-
-def net(result: InterruptedTimeSeries, window: tuple[Any, Any], before: Any, after: Any) -> Net:
-    """See `InterruptedTimeSeries.net`."""
-    clock = result.series.clock
-    if isinstance(window, str) or len(window) != 2:
-        raise ValueError(f"window is a pair of dates, the last included, not {window!r}")
-    first, last = (clock.place(date) for date in window)
-    if last < first:
-        raise ValueError(f"window={window!r} ends before it starts; swap the dates")
-    sides = {"before": _beside(clock, before, first - 1, -1), "after": _beside(clock, after, last + 1, 1)}
-    spans = {"window": (first, last)} | {what: span for what, span in sides.items() if span is not None}
-    ordered = sorted(spans.values())
-    if any(a[1] >= b[0] for a, b in pairwise(ordered)):
-        raise ValueError(f"window, before and after share days: {[_said(clock, span) for span in ordered]}")
-    # Pulses of the festival itself stand aside: every day of the span speaks for itself.
-    kept = {
-        name: tuple(
-            term
-            for term in given
-            if not (
-                isinstance(term, Pulse)
-                and clock.place(term.at) <= ordered[-1][1]
-                and clock.place(term.end) >= ordered[0][0]
-            )
-        )
-        for name, given in result.interruptions.items()
-    }
-    fit_to = result.parts[0].rows[: len(clock.periods)].copy()
-    for part in result.parts:
-        fit_to &= part.rows[: len(clock.periods)]
-    asked = np.concatenate([np.arange(low, high + 1) for low, high in spans.values()])
-    days = {f"net: {clock.said(at)}": at for at in asked if fit_to[at]}
-    fitted = result.again(
-        interruptions={name: given for name, given in kept.items() if given}
-        | {name: Pulse(clock.times[at], clock.times[at]) for name, at in days.items()},
-        calendar=_elsewhere(result, ordered[0][0], ordered[-1][1]),
-        leave_out=[
-            *result.question.leave_out,
-            *((clock.times[at], clock.times[at]) for at in asked if not fit_to[at]),
-        ],
-    )
-    known = np.array(list(days.values()), int)
-    weights = np.eye(len(fitted.design.names))[[fitted.design.names.index(f"{name}: pulse") for name in days]]
-    tail, scale, lines = (1 + result.confidence) / 2, fitted.scale, []
-    spans["net"] = (ordered[0][0], ordered[-1][1])
-    inside = np.array([(low <= known) & (known <= high) for low, high in spans.values()])
-    for part, place, number in fitted.members():
-        one = part.fit.one(place)
-        own = fitted.series.values[known, number]
-        # A day's term is its distance from what the other days foretell; on the log scale that is a median.
-        terms, errors, _ = (values[0] for values in one.contrast(weights))
-        would, slope = own - terms, np.ones(len(known))
-        if scale.ratio:
-            slope = (own + scale.shift) * np.exp(errors**2 / 2 - terms)
-            would = slope - scale.shift
-        _, error, df = (values[0] for values in one.contrast((inside * slope) @ weights))
-        reach = stats.t.ppf(tail, df) * error
-        for at, (what, (low, high)) in enumerate(spans.items()):
-            lift, n = float((own - would)[inside[at]].sum()), int(inside[at].sum())
-            limits = (lift, lift - reach[at], lift + reach[at]) if n else (np.nan,) * 3
-            lines.append([fitted.series.names[number], what, clock.said(low), clock.said(high), *limits, n])
-    table = pd.DataFrame(lines, columns=["series", "what", "start", "end", "estimate", "low", "high", "n"])
-    return Net(table.drop(columns="series") if len(fitted.series.names) == 1 else table, result.confidence)
-
-
-def _elsewhere(result: InterruptedTimeSeries, first: int, last: int) -> Any:
-    """The calendar without events of the span: their days have terms of their own."""
-    given, clock = result.question.calendar, result.series.clock
-    if given is None:
-        return None
-    events = design.events(clock, given)
-    begins, ends = clock.times[first], clock.times[last]
-    inside = (pd.to_datetime(events["start"]) <= ends) & (pd.to_datetime(events["end"]) >= begins)
-    return events[~inside]
-
-
-def _beside(clock: Any, given: Any, edge: int, way: int) -> tuple[int, int] | None:
-    if isinstance(given, int | np.integer):
-        if given < 0:
-            raise ValueError(f"days before and after are counted from 0 up, not {given}")
-        if given == 0:
-            return None
-        other = edge + way * (int(given) - 1)
-        low, high = min(edge, other), max(edge, other)
-        if low < 0 or high >= len(clock.periods):
-            raise ValueError(
-                f"{given} {clock.unit}s beside the window lie outside the series, which runs {clock.span}"
-            )
-        return low, high
-    if isinstance(given, str) or len(given) != 2:
-        raise ValueError(f"before and after are numbers of {clock.unit}s or pairs of dates, not {given!r}")
-    low, high = clock.place(given[0]), clock.place(given[1])
-    if high < low:
-        raise ValueError(f"{given!r} ends before it starts; swap the dates")
-    return low, high
-
-
-def _said(clock: Any, span: tuple[int, int]) -> str:
-    return f"{clock.said(span[0])} to {clock.said(span[1])}"

@@ -5,13 +5,11 @@ observed       values on the scale of the model, comparison series below
 columns_of     columns of the design that belong to interruptions
 distinct       columns that some rows can tell apart
 refit          the estimator of a result on a design
-held           the same errors on another design, without looking for them anew
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -96,17 +94,3 @@ def refit(result: InterruptedTimeSeries, matrix: np.ndarray, values: np.ndarray,
 
     shifts = result.offset[rows[rows < result.design.treated]] if result.offset.any() else None
     return estimators.fit(name, matrix, values, places, offset=shifts)
-
-
-def held(fit: covariance.Fit, matrix: np.ndarray, values: np.ndarray) -> covariance.Fit:
-    """Another design at the (rho, lam) of a fit; its intervals still allow for these being estimates."""
-    [structure] = fit.structures
-    size = np.sqrt((matrix**2).sum(0))
-    unit = matrix / size
-    solved = structure.solve(unit)
-    b = np.linalg.solve(unit.T @ solved, solved.T @ values[:, None])
-    rest = values[:, None] - unit @ b
-    scale = (rest * structure.solve(rest)).sum(0) / (len(matrix) - matrix.shape[1])
-    return replace(
-        fit, design=matrix, coefficients=(b / size[:, None]).T, residuals=rest, scale=np.maximum(scale, 0.0)
-    )

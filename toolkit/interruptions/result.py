@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from toolkit.interruptions.design import Design
 from toolkit.interruptions.scales import Scale
 from toolkit.interruptions.series import Series
 from toolkit.interruptions.terms import Term
-from toolkit.interruptions.wording import amount, change, interval
+from toolkit.interruptions.wording import ESTIMATORS, amount, change, interval
 from toolkit.results import Result, counted, some
 
 if TYPE_CHECKING:
@@ -26,24 +26,9 @@ if TYPE_CHECKING:
 
     from toolkit.interruptions.diagnostics import Diagnostics
     from toolkit.interruptions.effects import Effect
-    from toolkit.interruptions.recoveries import Net, Recovery
+    from toolkit.interruptions.nets import Net
+    from toolkit.interruptions.recoveries import Recovery
 
-ESTIMATORS = {
-    "auto": "AR(1) and noise by REML",
-    "ar1_noise": "AR(1) and noise by REML",
-    "ar1": "AR(1) by REML",
-    "ar2": "AR(2) by REML",
-    "ols": "least squares, errors taken as independent",
-    "hac": "least squares with Newey-West errors",
-    "prais_winsten": "Prais-Winsten",
-    "cochrane_orcutt": "Cochrane-Orcutt",
-    "arima": "ARIMA",
-    "structural": "a structural time series",
-    "weekly": "AR(1), noise and a memory of last week by REML",
-    "poisson": "Poisson",
-    "quasi_poisson": "quasi-Poisson",
-    "negative_binomial": "negative binomial",
-}
 #: More tests than this are adjusted by Benjamini and Hochberg.
 FEW_TESTS = 20
 
@@ -76,11 +61,6 @@ class InterruptedTimeSeries(Result):
         return self.question.confidence
 
     @property
-    def options(self) -> Question:
-        """The question, as it was asked."""
-        return self.question
-
-    @property
     def rates(self) -> frozenset[str]:  # type: ignore[override]
         """Columns that are shares."""
         return frozenset({"estimate", "low", "high"}) if self.scale.ratio else frozenset()
@@ -95,11 +75,6 @@ class InterruptedTimeSeries(Result):
         asked = replace(self.question, **changed)
         options = {field.name: getattr(asked, field.name) for field in fields(Question)}
         return interrupted_time_series(options.pop("series"), options.pop("interruptions"), **options)
-
-    def members(self) -> Iterator[tuple[Part, int, int]]:
-        """Every series: its part, its place in the part, its number."""
-        for number in range(len(self.series.names)):
-            yield *self.member(number), number
 
     def member(self, number: int) -> tuple[Part, int]:
         """The part of a series, and its place in it."""
@@ -120,18 +95,15 @@ class InterruptedTimeSeries(Result):
     @cached_property
     def coefficients(self) -> pd.DataFrame:
         """Every coefficient on the scale of the model: series (of many), column, estimate, error, low, high, df, p."""
-        return self._rows(np.eye(len(self.design.names)), list(self.design.names))
-
-    def _rows(self, weights: np.ndarray, names: list[str]) -> pd.DataFrame:
-        estimate, error, df = self.contrast(weights)
+        estimate, error, df = self.contrast(np.eye(len(self.design.names)))
         with np.errstate(divide="ignore", invalid="ignore"):
             t = np.abs(estimate / error)
         reach = stats.t.ppf((1 + self.confidence) / 2, df) * error
-        m, q = estimate.shape
+        m, k = estimate.shape
         frame = pd.DataFrame(
             {
-                "series": np.repeat(self.series.names, q),
-                "column": np.tile(names, m),
+                "series": np.repeat(self.series.names, k),
+                "column": np.tile(self.design.names, m),
                 "estimate": estimate.ravel(),
                 "error": error.ravel(),
                 "low": (estimate - reach).ravel(),
@@ -145,30 +117,25 @@ class InterruptedTimeSeries(Result):
     @cached_property
     def table(self) -> pd.DataFrame:
         """Term by term."""
-        mine = [i for i, owner in enumerate(self.design.owners) if owner is not None]
-        found = self._rows(np.eye(len(self.design.names))[mine], [self.design.names[i] for i in mine])
-        owners = [self.design.owners[i] for i in mine]
-        m = len(self.series.names)
+        m, owners = len(self.series.names), self.design.owners
+        terms = [owner for owner in owners if owner is not None]
+        found = self.coefficients[np.tile([owner is not None for owner in owners], m)].reset_index(drop=True)
         numbers = ["estimate", "low", "high"]
-        values = np.expm1(found[numbers]) if self.scale.ratio else found[numbers]
         table = pd.DataFrame(
             {
-                "interruption": [owner[0] for owner in owners if owner] * m,
-                "term": [owner[1] for owner in owners if owner] * m,
-                **{name: values[name] for name in numbers},
+                "interruption": [name for name, _ in terms] * m,
+                "term": [term for _, term in terms] * m,
+                **(np.expm1(found[numbers]) if self.scale.ratio else found[numbers]),
                 "p": found["p"],
-                "n": np.repeat(self.points, len(mine)),
+                "n": np.repeat(self.points, len(terms)),
             }
         )
         if m > 1:
             table.insert(0, "series", found["series"])
-            table.insert(
-                table.columns.get_loc("p") + 1, "p_adjusted", self._adjust(table["p"].to_numpy(float))
-            )
+            adjust = intervals.holm if len(table) <= FEW_TESTS else intervals.benjamini_hochberg
+            place = table.columns.get_loc("p") + 1
+            table.insert(place, "p_adjusted", adjust(table["p"].to_numpy(float)))
         return table
-
-    def _adjust(self, p: np.ndarray) -> np.ndarray:
-        return intervals.holm(p) if len(p) <= FEW_TESTS else intervals.benjamini_hochberg(p)
 
     @property
     def points(self) -> np.ndarray:
@@ -230,9 +197,14 @@ class InterruptedTimeSeries(Result):
 
         Notes
         -----
-        Average: mean of x_t b less mean of x0_t b, where x0 lacks the interruptions' terms; on the log scale means
-        are exp(m + v/2). Cumulative: observed values less what would have been, with the errors of those periods in
-        the interval. Relative: the sum of what was over the sum of what would have been, less 1.
+        Average, the mean over the periods of what the model
+        expects less what it would have expected; cumulative, observed values less what would have been expected, with
+        the errors of those periods in the interval; relative, the sum of what was expected over the sum of what would
+        have been, less 1.
+
+        What is expected is always a mean, so that it can be summed: x b on the identity scale; on the log scale
+        exp(x b + v/2) with v the errors' variance, as exp(x b) would be the median; of counts with a log link
+        exp(x b + offset) itself. The intervals take v as known.
         """
         return effects.effect(self, at=at, over=over, of=of)
 
@@ -240,7 +212,8 @@ class InterruptedTimeSeries(Result):
     def counterfactual(self) -> pd.DataFrame:
         """Every period without the interruptions: time, observed, fitted, counterfactual, low, high and predicted_*.
 
-        low and high bound the mean (a confidence band), predicted_low and predicted_high a single value.
+        Fitted and counterfactual are means, as in `effect`. low and high bound the mean (a confidence band),
+        predicted_low and predicted_high a single value.
         """
         return effects.counterfactual(self)
 
@@ -267,8 +240,19 @@ class InterruptedTimeSeries(Result):
             Days of the festival, the last included.
         before, after : int or (from, to)
             Periods around it from which it may have borrowed.
+
+        Raises
+        ------
+        ValueError
+            Where the other days do not tell what would have been: a level that rests on a day or two outside of the
+            span, or a fading term that is seen at its end only.
+
+        Notes
+        -----
+        Each day of the span has a term of its own, so that all other days, and the errors' correlation with them, tell
+        what would have been: a mean, as in `effect`. Pulses inside the span stand aside.
         """
-        from toolkit.interruptions.recoveries import net
+        from toolkit.interruptions.nets import net
 
         return net(self, window, before, after)
 

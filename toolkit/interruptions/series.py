@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ class Clock:
         """Numbers of the periods, from 0."""
         return np.arange(len(self.index))
 
-    @property
+    @cached_property
     def times(self) -> pd.Index:
         """The start of each period."""
         return self.index.to_timestamp() if isinstance(self.index, pd.PeriodIndex) else self.index

@@ -13,7 +13,7 @@ import numpy as np
 import statsmodels.api as sm
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
-from toolkit.interruptions.gls import Errors, arma, exact, independent
+from toolkit.interruptions.gls import Errors, arma, chain, exact, independent, white
 
 #: Positions further apart than a series is long belong to comparison series; state-space models know one series.
 BREAK = 2_000
@@ -33,14 +33,15 @@ def arima(
     p, q = order
     names = [*(f"ar{i + 1}" for i in range(p)), *(f"ma{i + 1}" for i in range(q))]
     if exact(design, values):
-        return Errors(independent, dict.fromkeys(names, 0.0))
+        return white(dict.fromkeys(names, 0.0))
     grid = _Grid(design, values, at, "arima", constant=True)
     model = sm.tsa.SARIMAX(grid.values, exog=grid.exog, order=(p, 0, q), trend="n", concentrate_scale=True)
     result, notes = _maximised(model, "arima")
     ar, ma = (np.atleast_1d(one) for one in (result.arparams if p else (), result.maparams if q else ()))
-    between = arma(ar, ma, len(grid.values))
     parameters = dict(zip(names, map(float, (*ar, *ma)), strict=True))
-    return Errors(between, parameters, notes=notes)
+    if order == (1, 0):
+        return chain(ar[0], at, parameters, notes=notes)
+    return Errors(arma(ar, ma, len(grid.values)), parameters, notes=notes)
 
 
 def structural(design: np.ndarray, values: np.ndarray, at: np.ndarray) -> Errors:
@@ -53,7 +54,7 @@ def structural(design: np.ndarray, values: np.ndarray, at: np.ndarray) -> Errors
     with the first point, where the constant is the level.
     """
     if exact(design, values):
-        return Errors(independent, {"level_sd": 0.0, "noise_sd": 0.0})
+        return white({"level_sd": 0.0, "noise_sd": 0.0})
     grid = _Grid(design, values, at, "structural", constant=False)
     exog = grid.exog if grid.exog.shape[1] else None
     model = sm.tsa.UnobservedComponents(grid.values, "llevel", exog=exog, mle_regression=False)

@@ -9,7 +9,7 @@ Weekly    the fit, each series' strength, and all that a result asks of `Fit`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -151,13 +151,6 @@ class Weekly:
                 apart = linalg.solve_triangular(factor, self.residuals[:, mine], lower=True)
                 found[:, mine] = apart / np.sqrt(self._shocks[mine])
         return found
-
-    def one(self, number: int) -> Weekly:
-        """The fit of one series."""
-        fits = tuple(fit.one(number) for fit in self.fits)
-        return replace(
-            self, plain=self.plain.one(number), strength=self.strength[number : number + 1], fits=fits
-        )
 
     @cached_property
     def _shocks(self) -> np.ndarray:

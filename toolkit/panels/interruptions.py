@@ -11,6 +11,7 @@ import ipywidgets as widgets
 from toolkit import style
 from toolkit.interruptions import Decay, Level, Slope, interrupted_time_series
 from toolkit.interruptions.cautions import FEW
+from toolkit.interruptions.design import events
 from toolkit.interruptions.series import read
 from toolkit.interruptions.wording import amount, change, interval
 from toolkit.panels import pieces
@@ -106,6 +107,8 @@ class InterruptionPanel(widgets.VBox):
         self._tau, self._source, self._options = tau, source, options
         self._settling = False
         clock = checked.clock
+        if options.get("calendar") is not None:
+            self._options["calendar"] = events(clock, options["calendar"])  # looked up once
         place = clock.place(date)
         inner = range(FEW, len(clock.periods) - FEW + 1)
         if place not in inner:

@@ -1,0 +1,163 @@
+"""Axes of figures of series: names beside lines and at interruptions, intervals in rows, short numbers, dates.
+
+beside, apart     names at the right end of lines, none on another
+named             interruptions by name, at the top
+timed             dates below, short numbers at the left
+shorten, percent  numbers in millions, shares in per cent
+ranked, effects   estimates with their intervals, one row each, and the axis below them
+is_dated, when    periods as tables say them, as times or numbers
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import matplotlib.dates as dates
+import numpy as np
+import pandas as pd
+from matplotlib.text import Annotation
+from matplotlib.ticker import FuncFormatter
+
+from toolkit import style
+from toolkit.interruptions.terms import Pulse, Ramp
+from toolkit.interruptions.wording import change
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+
+    from toolkit.interruptions.result import InterruptedTimeSeries
+
+#: Ticks are drawn late, so their names need the font by name.
+FAMILY = style.SETTINGS["font.family"]
+WAS, WOULD = "#222222", "#B45309"
+#: Names of interruptions closer than this share of the width are written one above the other.
+NEAR = 0.14
+
+
+def beside(ax: Axes, x: Any, y: float, text: str, colour: str) -> None:
+    """A name at the right of a point."""
+    ax.annotate(
+        text,
+        (x, y),
+        xytext=(5, 0),
+        textcoords="offset points",
+        color=colour,
+        va="center",
+        fontsize=9,
+        annotation_clip=False,
+    )
+
+
+def apart(ax: Axes) -> None:
+    """Move labels at the right end away from each other."""
+    labels = sorted((text for text in ax.texts if isinstance(text, Annotation)), key=lambda text: text.xy[1])
+    low, high = ax.get_ylim()
+    for below, above in pairwise(labels):
+        gap = (above.xy[1] - below.xy[1]) / (high - low)
+        if gap < 0.06:
+            below.set_position((5, -6))
+            above.set_position((5, 6))
+
+
+def named(result: InterruptedTimeSeries, ax: Axes) -> None:
+    """A line at each interruption, its name at the top, one above the other where they are near."""
+    clock = result.series.clock
+    low, high = 0, len(clock.periods)
+    taken: list[float] = []
+    places: dict[int, list[str]] = {}
+    for name, given in result.interruptions.items():
+        for term in given:
+            place = clock.place(term.at)
+            if isinstance(term, Pulse | Ramp):
+                ax.axvspan(
+                    clock.times[place],
+                    clock.times[clock.place(term.end)],
+                    color=style.QUIET,
+                    alpha=0.12,
+                    linewidth=0,
+                )
+            if name not in places.setdefault(place, []):
+                places[place].append(name)
+    for place in sorted(places):
+        ax.axvline(clock.times[place], color=style.QUIET, linewidth=0.9, linestyle=":")
+        share = (place - low) / (high - low)
+        # The lowest row whose last name ended far enough to the left.
+        row = next((i for i, end in enumerate(taken) if share - end > NEAR), len(taken))
+        taken[row:] = [share, *taken[row + 1 :]]
+        ax.annotate(
+            style.drawn(", ".join(places[place])),
+            (clock.times[place], 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(3 if share < 0.8 else -3, -3 - 12 * row),
+            textcoords="offset points",
+            ha="left" if share < 0.8 else "right",
+            va="top",
+            fontsize=8.5,
+            color=style.INK,
+        )
+
+
+def timed(ax: Axes, dated: bool) -> None:
+    """Dates below, if they are dates, and short numbers at the left."""
+    if dated:
+        locator = dates.AutoDateLocator(minticks=3, maxticks=8)
+        ax.xaxis.set_major_locator(locator)
+        ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
+    shorten(ax.yaxis)
+    ax.grid(axis="y")
+    ax.tick_params(labelfontfamily=FAMILY)
+    ax.yaxis.label.set_fontfamily(FAMILY)
+
+
+def _short(value: float, _: Any = None) -> str:
+    """Large numbers in millions, as axes have little room."""
+    size = abs(value)
+    if size >= 1e6:
+        return f"{value / 1e6:,.12g} M"
+    if size >= 1e4:
+        return f"{value / 1e3:,.12g} k"
+    return f"{value:g}"
+
+
+def shorten(axis: Axis) -> None:
+    """Large numbers in millions."""
+    axis.set_major_formatter(FuncFormatter(_short))
+
+
+def percent(axis: Axis) -> None:
+    """Shares as changes in per cent."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: change(value)))
+
+
+def ranked(
+    ax: Axes, names: Sequence[str], rows: pd.DataFrame, colours: Sequence[str] | str = WAS, size: float = 5
+) -> None:
+    """Estimates with their intervals, one below the other."""
+    places = np.arange(len(rows))[::-1]
+    ax.axvline(0, color=style.QUIET, linewidth=0.9)
+    ax.hlines(places, rows["low"], rows["high"], color=colours, linewidth=1.6)
+    ax.scatter(rows["estimate"], places, c=colours, s=size**2, zorder=3)
+    ax.set_yticks(places, names, fontfamily=FAMILY)
+    ax.set_ylim(-0.6, len(rows) - 0.4)
+    ax.tick_params(axis="y", length=0)
+    ax.grid(axis="x")
+
+
+def effects(ax: Axes, share: bool) -> None:
+    """An axis below of relative effects, or of average ones."""
+    ax.set_xlabel("effect, share of what would have been" if share else "average effect per period")
+    if share:
+        percent(ax.xaxis)
+
+
+def is_dated(said: pd.Series) -> bool:
+    """Whether a table's words for periods are dates."""
+    return bool(said.astype(str).str.match(r"\d{4}-\d\d-\d\d$").all())
+
+
+def when(said: pd.Series, dated: bool) -> Any:
+    """A table's words for periods, as what can be drawn."""
+    return pd.to_datetime(said).to_list() if dated else said.astype(int).to_list()
