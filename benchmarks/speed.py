@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,6 @@ from tqdm.auto import tqdm
 
 HERE = Path(__file__).parent
 REPORT = Path(__file__).with_suffix(".md")
-MARK = "<!-- below: written by benchmarks/speed.py -->"
 MILLION = 1_000_000
 SMALL = 10_000
 SEED = 1
@@ -39,8 +39,9 @@ CONTENDERS = {
     "pandas": "pandas, `groupby.cummax` by hand",
     "retentioneering": "retentioneering 5, end to end",
 }
-#: It knows no window, and took 1.4 GB for ten million rows.
+#: It knows no window, so it comes last.
 WINDOWLESS = "retentioneering"
+#: Contenders that hold all rows, and more than once, took 1.2 to 1.4 GB for so many.
 MOST_ROWS = 10 * MILLION
 
 Runs = dict[str, list[dict[str, Any]]]
@@ -63,7 +64,7 @@ def simulated(rows: int) -> Path:
     return path
 
 
-def run(name: str, log: Path, script: str = "contenders.py") -> dict[str, Any]:
+def run(name: str, log: Path, script: str) -> dict[str, Any]:
     """One contender of a script in peers/, once."""
     python = [sys.executable]
     if name == "retentioneering":
@@ -87,7 +88,7 @@ def differing(name: str, answer: dict[str, list[int]], expected: dict[str, list[
     return [one for one in platforms if answer.get(one, [])[:steps] != expected.get(one, [])[:steps]]
 
 
-def measure(names: list[str], log: Path, turns: int, script: str = "contenders.py") -> Runs:
+def measure(names: list[str], log: Path, turns: int, script: str) -> Runs:
     """Contenders in turns, every other turn backwards, so that what slows the machine down slows all."""
     with log.open("rb") as file:
         while file.read(1 << 24):
@@ -118,7 +119,7 @@ def ratios(runs: Runs, name: str, to: str, what: str = "seconds") -> list[float]
     return [other[what] / one[what] for one, other in zip(runs.get(name, []), runs.get(to, []), strict=False)]
 
 
-def table(runs: Runs, contenders: dict[str, str] = CONTENDERS) -> str:
+def table(runs: Runs, contenders: dict[str, str]) -> str:
     lines = [
         ["", "seconds", "of CPU", "times as fast as chdb", "peak MB", "imports, compilation (s)", "answer"],
         ["---", *["---:"] * 5, "---"],
@@ -191,8 +192,9 @@ def verdicts(wanted: list[tuple[str, list[float], float, bool]]) -> str:
     return "\n".join(lines)
 
 
-def write(text: str, report: Path = REPORT, mark: str = MARK) -> None:
+def write(text: str, report: Path) -> None:
     """Put a section under the prose, in place of an older one of the same size."""
+    mark = f"<!-- below: written by benchmarks/{report.stem}.py -->"
     prose, _, old = report.read_text(encoding="utf-8").partition(mark) if report.exists() else ("", "", "")
     sections = {
         part.split("\n", 1)[0]: part.strip() for part in [*old.split("\n## ")[1:], text.removeprefix("## ")]
@@ -214,28 +216,40 @@ def section(runs: Runs, log: Path, rows: int, tables: str, turns: int) -> str:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def compare(
+    report: Path,
+    about: str,
+    contenders: dict[str, str],
+    bounded: str,
+    targets: Callable[[Runs, int], str],
+    script: str = "contenders.py",
+) -> None:
+    """What the command line asks: contenders of a script in peers/, their table, and the targets.
+
+    `bounded` is the contender that is left out above `MOST_ROWS`, unless it is named.
+    """
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
     parser.add_argument("--rows", type=int, default=10 * MILLION)
     parser.add_argument("--pairs", type=int, default=5, help="turns")
-    parser.add_argument("--only", help=f"contenders, with commas between them: {','.join(CONTENDERS)}")
-    parser.add_argument("--write", action="store_true", help=f"also write {REPORT.name}")
+    parser.add_argument("--only", help=f"contenders, with commas between them: {','.join(contenders)}")
+    parser.add_argument("--write", action="store_true", help=f"also write {report.name}")
     options = parser.parse_args()
-    fit = [name for name in CONTENDERS if name != WINDOWLESS or options.rows <= MOST_ROWS]
+    fit = [name for name in contenders if name != bounded or options.rows <= MOST_ROWS]
     chosen = options.only.split(",") if options.only else fit
-    unknown = sorted(set(chosen) - set(CONTENDERS))
+    unknown = sorted(set(chosen) - set(contenders))
     if unknown:
-        parser.error(f"no contender {', '.join(unknown)}; there are: {', '.join(CONTENDERS)}")
-    # The first one's counts are those that are expected, and the one without a window comes last.
-    names = [name for name in CONTENDERS if name in chosen]
+        parser.error(f"no contender {', '.join(unknown)}; there are: {', '.join(contenders)}")
+    # The first one's counts are those that are expected.
+    names = [name for name in contenders if name in chosen]
     simulated(SMALL)
     log = simulated(options.rows)
-    runs = measure(names, log, options.pairs)
-    text = section(runs, log, options.rows, f"{table(runs)}\n\n{targets(runs, options.rows)}", options.pairs)
+    runs = measure(names, log, options.pairs, script)
+    tables = f"{table(runs, contenders)}\n\n{targets(runs, options.rows)}"
+    text = section(runs, log, options.rows, tables, options.pairs)
     print(text)
     if options.write:
-        write(text)
+        write(text, report)
 
 
 if __name__ == "__main__":
-    main()
+    compare(REPORT, __doc__, CONTENDERS, WINDOWLESS, targets)

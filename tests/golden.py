@@ -190,9 +190,9 @@ def check(case: Case, path: str, log: EventLog | None = None) -> list[Failure]:
     """
     if case.kind in golden_cohorts.KINDS:
         if path not in golden_cohorts.PATHS:
-            raise Skipped(f"path={path!r} is for funnels; cohorts have {' and '.join(golden_cohorts.PATHS)}")
-        if case.kind == "activity" and path != "sql":
-            raise Skipped(f"path={path!r} is for retention and repurchase; activity has sql")
+            raise Skipped(f"path={path!r} is for funnels; cohorts have {', '.join(golden_cohorts.PATHS)}")
+        if not golden_cohorts.offered(case, path):
+            raise Skipped(f"path={path!r} does not offer this question of {case.kind}")
         return golden_cohorts.failures(case, path)
     if case.kind != "funnel":
         raise Skipped(f"no function for kind {case.kind!r} yet")

@@ -22,6 +22,7 @@ DAY = 86_400_000_000
 #: The log begins on a Wednesday, and its times are local: weeks are counted from the Monday before.
 MONDAY = int(START) - 2 * DAY
 WEEKS = (DAYS + 2 + 6) // 7 + 1
+SMALL = 10_000
 # No time is null in the log; said so, ClickHouse is faster, and `retention` takes more than 8 conditions.
 WEEK = f"intDiv(toUnixTimestamp64Micro(assumeNotNull(timestamp)) - {MONDAY}, {7 * DAY})"
 
@@ -38,7 +39,9 @@ def asked(log: EventLog, way: str, born_from: str = "2024-12-01") -> Answer:
 def ours(path: str) -> Answer:
     from toolkit import read_events
 
-    return asked(read_events(path), "sql")
+    log = read_events(path)
+    # The small log is asked by the path that is chosen for large ones alone.
+    return asked(log, "auto" if log.facts.rows > SMALL else "stream")
 
 
 def index(path: str) -> Answer:

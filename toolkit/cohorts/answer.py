@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from toolkit.cohorts import masks
-from toolkit.cohorts.question import Question, ask
-from toolkit.cohorts.rows import refuse_absent, way
+from toolkit.cohorts.question import Question, ask, way
+from toolkit.cohorts.rows import refuse_absent
 
 if TYPE_CHECKING:
     from toolkit.cohorts.result import Retention
@@ -66,9 +67,10 @@ def retention(
         End of observation, itself not observed. A microsecond after the last row if not given.
     dedupe : str, optional
         Of rows with the same value in this column only the first counts.
-    path : {"auto", "sql", "index"}
-        How to count: in the log's engine, or from the arrays of `log.index(keep=[...])`, which is taken where the log
-        has one that keeps what is asked. Both give the same counts; the result says which one ran.
+    path : {"auto", "sql", "stream", "index"}
+        How to count: in the log's engine; by one pass of our own over a large log, for one kind of row by calendar
+        periods; or from the arrays of `log.index(keep=[...])`, where the log has one that keeps what is asked. All
+        give the same counts; the result says which one ran.
     confidence : float
         Of every interval, between 0 and 1.
 
@@ -114,9 +116,9 @@ def retention(
         observed_until=observed_until,
         dedupe=dedupe,
         confidence=confidence,
-        path=path,
     )
-    took, remarks = way(question, path)
+    took, notes = way(question, path)
+    question = replace(question, path=took, notes=notes)
     cells = marked(question, counted(question))
     for rows, nothing in ((question.start, not len(cells)), (question.returns, not cells["retained"].sum())):
         if nothing:
@@ -129,14 +131,18 @@ def retention(
         confidence=confidence,
         question=question,
         path=took,
-        remarks=remarks,
+        remarks=notes,
     )
 
 
 def counted(question: Question) -> pd.DataFrame:
-    """Counts of each cohort, one row per cohort and group (see `masks.cells`), by the path that answers."""
-    if way(question, question.path)[0] == "sql":
+    """Counts of each cohort, one row per cohort and group (see `masks.cells`), by the path of the question."""
+    if question.path == "sql":
         return question.log.engine.frame(masks.cells(question))
+    if question.path == "stream":
+        from toolkit.cohorts import stream
+
+        return stream.cells(question)
     from toolkit.cohorts import indexed
 
     return indexed.cells(question)

@@ -12,12 +12,12 @@ import pandas as pd
 
 from toolkit.cohorts import rows
 from toolkit.cohorts.curves import split
-from toolkit.cohorts.periods import DAY
+from toolkit.cohorts.periods import DAY, MOST_DAYS, whole
+from toolkit.cohorts.question import way
 from toolkit.results import Result, count, counted, percent, percent_interval
 from toolkit.sources import definitions
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from matplotlib.axes import Axes
 
     from toolkit.cohorts.waits import Waits
@@ -68,10 +68,14 @@ class Definition:
                 f"definition {self.name!r}: base={self.base} and again={self.again} are days before the end, (nearest, "
                 "farthest), the base farther than all of again"
             )
-        if self.kind == "within" and not self.days > 0:
-            raise ValueError(f"definition {self.name!r}: days={self.days} must be above 0")
-        if self.kind == "month" and self.months < 0:
-            raise ValueError(f"definition {self.name!r}: months={self.months} must be 0 or more")
+        if self.kind == "within" and not 0 < self.days < MOST_DAYS:
+            raise ValueError(
+                f"definition {self.name!r}: days={self.days} must be above 0 and below {MOST_DAYS:,}"
+            )
+        if self.kind == "month" and (not whole(self.months) or self.months < 0):
+            raise ValueError(
+                f"definition {self.name!r}: months={self.months} must be a whole number from 0 on"
+            )
 
     @property
     def length(self) -> int:
@@ -118,7 +122,7 @@ class Repurchase(Result):
         ValueError
             For counts that are missing, negative, fractional or above their buyers.
         """
-        from toolkit.cohorts.tallies import rates_of
+        from toolkit.cohorts.counts import rates_of
 
         table, by = rates_of(frame, rows.level(confidence))
         return cls(table, by, confidence)
@@ -172,50 +176,6 @@ class Repurchase(Result):
         if self.question is None:
             raise ValueError(f"{what} needs a log; a result from counts knows only its own rates")
         return self.question
-
-
-@dataclass(frozen=True)
-class Buying:
-    """What `repurchase` was asked, checked against its log."""
-
-    log: EventLog = field(repr=False)
-    rows: rows.Rows
-    by: tuple[str, ...]
-    until: int
-    dedupe: str | None
-    confidence: float
-    path: str = "sql"
-    notes: tuple[str, ...] = ()
-
-    @property
-    def columns(self) -> set[str]:
-        """Columns that the question reads, besides user, time and event."""
-        held = {*self.by, *self.rows.columns}
-        return held if self.dedupe is None else held | {self.dedupe}
-
-    @cached_property
-    def _memory(self) -> pa.Table:
-        from toolkit.cohorts.indexed import purchases
-
-        return purchases(self)
-
-    def source(self, *, ordered: bool = False) -> str:
-        """SQL of the purchases: u and t; if `ordered`, also the values of `by` as b0.. and the arrival `seq`."""
-        if self.path == "index":
-            values = "".join(
-                f", CAST(b{i} AS {self.log.columns[name]}) AS b{i}" for i, name in enumerate(self.by)
-            )
-            return f"SELECT u, t, seq{values} FROM memory"
-        by = self.by if ordered else ()
-        return rows.select(
-            self.log, [], self.until, by=by, dedupe=self.dedupe, ordered=ordered, where=self.rows.sql
-        )
-
-    def frame(self, sql: str) -> pd.DataFrame:
-        """The answer of a query over `source`."""
-        if self.path == "index":
-            return self.log.engine.over(self._memory, sql).df()
-        return self.log.engine.frame(sql)
 
 
 def repurchase(
@@ -273,9 +233,10 @@ def repurchase(
       definition  repurchased  n
     0         7d            1  2
     """
-    from toolkit.cohorts.tallies import answer
+    from toolkit.cohorts.tallies import Buying, answer
 
-    listed = [definition] if isinstance(definition, str | Definition) else list(definition)
+    rows.opened(log, "repurchase")
+    listed = list(definition) if isinstance(definition, list | tuple) else [definition]
     chosen = tuple(_definition(each) for each in listed)
     names = [each.name for each in chosen]
     if not names or len(set(names)) < len(names):
@@ -286,13 +247,13 @@ def repurchase(
         log.column(dedupe, "dedupe column")
     asked = Buying(
         log=log,
-        rows=rows.matching(log, event, "event"),
+        purchases=rows.matching(log, event, "event"),
         by=rows.grouping(log, by),
         until=rows.end_of(log, observed_until),
         dedupe=dedupe,
         confidence=rows.level(confidence),
     )
-    took, notes = rows.way(asked, path)
+    took, notes = way(asked, path)
     return answer(replace(asked, path=took, notes=notes), chosen)
 
 

@@ -86,6 +86,13 @@ def split(table: pd.DataFrame, by: Sequence[str]) -> Iterator[tuple[str, pd.Data
         yield " ".join("<null>" if pd.isna(value) else str(value) for value in key), rows
 
 
+def headed(frame: pd.DataFrame, rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """What was found of a group, with the group's own values, from its rows, in front."""
+    for place, name in enumerate(by):
+        frame.insert(place, name, pd.Series([rows[name].iloc[0]] * len(frame), dtype=rows[name].dtype))
+    return frame
+
+
 def pooled(cells: pd.DataFrame, by: tuple[str, ...], confidence: float) -> pd.DataFrame:
     """The curve's table from cells; see `Curve`."""
     ages = cells[["age", "age_to"]].drop_duplicates()
@@ -98,9 +105,7 @@ def pooled(cells: pd.DataFrame, by: tuple[str, ...], confidence: float) -> pd.Da
         ].sum()
         found = ages.merge(rates(whole, confidence), on=["age", "age_to"], how="left")
         found[["n", "retained", "cohorts"]] = found[["n", "retained", "cohorts"]].fillna(0).astype("int64")
-        for place, name in enumerate(by):
-            found.insert(place, name, pd.Series([rows[name].iloc[0]] * len(found), dtype=cells[name].dtype))
-        frames.append(found)
+        frames.append(headed(found, rows, by))
     columns = [*by, "age", "age_to", "estimate", "low", "high", "n", "retained", "cohorts"]
     return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
 

@@ -11,7 +11,8 @@ import pandas as pd
 from toolkit.cohorts import masks
 from toolkit.cohorts.curves import pooled, split
 from toolkit.cohorts.periods import Calendar
-from toolkit.cohorts.rows import left_out, sums, user_sums
+from toolkit.cohorts.question import way
+from toolkit.cohorts.rows import by_groups, left_out, sums, user_sums
 from toolkit.intervals import Rate
 from toolkit.results import Result, count, percent, percent_interval
 
@@ -78,6 +79,8 @@ def next_day(question: Question) -> NextDay:
         kind="exact",
         cells=((1, 1),),
     )
+    # What answered in periods need not answer in days.
+    days = replace(days, path=way(days, "sql" if question.path == "sql" else "auto")[0])
     new = marked(days, counted(days))
     notes = []
     if question.born_from is None:
@@ -91,12 +94,12 @@ def next_day(question: Question) -> NextDay:
         [*question.by, "definition", "estimate", "low", "high", "n", "retained"]
     ]
     last = days.calendar.number(question.until) - 1
-    groups = [f"b{i}" for i in range(len(question.by))]
+    groups = question.groups
     values = "".join(f", born.{name} AS {name}" for name in groups)
     rows = f"SELECT DISTINCT u, p AS day FROM ({masks.returning(days)})"
     if groups:
         rows = f"SELECT r.u AS u, r.day AS day{values} FROM ({rows}) r JOIN ({masks.births(days)}) born USING (u)"
-    found = question.log.engine.frame(within(rows, groups, last, [1]))
+    found = days.frame(within(rows, groups, last, [1]))
     found = found.rename(columns=dict(zip(groups, question.by, strict=True)))
     old = (
         shares(found, list(question.by), [1], question.confidence)
@@ -131,10 +134,9 @@ def within(days: str, groups: Sequence[str], last: int, lengths: Sequence[int]) 
         for k in lengths
     )
     chosen = ", ".join([*groups, *(sums(f"x{k}", f"y{k}", f"k{k}_") for k in lengths)])
-    tail = f" GROUP BY {', '.join(groups)} ORDER BY {', '.join(f'{name} NULLS LAST' for name in groups)}"
     return (
         f"SELECT {chosen} FROM (SELECT {unit}, {own} FROM (SELECT *, lead(day) OVER (PARTITION BY {unit} ORDER BY day) "
-        f"AS later FROM ({days})) GROUP BY {unit}){tail if groups else ''}"
+        f"AS later FROM ({days})) GROUP BY {unit}){by_groups(groups)}"
     )
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from toolkit.cohorts.curves import split
+from toolkit.cohorts.curves import headed, split
 from toolkit.cohorts.days import shares, within
 from toolkit.cohorts.periods import Calendar
-from toolkit.cohorts.rows import left_out, span, sums, user_sums
+from toolkit.cohorts.rows import by_groups, left_out, sums, user_sums
 from toolkit.intervals import Rate
 from toolkit.results import Result, count, counted, percent, percent_interval
 
@@ -145,14 +145,9 @@ def opens(asked: Visiting) -> Habits:
     )
     products = "sum(o) AS o, sum(o * o) AS oo, sum(o * x) AS ox"
     chosen = [*groups, products, *(sums("x", f"y{k}", f"k{k}_") for k in range(1, MOST_OPENS + 1))]
-    tail = (
-        f" GROUP BY {', '.join(groups)} ORDER BY {', '.join(f'{g} NULLS LAST' for g in groups)}"
-        if groups
-        else ""
-    )
-    found = asked.log.engine.frame(
+    found = asked.frame(
         f"SELECT {', '.join(chosen)} FROM (SELECT {unit}, count(*) AS x, CAST(sum(opens) AS DOUBLE) AS o, {own} "
-        f"FROM ({inside}) GROUP BY {unit}){tail}"
+        f"FROM ({inside}) GROUP BY {unit}){by_groups(groups)}"
     ).rename(columns=dict(zip(groups, asked.by, strict=True)))
     lines, means = [], []
     for _, row in found.iterrows():
@@ -193,7 +188,7 @@ def returns(asked: Visiting) -> Habits:
     low, high = asked.days
     active = asked.active(Calendar(asked.log.timezone))
     days = f"SELECT * EXCLUDE (opens) FROM ({active}) WHERE day BETWEEN {low} AND {high}"
-    found = asked.log.engine.frame(within(days, asked.groups, high, LENGTHS))
+    found = asked.frame(within(days, asked.groups, high, LENGTHS))
     found = found.rename(columns=dict(zip(asked.groups, asked.by, strict=True)))
     table = shares(found, list(asked.by), LENGTHS, asked.confidence).drop(columns="retained")
     empty = pd.DataFrame(columns=[*asked.by, "estimate", "low", "high", "n"])
@@ -204,11 +199,11 @@ def returns(asked: Visiting) -> Habits:
 def growth(asked: Visiting, periods: Calendar) -> Growth:
     """See `Activity.growth`."""
     unit, groups = ", ".join(["u", *asked.groups]), "".join(f"{name}, " for name in asked.groups)
-    begun = periods.number(span(asked.log, asked.until)[0])
+    begun = periods.number(asked.span[0])
     low, high = periods.first_whole(asked.since), periods.number(asked.until)
     over = f"OVER (PARTITION BY {unit} ORDER BY day)"
     # Who churned is counted where they are missed, one period later.
-    found = asked.log.engine.frame(
+    found = asked.frame(
         f"WITH flows AS (SELECT *, lag(day) {over} AS earlier, lead(day) {over} AS later "
         f"FROM ({asked.active(periods)})) "
         f"SELECT {groups}p, sum(active) AS active, sum(fresh) AS new, sum(kept) AS retained, sum(back) AS resurrected, "
@@ -229,9 +224,7 @@ def growth(asked: Visiting, periods: Calendar) -> Growth:
         counts = counts.astype("int64").astype("Int64")
         counts.loc[numbers <= begun, flows] = pd.NA
         counts.insert(0, "start", starts)
-        for place, name in enumerate(asked.by):
-            counts.insert(place, name, pd.Series([own[name].iloc[0]] * len(counts), dtype=found[name].dtype))
-        frames.append(counts)
+        frames.append(headed(counts, own, asked.by))
     columns = [*asked.by, "start", "active", *flows]
     table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
     notes = ("users from before the log count as new when first seen", *left_out(asked.log))

@@ -12,14 +12,13 @@ from numba import njit
 
 from toolkit.cohorts.periods import DAY, MOST_DAYS, Calendar, offsets
 from toolkit.cohorts.question import Question
-from toolkit.cohorts.rows import Rows
 from toolkit.logs.index import Index
 from toolkit.results import some
 
 if TYPE_CHECKING:
-    from toolkit.cohorts.buyers import Buying
+    from toolkit.cohorts.question import Asked
 
-#: Bits of a row's word: it may be a birth, it counts as a return.
+#: Bits of a row's word, in the order of `Question.kinds`: it may be a birth, it counts as a return.
 START, RETURN = 1, 2
 #: Cohorts times groups times ages beyond which counts would no longer be small beside the rows.
 MOST_CELLS = 1 << 22
@@ -65,7 +64,7 @@ class Cells(NamedTuple):
     until: int
 
 
-def refusal(asked: Question | Buying) -> str | None:
+def refusal(asked: Asked) -> str | None:
     """Why the index does not offer a question, or None."""
     index = asked.log.memory
     assert index is not None
@@ -85,7 +84,7 @@ def cells(question: Question) -> pd.DataFrame:
     """The counts of `masks.cells`, from the index of the question's log."""
     index = question.log.memory
     assert index is not None
-    code, words = _words(question, index, ((question.start, START), (question.returns, RETURN)))
+    code, words = _words(question, index)
     group, groups = _groups(question, index)
     table = Table(index.offsets, index.t, code, words, group, groups)
     clock, asked = _clock(question), _asked(question)
@@ -103,28 +102,32 @@ def _periods(question: Question) -> int:
     return question.calendar.number(question.span[1]) - question.first + 1
 
 
-def purchases(asked: Buying) -> pa.Table:
-    """Observed rows that are purchases, by user, time and arrival: u, t, seq, and the values of `by` as b0.."""
+def observed(asked: Asked) -> pa.Table:
+    """The observed rows by user, time and arrival: u, t, seq, `kinds` (a bit for each that it is of), `by` as b0.."""
     index = asked.log.memory
     assert index is not None
-    code, words = _words(asked, index, ((asked.rows, START),))
+    code, words = _words(asked, index)
     rows = np.flatnonzero((words[code] > 0) & (index.t < asked.until))
     users = np.searchsorted(index.offsets, rows, side="right") - 1
     values = {f"b{i}": index.column(name).take(pa.array(rows)) for i, name in enumerate(asked.by)}
     plain = {k: v.cast(v.type.value_type) if pa.types.is_dictionary(v.type) else v for k, v in values.items()}
-    return pa.table({"u": users, "t": index.t[rows], "seq": rows, **plain})
+    return pa.table({"u": users, "t": index.t[rows], "seq": rows, "kinds": words[code[rows]], **plain})
 
 
-def _words(asked: Question | Buying, index: Index, bits: tuple[tuple[Rows, int], ...]) -> tuple[Any, Any]:
-    """Codes of rows, and the word of each code: of events where nothing else is asked, else of the rows' own words."""
-    if asked.dedupe is None and not any(rows.conditional for rows, _ in bits):
+def _words(asked: Asked, index: Index) -> tuple[Any, Any]:
+    """Codes of rows, and the word of each code: of events where nothing else is asked, else of the rows' own words.
+
+    A word has a bit for each kind of row.
+    """
+    if asked.dedupe is None and not any(kind.conditional for kind in asked.kinds):
         words = np.zeros(len(index.events) + 1, np.uint8)
-        for rows, bit in bits:
+        for place, kind in enumerate(asked.kinds):
             for code, event in enumerate([None, *index.events]):
-                words[code] |= bit * (rows.all or event in rows.events)
+                words[code] |= (kind.all or event in kind.events) << place
         return index.event, words
-    word = " + ".join(f"CASE WHEN {rows.sql} THEN {bit} ELSE 0 END" for rows, bit in bits)
-    columns = {name for rows, _ in bits for name in rows.columns}
+    kinds = enumerate(asked.kinds)
+    word = " + ".join(f"CASE WHEN {kind.sql} THEN {1 << place} ELSE 0 END" for place, kind in kinds)
+    columns = {name for kind in asked.kinds for name in kind.columns}
     own = index.words(asked.log, word, columns).astype(np.uint8)
     if asked.dedupe is not None:
         own[index.copies(asked.dedupe)] = 0

@@ -28,7 +28,7 @@ class Layout:
 def layout(question: Question) -> Layout:
     """One pass where every return is known to follow a birth and the log's calendar periods fit into one word."""
     length = question.calendar.number(question.span[1]) - question.first + 1
-    one_pass = question.clock == "calendar" and question.covered and length <= WIDE
+    one_pass = question.clock == "calendar" and question.covered and length <= WIDE and question.forward
     size = length if one_pass else max(high for _, high in question.cells) + 1
     word, width = ("BIGINT", BITS) if size <= BITS else ("HUGEINT", WIDE)
     return Layout(one_pass, word, width, -(-size // width))
@@ -46,24 +46,14 @@ def units(question: Question) -> str:
 def births(question: Question) -> str:
     """SQL of one row per user: u, born, c and the values of `by` in the row of birth."""
     number = question.calendar.sql("born", *question.span)
-    source = select(
-        question.log,
-        [],
-        question.until,
-        by=question.by,
-        dedupe=question.dedupe,
-        ordered=bool(question.by),
-        where=question.start.sql,
-    )
+    source = question.source(question.start, by=True, ordered=bool(question.by))
     return f"SELECT *, {number} AS c FROM (SELECT u, min(t) AS born{_values(question)} FROM ({source}) GROUP BY u)"
 
 
 def returning(question: Question) -> str:
     """SQL of the rows that count as returns, with their period `p`."""
-    number = question.calendar.sql(question.log.at, *question.span)
-    return select(
-        question.log, [f"{number} AS p"], question.until, dedupe=question.dedupe, where=question.returns.sql
-    )
+    number = question.calendar.sql("t", *question.span)
+    return f"SELECT u, t, {number} AS p FROM ({question.source(question.returns)})"
 
 
 def cells(question: Question) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Integral
 from typing import Any
 
 import pandas as pd
@@ -57,6 +58,18 @@ class Calendar:
         """The first period that begins at or after an instant."""
         number = self.number(at)
         return number if self.start(number) >= at else number + 1
+
+    def edges(self, first: int, last: int) -> list[tuple[int, int]]:
+        """(from, number): instants from which on rows are of a period, where it begins or the zone's offset changes."""
+        changes = offsets(self.timezone, first, last)
+        found = []
+        for (since, offset), (until, _) in pairwise([*changes, (last + 1, 0)]):
+            at, number = since, self.number(since)
+            while at < until:
+                found.append((at, number))
+                number += 1
+                at = (self.first_day(number) - EPOCH).days * DAY - offset
+        return found
 
     def sql(self, at: str, first: int, last: int, since: int | None = None) -> str:
         """SQL of the period of each row, given the SQL of its instant and the log's first and last one.
@@ -116,9 +129,14 @@ def calendar(timezone: str, unit: Any, week_start: Any = 0) -> Calendar:
     """A checked calendar."""
     if unit not in UNITS:
         raise ValueError(f"period={unit!r}; use one of {', '.join(map(repr, UNITS))}")
-    if isinstance(week_start, bool) or not isinstance(week_start, int) or not 0 <= week_start <= 6:
+    if not whole(week_start) or not 0 <= week_start <= 6:
         raise ValueError(f"week_start={week_start!r}; use 0 (Monday) to 6 (Sunday)")
-    return Calendar(timezone, unit, week_start)
+    return Calendar(timezone, unit, int(week_start))
+
+
+def whole(value: Any) -> bool:
+    """Whether a value is a whole number, of NumPy's too."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def shown(at: int, timezone: str) -> str:

@@ -37,7 +37,7 @@ class Retention(Result):
     period : {"day", "week", "month", "period"}
     kind : {"exact", "rolling", "bracket", "counts"}
     confidence : float
-    path : {"sql", "index", "counts"}
+    path : {"sql", "stream", "index", "counts"}
         How it was counted.
     """
 
@@ -224,6 +224,9 @@ class Retention(Result):
         if question is not None:
             if not len(self.cells):
                 notes.append(f"start: {question.start.said}")
+                if question.born_from is not None:
+                    begin = shown(question.born_from, question.log.timezone)
+                    notes.append(f"users born before {begin} are left out (born_from)")
             elif not (self.cells["status"] == "complete").any():
                 notes.append(
                     f"no {self.period} is complete: observation ends {shown(question.until, question.log.timezone)}"

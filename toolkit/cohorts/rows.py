@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from toolkit.cohorts.periods import shown
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from toolkit.logs.events import EventLog
-
-PATHS = ("auto", "sql", "index")
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ def matching(log: EventLog, what: Any, option: str) -> Rows:
     """Rows that match an event's name, a `Step`, or any of a list of these; all rows for None."""
     if what is None:
         return Rows()
-    listed = [what] if isinstance(what, str) or hasattr(what, "where") else list(what)
+    listed = [what] if isinstance(what, str) or not isinstance(what, Iterable) else list(what)
     if not listed:
         raise ValueError(f"{option} is an empty list; name an event, or leave it out for any event")
     names = tuple(dict.fromkeys(item for item in listed if isinstance(item, str)))
@@ -76,7 +75,8 @@ def refuse_absent(log: EventLog, names: Sequence[str]) -> None:
 
 def grouping(log: EventLog, names: str | Sequence[str] | None) -> tuple[str, ...]:
     """Checked columns to break down by."""
-    listed = [] if names is None else [names] if isinstance(names, str) else list(names)
+    several = isinstance(names, Iterable) and not isinstance(names, str)
+    listed: list[Any] = [] if names is None else list(names) if several else [names]
     for name in listed:
         log.column(name, "by column")
     if len(set(listed)) < len(listed):
@@ -84,9 +84,15 @@ def grouping(log: EventLog, names: str | Sequence[str] | None) -> tuple[str, ...
     return tuple(listed)
 
 
+def opened(log: Any, question: str) -> None:
+    """An error if what was given is no log."""
+    if not hasattr(log, "engine"):
+        raise TypeError(f"{question} takes a log from read_events, not {type(log).__name__}")
+
+
 def level(confidence: float) -> float:
     """A checked confidence."""
-    if not 0 < confidence < 1:
+    if not isinstance(confidence, Real) or not 0 < confidence < 1:
         raise ValueError(f"confidence={confidence!r} lies outside 0 to 1; 0.95 is usual")
     return confidence
 
@@ -157,22 +163,12 @@ def select(
     )
 
 
-def way(asked: Any, path: str) -> tuple[str, tuple[str, ...]]:
-    """The path that answers a question, and a note where the log has an index that cannot."""
-    if path not in PATHS:
-        raise ValueError(f"path={path!r}; use one of {', '.join(map(repr, PATHS))}")
-    if path == "sql":
-        return "sql", ()
-    reason: str | None = "the log has no index; make one with log.index(keep=[...])"
-    if asked.log.memory is not None:
-        from toolkit.cohorts.indexed import refusal
-
-        reason = refusal(asked)
-    if reason is None:
-        return "index", ()
-    if path == "index":
-        raise ValueError(f"path='index' cannot answer this: {reason}")
-    return "sql", () if asked.log.memory is None else (f"{reason}: answered from {asked.log.source}",)
+def by_groups(groups: Sequence[str]) -> str:
+    """SQL of what follows a query that adds up group by group: one row each, in their order, null last."""
+    if not groups:
+        return ""
+    order = ", ".join(f"{name} NULLS LAST" for name in groups)
+    return f" GROUP BY {', '.join(groups)} ORDER BY {order}"
 
 
 def sums(x: str, y: str, prefix: str = "") -> str:

@@ -131,7 +131,6 @@ def _moments(
 
     The last group of each span are the fixed users.
     """
-    run = question.log.engine.rows
     age = "p - c"
     value = {"new_or_old": f"least({age}, 1)", "age": f"least({age}, {AGES})"}.get(mix, "b0")
     values = ", born.b0" if mix in question.by else ""
@@ -144,7 +143,7 @@ def _moments(
         f"SELECT *, coalesce(lead(p) OVER (PARTITION BY u ORDER BY p) = p + 1, FALSE) AS kept FROM ({active})"
     )
     base = f"SELECT u, p, c, kept, {value} AS g FROM ({kept}) WHERE {inside}"
-    found = [row[0] for row in run(f"SELECT g FROM ({base}) GROUP BY g ORDER BY g NULLS LAST")]
+    found = [row[0] for row in question.tuples(f"SELECT g FROM ({base}) GROUP BY g ORDER BY g NULLS LAST")]
     if len(found) > MOST_GROUPS:
         raise ValueError(
             f"mix={mix!r} has {len(found)} groups; {MOST_GROUPS} at most can be told apart: {some(found)}"
@@ -163,7 +162,7 @@ def _moments(
     own = ", ".join(f"CAST({sql} AS DOUBLE) AS v{i}" for i, sql in enumerate(columns))
     pairs = [(i, j) for i in range(size) for j in range(i, size)]
     chosen = ", ".join([f"sum(v{i})" for i in range(size)] + [f"sum(v{i} * v{j})" for i, j in pairs])
-    row = run(f"SELECT {chosen} FROM (SELECT u, {own} FROM ({base}) GROUP BY u)")[0]
+    row = question.tuples(f"SELECT {chosen} FROM (SELECT u, {own} FROM ({base}) GROUP BY u)")[0]
     numbers = np.array([0.0 if number is None else number for number in row])
     moments = np.zeros((size, size))
     for (i, j), product in zip(pairs, numbers[size:], strict=True):

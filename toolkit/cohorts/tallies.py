@@ -1,34 +1,35 @@
-"""Buyers counted in the engine under each definition, and rates from counts that others made."""
+"""Buyers counted in the engine under each definition."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from toolkit.cohorts.buyers import Buying, Definition, Repurchase
+from toolkit.cohorts.buyers import Definition, Repurchase
+from toolkit.cohorts.counts import COLUMNS
 from toolkit.cohorts.periods import Calendar
-from toolkit.cohorts.rows import refuse_absent, span, sums, user_sums
+from toolkit.cohorts.question import Asked
+from toolkit.cohorts.rows import Rows, by_groups, refuse_absent, sums, user_sums
 from toolkit.intervals import Rate, UserSums
-from toolkit.results import some
 
 if TYPE_CHECKING:
     from toolkit.intervals import Interval
 
-COLUMNS = [
-    "definition",
-    "estimate",
-    "low",
-    "high",
-    "n",
-    "repurchased",
-    "buyers",
-    "immature",
-    "repurchased_all",
-    "note",
-]
+
+@dataclass(frozen=True, kw_only=True)
+class Buying(Asked):
+    """What `repurchase` was asked, checked against its log."""
+
+    purchases: Rows
+
+    @property
+    def kinds(self) -> tuple[Rows, ...]:
+        """Purchases alone."""
+        return (self.purchases,)
 
 
 def answer(asked: Buying, definitions: tuple[Definition, ...]) -> Repurchase:
@@ -45,14 +46,14 @@ def answer(asked: Buying, definitions: tuple[Definition, ...]) -> Repurchase:
         table = table.iloc[np.lexsort([table["place"], order])]
     table = table.drop(columns="place").reset_index(drop=True)
     if not len(table) or not table["buyers"].sum():
-        refuse_absent(asked.log, asked.rows.events)
+        refuse_absent(asked.log, asked.purchases.events)
     table[["estimate", "low", "high"]] = table[["estimate", "low", "high"]].astype("float64")
     return Repurchase(table, asked.by, asked.confidence, definitions, asked, asked.path)
 
 
 def first_purchases(asked: Buying) -> str:
     """SQL of one row per buyer: u, first and second purchase, values of `by` in the first."""
-    source = asked.source(ordered=bool(asked.by))
+    source = asked.source(asked.purchases, by=True, ordered=bool(asked.by))
     values = "".join(f", arg_min_null(b{i}, (t, seq)) AS b{i}" for i in range(len(asked.by)))
     return (
         f"SELECT u, min(t) AS first, list_extract(min(t, 2), 2) AS second{values} FROM ({source}) GROUP BY u"
@@ -62,11 +63,6 @@ def first_purchases(asked: Buying) -> str:
 def counted(asked: Buying, definition: Definition) -> str:
     """SQL of one row per group: `buyers`, `again_all`, and sums over users with the prefix m for the mature."""
     groups = [f"b{i}" for i in range(len(asked.by))]
-    tail = (
-        f" GROUP BY {', '.join(groups)} ORDER BY {', '.join(f'{name} NULLS LAST' for name in groups)}"
-        if groups
-        else ""
-    )
     if definition.kind == "within":
         again = f"coalesce(second - first <= {definition.length}, FALSE)"
         per_user = (
@@ -82,16 +78,16 @@ def counted(asked: Buying, definition: Definition) -> str:
         "coalesce(sum(y_all), 0) AS again_all",
         sums("x", "y", "m"),
     ]
-    return f"SELECT {', '.join(chosen)} FROM ({per_user}){tail}"
+    return f"SELECT {', '.join(chosen)} FROM ({per_user}){by_groups(groups)}"
 
 
 def _by_calendar(asked: Buying, definition: Definition, groups: Sequence[str]) -> str:
     """SQL of one row per user with x trials and y successes, from the days or months of all purchases."""
     log = asked.log
     days = Calendar(log.timezone, "day" if definition.kind == "windows" else "month")
-    number = days.sql("t", *span(log, asked.until))
+    number = days.sql("t", *asked.span)
     # The order of rows matters for the first row's values alone, so only `first_purchases` asks for it.
-    source = f"SELECT u, {number} AS p FROM ({asked.source()})"
+    source = f"SELECT u, {number} AS p FROM ({asked.source(asked.purchases)})"
     if definition.kind == "windows":
         today = days.number(asked.until)
         (near, far), (last, back) = definition.base, definition.again
@@ -123,7 +119,7 @@ def _by_calendar(asked: Buying, definition: Definition, groups: Sequence[str]) -
 def first_month(asked: Buying) -> int:
     """The first month that the log holds from its first day on."""
     days, months = Calendar(asked.log.timezone, "day"), Calendar(asked.log.timezone, "month")
-    return months.first_whole(days.start(days.number(span(asked.log, asked.until)[0])))
+    return months.first_whole(days.start(days.number(asked.span[0])))
 
 
 def _line(asked: Buying, definition: Definition, row: dict[str, Any]) -> list[Any]:
@@ -132,7 +128,7 @@ def _line(asked: Buying, definition: Definition, row: dict[str, Any]) -> list[An
     note = ""
     if definition.kind == "windows":
         days = Calendar(asked.log.timezone, "day")
-        reach = days.number(asked.until) - days.number(span(asked.log, asked.until)[0])
+        reach = days.number(asked.until) - days.number(asked.span[0])
         if reach < definition.base[1]:
             note = f"the log reaches {reach} days back, the definition {definition.base[1]}"
     estimate, (low, high) = _rate(own, asked.confidence)
@@ -145,30 +141,3 @@ def _line(asked: Buying, definition: Definition, row: dict[str, Any]) -> list[An
 def _rate(own: UserSums, confidence: float) -> tuple[float, Interval]:
     rate = Rate.of_users(own)
     return rate.estimate, rate.interval(confidence)
-
-
-def rates_of(frame: pd.DataFrame, confidence: float) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Table and `by` columns from a tidy frame. See `Repurchase.from_counts`."""
-    for name in ("definition", "n", "repurchased"):
-        if name not in frame.columns:
-            raise ValueError(
-                f"no column {name!r} among the counts; they have: {some([str(c) for c in frame.columns])}"
-            )
-    if not len(frame):
-        raise ValueError("the table of counts has no rows")
-    numbers = frame[["n", "repurchased"]].apply(pd.to_numeric, errors="coerce")
-    bad = numbers.isna().any(axis=1) | (numbers < 0).any(axis=1) | (numbers % 1 != 0).any(axis=1)
-    bad |= numbers["repurchased"] > numbers["n"]
-    if bad.any():
-        row = frame[bad].iloc[0]
-        raise ValueError(
-            f"{row['definition']}: {row['repurchased']} of {row['n']} is no count of buyers who bought again; give "
-            "whole numbers, repurchased at most n"
-        )
-    by = tuple(str(name) for name in frame.columns if name not in COLUMNS)
-    rate = Rate.of_counts(numbers["repurchased"].to_numpy(), numbers["n"].to_numpy())
-    low, high = rate.interval(confidence)
-    counts = numbers.astype("int64")
-    table = frame[[*by, "definition"]].assign(estimate=rate.estimate, low=low, high=high, **counts)
-    table = table.assign(buyers=counts["n"], immature=0, repurchased_all=counts["repurchased"], note="")
-    return table.reset_index(drop=True), by

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,10 +12,11 @@ import pandas as pd
 
 from toolkit import intervals
 from toolkit.cohorts import rows
-from toolkit.cohorts.curves import split
+from toolkit.cohorts.curves import headed, split
 from toolkit.cohorts.periods import Calendar, calendar, shown
+from toolkit.cohorts.question import Asked, way
 from toolkit.logs.times import instant
-from toolkit.results import Result, count, counted, percent, percent_interval, some
+from toolkit.results import Result, count, counted, percent, percent_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,21 +27,17 @@ if TYPE_CHECKING:
 TRAILING = {"wau": 7, "mau": 30}
 
 
-@dataclass(frozen=True)
-class Visiting:
+@dataclass(frozen=True, kw_only=True)
+class Visiting(Asked):
     """What `activity` was asked, checked against its log."""
 
-    log: EventLog = field(repr=False)
-    rows: rows.Rows
-    by: tuple[str, ...]
+    visits: rows.Rows
     since: int
-    until: int
-    confidence: float
 
     @property
-    def groups(self) -> list[str]:
-        """Names of the `by` columns inside a query."""
-        return [f"b{i}" for i in range(len(self.by))]
+    def kinds(self) -> tuple[rows.Rows, ...]:
+        """Visits alone."""
+        return (self.visits,)
 
     @property
     def days(self) -> tuple[int, int]:
@@ -50,10 +47,10 @@ class Visiting:
 
     def active(self, periods: Calendar) -> str:
         """SQL of u, b0.. and `day`, the number of a period, each once for a user who was active in it; `opens` rows."""
-        number = periods.sql(self.log.at, *rows.span(self.log, self.until))
-        source = rows.select(self.log, [f"{number} AS day"], self.until, by=self.by, where=self.rows.sql)
-        unit = ", ".join(["u", *self.groups, "day"])
-        return f"SELECT {unit}, count(*) AS opens FROM ({source}) GROUP BY {unit}"
+        unit = ", ".join(["u", *self.groups])
+        number, visits = periods.sql("t", *self.span), self.source(self.visits, by=True)
+        dated = f"SELECT {unit}, {number} AS day FROM ({visits})"
+        return f"SELECT {unit}, day, count(*) AS opens FROM ({dated}) GROUP BY {unit}, day"
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -67,6 +64,8 @@ class Activity(Result):
         missing until these fit into the log), `stickiness` (dau / mau) with `low` and `high` (Wilson).
     by : tuple of str
     confidence : float
+    path : {"sql", "index", "counts"}
+        Where rows were read from.
     """
 
     table: pd.DataFrame
@@ -74,6 +73,7 @@ class Activity(Result):
     confidence: float
     question: Visiting | None = field(default=None, repr=False)
     notes: tuple[str, ...] = field(default=(), repr=False)
+    path: str = "counts"
 
     rates: ClassVar = frozenset({"stickiness", "low", "high"})
 
@@ -86,34 +86,10 @@ class Activity(Result):
         ValueError
             For a missing column, counts below 0 or fractional, and a day with more users than its month.
         """
-        for name in ("day", "dau"):
-            if name not in frame.columns:
-                raise ValueError(
-                    f"no column {name!r} among the counts; they have: {some([str(c) for c in frame.columns])}"
-                )
-        by = tuple(str(name) for name in frame.columns if name not in ("day", "dau", "wau", "mau"))
-        table = frame[[*by, "day"]].assign(day=pd.to_datetime(frame["day"]))
-        for name in ("dau", "wau", "mau"):
-            values = frame[name] if name in frame else pd.Series(pd.NA, index=frame.index)
-            numbers = pd.to_numeric(values, errors="coerce").astype("Float64")
-            wrong = (
-                (numbers.isna() & values.notna())
-                | (numbers < 0).fillna(False)
-                | (numbers % 1 != 0).fillna(False)
-            )
-            wrong |= values.isna() if name == "dau" else False
-            if wrong.any():
-                at = int(np.flatnonzero(wrong)[0])
-                raise ValueError(f"{frame['day'].iloc[at]}: {name} = {values.iloc[at]} is no count of users")
-            table[name] = numbers.astype("Int64")
-        above = (table["dau"] > table["mau"]).fillna(False) | (table["dau"] > table["wau"]).fillna(False)
-        above |= (table["wau"] > table["mau"]).fillna(False)
-        if above.any():
-            row = table[above].iloc[0]
-            raise ValueError(
-                f"{row['day'].date()}: dau, wau, mau = {row['dau']}, {row['wau']}, {row['mau']} must rise"
-            )
-        return cls(_sticky(table.reset_index(drop=True), confidence), by, rows.level(confidence))
+        from toolkit.cohorts.counts import days_of
+
+        table, by = days_of(frame)
+        return cls(_sticky(table, rows.level(confidence)), by, confidence)
 
     @cached_property
     def opens(self) -> Habits:
@@ -189,6 +165,7 @@ def activity(
     by: str | Sequence[str] | None = None,
     observed_from: Any = None,
     observed_until: Any = None,
+    path: str = "auto",
     confidence: float = 0.95,
 ) -> Activity:
     """How many users are active per day, in the last 7 and in the last 30 days.
@@ -203,6 +180,8 @@ def activity(
     observed_from, observed_until : time, optional
         Span of observation, its end not observed. From the first row to just after the last one if not given, so
         that the days of both, which may be observed in part, are left out.
+    path : {"auto", "sql", "index"}
+        Whether rows are read from the source, or from an index of the log that keeps what is asked.
     confidence : float
 
     Returns
@@ -225,6 +204,7 @@ def activity(
     0 2019-11-01    2
     1 2019-11-02    1
     """
+    rows.opened(log, "activity")
     until = rows.end_of(log, observed_until)
     first, _ = rows.span(log, until)
     since = first if observed_from is None else instant(observed_from, log.timezone, "observed_from")
@@ -233,17 +213,24 @@ def activity(
             f"observed_from={observed_from!r} is not before the end, {shown(until, log.timezone)}"
         )
     asked = Visiting(
-        log, rows.matching(log, event, "event"), rows.grouping(log, by), since, until, rows.level(confidence)
+        log=log,
+        visits=rows.matching(log, event, "event"),
+        by=rows.grouping(log, by),
+        since=since,
+        until=until,
+        confidence=rows.level(confidence),
     )
+    took, remarks = way(asked, path)
+    asked = replace(asked, path=took)
     table = _table(asked)
     if not table["dau"].sum():
-        rows.refuse_absent(log, asked.rows.events)
-    notes = []
+        rows.refuse_absent(log, asked.visits.events)
+    notes = [*remarks]
     if observed_from is None or observed_until is None:
         ends = [("first", observed_from), ("last", observed_until)]
         named = " and ".join(name for name, given in ends if given is None)
-        notes.append(f"the log's {named} day may be observed in part, so it is left out unless it is whole")
-    return Activity(table, asked.by, asked.confidence, asked, (*notes, *rows.left_out(log)))
+        notes.append(f"the log's {named} day may be observed in part: left out unless whole")
+    return Activity(table, asked.by, asked.confidence, asked, (*notes, *rows.left_out(log)), took)
 
 
 def _table(asked: Visiting) -> pd.DataFrame:
@@ -258,7 +245,7 @@ def _table(asked: Visiting) -> pd.DataFrame:
     starts = "".join(
         f" UNION ALL SELECT {groups}day AS d, '{name}' AS what, 1 AS n FROM active" for name in TRAILING
     )
-    found = asked.log.engine.frame(
+    found = asked.frame(
         f"WITH active AS (SELECT {unit}, day, coalesce(lead(day) OVER (PARTITION BY {unit} ORDER BY day), 1000000000) "
         f"AS later FROM ({asked.active(Calendar(asked.log.timezone))})) SELECT {groups}d, what, sum(n) AS n FROM "
         f"(SELECT {groups}day AS d, 'dau' AS what, 1 AS n FROM active{starts}{ends}) GROUP BY ALL "
@@ -282,9 +269,7 @@ def _table(asked: Visiting) -> pd.DataFrame:
             columns[what] = pd.array(values.astype("int64"), dtype="Int64")
             columns[what][: length - 1] = pd.NA
         frame = pd.DataFrame(columns)
-        for place, name in enumerate(asked.by):
-            frame.insert(place, name, pd.Series([own[name].iloc[0]] * len(frame), dtype=found[name].dtype))
-        frames.append(frame)
+        frames.append(headed(frame, own, asked.by))
     if not frames:
         frames = [pd.DataFrame(columns=[*asked.by, "day", "dau", "wau", "mau"])]
     return _sticky(pd.concat(frames, ignore_index=True), asked.confidence)

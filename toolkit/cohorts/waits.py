@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from toolkit.cohorts.curves import split
+from toolkit.cohorts.curves import headed, split
 from toolkit.cohorts.periods import DAY
 from toolkit.cohorts.tallies import first_purchases
 from toolkit.results import Result, count, counted, p_value, percent, percent_interval
@@ -18,7 +18,7 @@ from toolkit.results import Result, count, counted, p_value, percent, percent_in
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from toolkit.cohorts.buyers import Buying
+    from toolkit.cohorts.tallies import Buying
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -49,6 +49,8 @@ class Waits(Result):
 
     def at(self, day: int) -> pd.DataFrame:
         """The curve's value at a number of days: `by`, `estimate`, `low`, `high`, `n`; missing past the last buyer."""
+        if not day >= 0:
+            raise ValueError(f"day={day!r}: days since the first purchase are 0 or more")
         lines = []
         for _, rows in split(self.days, self.by):
             steps = _curve(rows, self.confidence)
@@ -125,9 +127,7 @@ def waits(asked: Buying) -> Waits:
     frames = []
     for _, rows in split(days, asked.by):
         curve = _curve(rows, asked.confidence)
-        for place, name in enumerate(asked.by):
-            curve.insert(place, name, pd.Series([rows[name].iloc[0]] * len(curve), dtype=days[name].dtype))
-        frames.append(curve)
+        frames.append(headed(curve, rows, asked.by))
     columns = [*asked.by, "day", "estimate", "low", "high", "n", "events"]
     table = pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
     return Waits(table, asked.by, asked.confidence, days)

@@ -129,4 +129,4 @@ def instant(value: Any, timezone: str, option: str) -> int:
     if moment is pd.NaT:
         raise ValueError(wrong)
     moment = moment.tz_localize(timezone) if moment.tzinfo is None else moment
-    return (moment - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(1, "us")
+    return (moment.as_unit("us") - pd.Timestamp(0, tz="UTC").as_unit("us")) // pd.Timedelta(1, "us")
