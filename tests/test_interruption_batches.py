@@ -150,7 +150,7 @@ def festival(terms):
     ("terms", "named"),
     [
         ({"live": Level("2019-11-02"), "rule": Level("2019-11-20")}, "'live: level' rests on 1 day"),
-        ({"live": Level("2019-11-03"), "rule": Level("2019-11-20")}, "'rule: level' rests on 0 days"),
+        ({"live": Level("2019-11-03"), "rule": Level("2019-11-20")}, "'rule: level' rests on no day"),
         ({"live": Level("2019-11-18")}, None),
         ({"live": Level("2019-10-02"), "rule": Level("2019-11-20")}, None),
     ],

@@ -176,10 +176,11 @@ def _told(result: InterruptedTimeSeries, kept: Mapping[str, tuple[Term, ...]], a
             number, _ = numbers.get(place, (0.0, 0))
             acts = plan.matrix[asked, place].any() or place not in told
             if place in columns and acts and number < cautions.THIN:
+                days = counted(round(number), clock.unit) if number >= 0.5 else f"no {clock.unit}"
                 raise ValueError(
-                    f"net: outside the {clock.unit}s asked about {plan.names[place]!r} rests on "
-                    f"{counted(round(number), clock.unit)}, so that what would have been is not known; ask it of "
-                    "result.again(interruptions=...) without that term, or with fewer periods before and after"
+                    f"net: outside the {clock.unit}s asked about {plan.names[place]!r} rests on {days}, so that what "
+                    "would have been is not known; ask it of result.again(interruptions=...) without that term, or "
+                    "with fewer periods before and after"
                 )
 
 
