@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from toolkit.cohorts.question import Question
 
-#: Rows of a batch: few enough to be still in a processor's cache when their bits are set.
-BATCH = 1 << 18
+#: Rows of a batch: few enough to be still in a processor's cache when their bits are set, and to need little new memory.
+BATCH = 1 << 16
 #: Rows of the log for each place in the first table of users, and the most places that it has.
 PER_PLACE, MOST_PLACES = 16, 1 << 22
 #: Bits of a place in the table of users just seen.
