@@ -18,6 +18,7 @@ CONTENDERS = {
     "chdb": "chdb, `groupBitOr` mask",
     "index": "toolkit, on an index",
     "chdb_retention": "chdb `retention()`",
+    "chdb_told": "chdb `retention()`, told that no time is null",
     "pandas": "pandas, `drop_duplicates` and `crosstab`",
 }
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from toolkit.cohorts.question import Question
 
-#: Rows of a batch: few enough to be still in a processor's cache when their bits are set, and to need little new memory.
+#: Rows of a batch: few enough to be in cache still when their bits are set, and to need little new memory.
 BATCH = 1 << 16
 #: Rows of the log for each place in the first table of users, and the most places that it has.
 PER_PLACE, MOST_PLACES = 16, 1 << 22
