@@ -337,9 +337,11 @@ def reduce(question: Question, units: str) -> str:
         sums = [f"sum({one}) AS n{j}" for j, one in enumerate(reached, 1)]
         sums += [f"sum({one}) AS o{j}" for j, one in enumerate(opened, 1)]
         return f"SELECT {by}{', '.join(sums)} FROM ({counted}){grouping}"
-    own = [f"sum({one}) AS y{j}" for j, one in enumerate(reached, 1)]
-    own += [f"sum({one}) AS o{j}" for j, one in enumerate(opened, 1)]
-    per_user = f"SELECT {by}u, {', '.join(own)} FROM ({counted}) GROUP BY {by}u"
+    add = "{}" if question.single else "sum({})"
+    own = [f"{add.format(one)} AS y{j}" for j, one in enumerate(reached, 1)]
+    own += [f"{add.format(one)} AS o{j}" for j, one in enumerate(opened, 1)]
+    per_user = f"SELECT {by}u, {', '.join(own)} FROM ({counted})"
+    per_user += "" if question.single else f" GROUP BY {by}u"
     sums = [f"sum(y{j}) AS n{j}, sum(y{j} * y{j}) AS q{j}, sum(y1 * y{j}) AS f{j}" for j in range(1, k + 1)]
     sums += [f"sum(CASE WHEN y{j} > 0 THEN 1 ELSE 0 END) AS u{j}" for j in range(1, k + 1)]
     for j in range(2, k + 1):

@@ -133,6 +133,11 @@ class Question:
         return set(self.by) <= set(self.hold)
 
     @property
+    def single(self) -> bool:
+        """Whether a user has one unit in a group at most: he has only one, or groups differ by all that is held."""
+        return self.count == "users" or (self.count == "pairs" and set(self.hold) <= set(self.by))
+
+    @property
     def disjoint(self) -> bool:
         """Whether no row can match two steps, as far as the event names alone tell."""
         names = [name for predicate in self.predicates for name in predicate.events]

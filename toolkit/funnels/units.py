@@ -79,9 +79,7 @@ def reduce(question: Question, units: pa.Table) -> pd.DataFrame:
         counted, start = _bests(question, units, user, level, start, ended)
     least = question.attribution if isinstance(question.attribution, int) and names else 1
     after = NEVER if question.within is None else question.observed_until - question.within
-    # A user has one unit in a group where he has only one, or where groups differ by all that is held.
-    single = question.count == "users" or (question.count == "pairs" and {*question.hold} <= {*question.by})
-    rest = (user, group, groups, level, start, k, least, after, single)
+    rest = (user, group, groups, level, start, k, least, after, question.single)
     # Two threads take half of the users each.
     half = len(counted) // 2
     while 0 < half < len(counted) and user[counted[half]] == user[counted[half - 1]]:
