@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from tests.cases.random_logs import COLUMNS, END, EVENTS, HOUR, OVERLAPPING, START, log
 from tests.golden import PATHS, Case, Skipped, check
 from tests.oracle import answer, iso, usable
+from toolkit import funnel, read_events
 
 TYPES = dict.fromkeys(COLUMNS, "str") | {"at": "Int64", "value": "float64"}
 # The same examples on every run: a failure in CI is a failure at home.
@@ -147,3 +149,24 @@ def test_every_path_agrees_with_window_funnel_on_long_histories(
     opened = case.log()
     for path in PATHS:
         assert not check(case, path, opened), path
+
+
+@pytest.mark.parametrize(("most", "numbered"), [(2**57, True), (2**63 - 1, False)])
+def test_users_of_any_whole_number_stay_apart_in_the_joins(most: int, numbered: bool) -> None:
+    users = np.array([-most, -7, -1, 0, 1, 3, most - 1, most])
+    rng = np.random.default_rng(5)
+    size = 4_000
+    rows = {
+        "user_id": rng.choice(users, size),
+        "event": rng.choice(["a", "b", "c", "d"], size, p=[0.4, 0.3, 0.2, 0.1]),
+        "room": rng.choice(["x", "y", "z", None], size),
+        "seat": rng.integers(-2, 3, size),
+        "timestamp": pd.Timestamp("2019-11-11") + pd.to_timedelta(rng.integers(0, 10**6, size), unit="s"),
+    }
+    log = read_events(pd.DataFrame(rows))
+    for ask in ({"by": "room"}, {"by": "seat", "exclude": ["d"]}):
+        options = {"within": "1h", "hold": ["room", "seat"], "count": "pairs", **ask}
+        found = [funnel(log, ["a", "b", "c"], path=path, **options) for path in ("asof", "windows")]
+        pd.testing.assert_frame_equal(found[0].counts, found[1].counts)
+        assert found[0].counts["n3"].sum() > 0
+        assert bool(found[0].question.numbers) is numbered

@@ -16,8 +16,7 @@ from numba import njit
 
 from toolkit.cohorts.masks import BITS
 from toolkit.cohorts.rows import select
-from toolkit.logs.codes import WHOLE
-from toolkit.logs.engines import watched
+from toolkit.logs.engines import WHOLE, watched
 
 if TYPE_CHECKING:
     import pyarrow as pa

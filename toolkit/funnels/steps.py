@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from toolkit.logs.engines import identifier, literals
+from toolkit.logs.engines import WHOLE, identifier, literals
 from toolkit.logs.expressions import condition
 from toolkit.logs.times import instant
 from toolkit.results import refuse_taken
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 MODES = ("ordered", "any", "strict")
 COUNTS = ("users", "pairs", "entries")
 MOST_STEPS = 16
+#: Values of held columns up to which they are numbered.
+MOST_HELD = 1000
 #: Columns of a funnel's tables, which no group can be named as: those of its answers, and sums by step.
 OWN = {
     *(
@@ -155,6 +158,18 @@ class Question:
         for predicate in (*self.predicates, *self.universe, *(rule.predicate for rule in self.exclude)):
             read |= predicate.columns
         return read
+
+    @cached_property
+    def numbers(self) -> int:
+        """How many values held columns have, if each user and value can be one whole number together; else 0."""
+        log, names = self.log, ", ".join(map(identifier, self.hold))
+        if not names or log.columns[log.user] not in WHOLE:
+            return 0
+        few = f"SELECT DISTINCT {names} FROM {log.engine.table} LIMIT {MOST_HELD + 1}"
+        user = f"CAST({identifier(log.user)} AS BIGINT)"
+        asked = f"SELECT min({user}), max({user}), (SELECT count(*) FROM ({few})) FROM {log.engine.table}"
+        low, high, n = log.engine.rows(asked)[0]
+        return n if low is not None and n <= MOST_HELD and max(-low, high) < (1 << 62) // n else 0
 
     def overlapping_rows(self) -> int:
         """Rows that match more than one step, counted in the log."""

@@ -14,8 +14,8 @@ from toolkit.funnels import buckets, kernels, sql
 from toolkit.funnels import units as found
 from toolkit.funnels.answer import OutOfOrder
 from toolkit.funnels.steps import Question
-from toolkit.logs.codes import WHOLE, Codes, Pairs, UnlistedError, as_kind
-from toolkit.logs.engines import identifier, literals
+from toolkit.logs.codes import Codes, Pairs, UnlistedError, as_kind
+from toolkit.logs.engines import WHOLE, identifier, literals
 
 if TYPE_CHECKING:
     from toolkit.logs.events import EventLog

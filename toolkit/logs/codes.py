@@ -13,13 +13,11 @@ import numpy as np
 import pyarrow as pa
 from numba import njit
 
-from toolkit.logs.engines import identifier, literals
+from toolkit.logs.engines import WHOLE, identifier, literals
 
 if TYPE_CHECKING:
     from toolkit.logs.events import EventLog
 
-#: SQL types whose values fit an int64.
-WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
 #: Rows that are looked at to see whether a column holds few values, and how many are few.
 SAMPLE, FEW = 20_000, 64
 
