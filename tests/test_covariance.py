@@ -12,18 +12,12 @@ import pytest
 from scipy import optimize, stats
 from scipy.signal import lfilter
 
+from tests.cases.segments import EFFECTS, segments
 from toolkit import Level, Slope, interrupted_time_series
 from toolkit.interruptions.covariance import KINDS, estimate
 from toolkit.interruptions.structure import Correlation, Structure
 
 CASES = Path(__file__).parents[2] / "shared" / "reference" / "its"
-EFFECTS = np.eye(4)[2:]
-
-
-def segments(n, start=None):
-    t = np.arange(n, dtype=float)
-    after = (t >= (start or n // 2)).astype(float)
-    return np.column_stack([np.ones(n), t, after, after * (t - (start or n // 2))])
 
 
 def simulated(n, m, rho=0.6, noise=0.5, seed=1):

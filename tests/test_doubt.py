@@ -10,17 +10,10 @@ import pytest
 from scipy import stats
 from scipy.signal import lfilter
 
+from tests.cases.segments import EFFECTS, segments
 from toolkit import Level, Slope, interrupted_time_series
 from toolkit.interruptions import adjustment, doubt
 from toolkit.interruptions.covariance import estimate
-
-EFFECTS = np.eye(4)[2:]
-
-
-def segments(n):
-    t = np.arange(n, dtype=float)
-    after = (t >= n // 2).astype(float)
-    return np.column_stack([np.ones(n), t, after, after * (t - n // 2)])
 
 
 def wandering(n, m, rho, seed=1):

@@ -11,17 +11,10 @@ from scipy import stats
 from scipy.signal import lfilter
 from statsmodels.tsa.arima_process import arma_acovf
 
+from tests.cases.segments import EFFECTS, segments
 from toolkit import Level, interrupted_time_series
 from toolkit.interruptions.covariance import estimate
 from toolkit.interruptions.weekly import STRENGTHS, weekly
-
-EFFECTS = np.eye(4)[2:]
-
-
-def segments(n):
-    t = np.arange(n, dtype=float)
-    after = (t >= n // 2).astype(float)
-    return np.column_stack([np.ones(n), t, after, after * (t - n // 2)])
 
 
 def errors(n, m, weekly, seed=1):
