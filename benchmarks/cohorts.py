@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 
 from toolkit.cohorts.curves import rates, rising
 from toolkit.cohorts.habits import _mean
-from toolkit.cohorts.splits import _table, kitagawa
+from toolkit.cohorts.splits import _table, components
 from toolkit.cohorts.waits import _curve
 from toolkit.intervals import Rate, UserSums, wilson
 
@@ -112,7 +112,7 @@ def kitagawa_parts(rng: np.random.Generator, replicates: int) -> Iterator[Row]:
             p, born = np.array([[0.3, 0.5], [0.3, 0.55]]), np.array([0.5, 0.35, 0.15])
             periods = 4.0
             n = np.array([[born[1], periods * born[0]], [born[2], periods * (born[0] + born[1])]])
-            truth = dict(zip(("mix", "rate"), kitagawa(np.stack([n, n * p], -1)), strict=True))
+            truth = dict(zip(("mix", "rate"), components(np.stack([n, n * p], -1)), strict=True))
             truth["change"] = truth["mix"] + truth["rate"]
             truth["fixed users"] = p[1, 1] - p[0, 1]
             found: dict[str, tuple[list[bool], list[float]]] = {name: ([], []) for name in truth}

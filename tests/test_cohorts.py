@@ -289,11 +289,11 @@ def test_a_change_of_one_rate_has_the_standard_error_of_two_independent_rates():
 
 
 def test_kitagawa_on_his_own_terms():
-    from toolkit.cohorts.splits import kitagawa
+    from toolkit.cohorts.splits import components
 
     # By hand: shares .5 .5 to .2 .8, rates .2 .4 to .3 .4.
     totals = np.array([[[100, 20], [100, 40]], [[20, 6], [80, 32]]], float)
-    mix, rate = kitagawa(totals)
+    mix, rate = components(totals)
     assert mix == pytest.approx(-0.3 * 0.25 + 0.3 * 0.4)
     assert rate == pytest.approx(0.1 * 0.35)
 

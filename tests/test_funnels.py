@@ -188,7 +188,7 @@ def test_a_comparison_names_its_family_and_agrees_with_published_intervals():
     comparison = Funnel.from_counts(frame).compare(to="kuaishou")
     line = comparison.table.query("measure == 'difference'").iloc[0]
     assert line[["estimate", "low", "high"]].tolist() == pytest.approx([0.2, 0.0524, 0.3339], abs=5e-5)
-    assert line["p"] == line["p_holm"]
+    assert line["p"] == line["p_adjusted"]
     assert "Holm over 1 tests" in comparison.sentence()
 
 

@@ -19,16 +19,15 @@ from toolkit.intervals import (
     CrossSums,
     Rate,
     UserSums,
-    benjamini_hochberg,
     correlation,
     design_effect,
     difference,
-    holm,
     quantile_ranks,
     ratio,
     score_test,
     wilson,
 )
+from toolkit.multiplicity import benjamini_hochberg, holm
 
 pytestmark = pytest.mark.filterwarnings("error")
 # Not a test of ours, though its name looks like one.

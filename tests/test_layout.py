@@ -1,8 +1,9 @@
-"""The house: arrows between rooms run downwards only, and opening the door costs nothing."""
+"""The house: arrows run downwards only, between wings and inside them, and opening the door costs nothing."""
 
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -10,18 +11,22 @@ import pytest
 import toolkit
 
 ROOT = Path(toolkit.__file__).parent
-#: From the roof down. A room may import from rooms further down, and from itself.
+#: From the roof down. A wing may import from wings further down, and from itself.
 STOREYS = [
     ["panels"],
-    ["scenarios"],
-    ["interruptions", "tiers", "cohorts", "funnels"],
-    ["logs", "sources"],
-    ["results", "intervals", "style", "fonts"],
+    ["scenarios", "changes", "inputs"],
+    ["tiers"],
+    ["interruptions", "cohorts", "funnels"],
+    ["logs"],
+    ["sources"],
+    ["decompositions", "propagation", "intervals", "results", "style"],
+    ["multiplicity", "counts", "wording", "fonts"],
 ]
 DRAWING = {"matplotlib", "seaborn", "ipywidgets"}
+MOST_FILES = 20
 
 
-def room(path):
+def wing(path):
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
@@ -29,38 +34,92 @@ def modules():
     return sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 
 
-def imports(path, *, at_start=False):
-    """Names that a module imports; those under TYPE_CHECKING are left out."""
-    tree = ast.parse(path.read_text())
-    hidden = {
-        id(node)
-        for block in ast.walk(tree)
-        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
-        for node in ast.walk(block)
-    }
-    nodes = tree.body if at_start else [node for node in ast.walk(tree) if id(node) not in hidden]
-    for node in nodes:
+def imports(path):
+    """Dotted names that a module imports, those inside functions and under TYPE_CHECKING too."""
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            # A module named at run time is an arrow too.
+            yield from (part.value for part in node.args if isinstance(part, ast.Constant))
+
+
+def file_of(name):
+    """The file that an imported name of the toolkit lives in; None for the door itself and for other packages."""
+    parts = name.split(".")
+    if parts[0] != "toolkit":
+        return None
+    for size in range(len(parts), 1, -1):
+        place = ROOT.joinpath(*parts[1:size])
+        for found in (place.with_suffix(".py"), place / "__init__.py"):
+            if found.exists():
+                return found
+    return None
+
+
+def arrows(path):
+    """Files of the toolkit that a file imports; a wing's door stands for the files behind it."""
+    for name in imports(path):
+        found = file_of(name)
+        if found is None or found == path:
+            continue
+        if found.name == "__init__.py" and wing(found) == wing(path):
+            yield from door(found, name.split(".")[-1])
+        else:
+            yield found
+
+
+def door(init, name):
+    """The file behind a wing's door that gives a name."""
+    behind = [file_of(one) for one in imports(init) if one.split(".")[-1] == name]
+    return [found for found in behind if found is not None]
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_room_imports_only_from_rooms_below(path):
+def test_a_wing_imports_only_from_wings_below(path):
     storey = {name: height for height, names in enumerate(STOREYS) for name in names}
-    assert room(path) in storey, f"{room(path)} has no place in the house"
-    for name in imports(path):
-        parts = name.split(".")
-        if parts[0] == "toolkit" and len(parts) > 1 and parts[1] in storey and parts[1] != room(path):
-            assert storey[parts[1]] > storey[room(path)], f"{path.name} imports {name} from above or beside"
+    assert wing(path) in storey, f"{wing(path)} has no place in the house"
+    for found in arrows(path):
+        if wing(found) != wing(path):
+            assert storey[wing(found)] >= storey[wing(path)], f"{path.name} imports {found} from above"
+            beside = storey[wing(found)] == storey[wing(path)]
+            assert not beside or found.parent == ROOT, f"{path.name} imports {found} from beside"
+
+
+@pytest.mark.parametrize("name", sorted({wing(path) for path in modules()}))
+def test_no_files_of_a_wing_import_each_other_in_a_circle(name):
+    own = [path for path in modules() if wing(path) == name and path.name != "__init__.py"]
+    graph = {path: {found for found in arrows(path) if wing(found) == name} for path in own}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(str(path.relative_to(ROOT)) for path in reversed(error.args[1])))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in modules() if path.stem in ("plots", "axes")],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_plots_take_frames_and_words_and_import_no_result(path):
+    for found in arrows(path):
+        holds_result = "(Result)" in found.read_text() or "Result)" in found.read_text()
+        assert not holds_result, f"{path.name} imports {found.relative_to(ROOT)}, where a result lives"
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in modules()} | {ROOT}))
+def test_a_folder_can_be_taken_in_at_a_glance(folder):
+    files = [path.name for path in folder.glob("*.py") if path.name != "__init__.py"]
+    assert len(files) <= MOST_FILES, f"{folder.relative_to(ROOT)} has {len(files)} files"
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_only_plots_and_panels_know_how_to_draw(path):
-    if path.stem in ("plots", "axes", "style") or room(path) in ("panels", "fonts"):
+    if path.stem in ("plots", "axes", "style") or wing(path) in ("panels", "fonts"):
         return
-    roots = {name.split(".")[0] for name in imports(path)}
+    roots = {name.split(".")[0] for name in imports(path) if name != "matplotlib.axes.Axes"}
     assert not roots & DRAWING, (
         f"{path.name} imports {roots & DRAWING}; a result reaches for its wing's plots"
     )

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from toolkit import Funnel, Step, funnel, read_events
+from toolkit.propagation import Moments
 from toolkit.tiers import compare, e_value, splits, standards
 from toolkit.tiers.counts import counts_of
-from toolkit.tiers.precision import Moments
 
 # Bickel, Hammel & O'Connell (1975), Science 187, 398-404: admitted and rejected in six departments.
 BERKELEY = {

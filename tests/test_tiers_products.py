@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from toolkit import Funnel, funnel, read_events
+from toolkit.propagation import Precision
 from toolkit.tiers import split_product
-from toolkit.tiers.precision import Precision
 from toolkit.tiers.products import contribution, contributions
 
 STEPS = ["impressions", "enter", "click", "pay"]

@@ -3,7 +3,7 @@
 A `Rate` carries its estimate and its effective size; `wilson` is the shortest way to its interval.
 `UserSums` and `CrossSums` are what an engine adds up where one user counts more than once.
 `difference`, `ratio` and `score_test` compare two rates, whether or not they share users (`correlation`).
-`holm` and `benjamini_hochberg` adjust p values; `quantile_ranks` bounds a quantile.
+`quantile_ranks` bounds a quantile.
 Each takes numbers or arrays, and gives back what it took.
 """
 
@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
+
+from toolkit.counts import confidence_level
 
 
 class Interval(NamedTuple):
@@ -222,26 +224,6 @@ def score_test(first: Rate, second: Rate, *, correlation: ArrayLike = 0.0) -> An
     return _plain(np.where(freedom < 1, 1.0, p))
 
 
-def holm(p: ArrayLike) -> np.ndarray:
-    """P values adjusted so that a family seldom holds a single false finding; nan is passed over.
-
-    References
-    ----------
-    Holm (1979), Scandinavian Journal of Statistics 6, 65-70.
-    """
-    return _adjusted(p, "holm")
-
-
-def benjamini_hochberg(p: ArrayLike) -> np.ndarray:
-    """P values adjusted for the share of false ones among a family's findings; nan is passed over.
-
-    References
-    ----------
-    Benjamini & Hochberg (1995), Journal of the Royal Statistical Society B 57, 289-300.
-    """
-    return _adjusted(p, "fdr_bh")
-
-
 def quantile_ranks(
     quantile: ArrayLike, n: ArrayLike, *, design_effect: ArrayLike = 1.0, confidence: float = 0.95
 ) -> Interval:
@@ -267,22 +249,12 @@ def quantile_ranks(
     if np.any((q <= 0) | (q >= 1)):
         raise ValueError(f"a quantile lies between 0 and 1, not {quantile!r}")
     size = np.floor(observations / deff + 1e-9)
-    tail = (1 - _checked(confidence)) / 2
+    tail = (1 - confidence_level(confidence)) / 2
     low, high = binom.ppf(tail, size, q), binom.ppf(1 - tail, size, q) + 1
     each = _over(observations, size)
     low = np.where(low >= 1, np.floor((low - 1) * each + 1e-9) + 1, np.nan)
     high = np.where((size > 0) & (high <= size), np.ceil(high * each - 1e-9), np.nan)
     return Interval(_plain(low), _plain(high))
-
-
-def _adjusted(p: ArrayLike, method: str) -> np.ndarray:
-    from statsmodels.stats.multitest import multipletests  # a second to import, and few answers adjust
-
-    adjusted = np.array(p, float)
-    known = ~np.isnan(adjusted)
-    if known.any():
-        adjusted[known] = multipletests(adjusted[known], method=method)[1]
-    return adjusted
 
 
 def _limits(rate: Rate, c: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
@@ -317,13 +289,9 @@ def _residual_squares(sums: UserSums) -> np.ndarray:
 
 def _quantile(freedom: ArrayLike, confidence: float) -> np.ndarray:
     # One user alone says nothing of the next: a huge quantile stands for "anything is possible".
-    return np.where(np.less(freedom, 1), 1e15, special.stdtrit(freedom, (1 + _checked(confidence)) / 2))
-
-
-def _checked(confidence: float) -> float:
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence lies between 0 and 1, as 0.95 does, not {confidence}")
-    return confidence
+    return np.where(
+        np.less(freedom, 1), 1e15, special.stdtrit(freedom, (1 + confidence_level(confidence)) / 2)
+    )
 
 
 def _over(a: ArrayLike, b: ArrayLike, otherwise: float = np.nan) -> np.ndarray:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import html
-import math
 import numbers
-from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
+
+from toolkit.wording import count, p_value, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,53 +36,6 @@ class Result:
 
     def _repr_html_(self) -> str:
         return f"<p>{html.escape(self.sentence())}</p>\n{html_table(self.table, self.rates)}"
-
-
-def percent(rate: float | None, digits: int | None = None) -> str:
-    """A rate as per cent; small rates keep two significant figures."""
-    if rate is None or math.isnan(rate):
-        return "–"
-    if digits is None:
-        size = abs(rate) * 100
-        digits = 1 if size >= 1 or size == 0 else min(6, 1 - math.floor(math.log10(size)))
-    return f"{rate * 100:.{digits}f} %"
-
-
-def percent_interval(low: float, high: float) -> str:
-    """An interval of a rate as per cent."""
-    digits = 1 if low >= 0.01 else 2 if low >= 0.001 or high >= 0.01 else None
-    return f"{percent(low, digits).removesuffix(' %')} to {percent(high, digits)}"
-
-
-def count(number: float) -> str:
-    """A count with thousands set apart."""
-    return f"{number:,.0f}"
-
-
-def counted(number: float, noun: str, plural: str | None = None) -> str:
-    """A count with its noun in the right number."""
-    return f"{count(number)} {noun if number == 1 else plural or noun + 's'}"
-
-
-def some(names: list[str], most: int = 12) -> str:
-    """Names as a list in a sentence, cut where it grows long."""
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
-
-
-def refuse_taken(by: Collection[str], columns: Collection[str]) -> None:
-    """Refuse groups named as a column of the result itself: one of the two would be lost."""
-    for name in by:
-        if name in columns:
-            raise ValueError(
-                f"{name!r} cannot name groups, for the result has a column of that name itself; rename or drop "
-                "that column of the data, and read it again"
-            )
-
-
-def p_value(p: float) -> str:
-    """A p value; far below any threshold its digits say nothing."""
-    return "< 0.0001" if p < 0.0001 else f"{p:.4f}"
 
 
 def cell(value: Any, column: str = "", rates: frozenset[str] = frozenset()) -> str:

@@ -14,8 +14,10 @@ from toolkit.cohorts import rows
 from toolkit.cohorts.curves import split
 from toolkit.cohorts.periods import DAY, MOST_DAYS, whole
 from toolkit.cohorts.question import way
-from toolkit.results import Result, count, counted, percent, percent_interval
+from toolkit.counts import confidence_level
+from toolkit.results import Result
 from toolkit.sources import definitions
+from toolkit.wording import count, counted, interval_level, percent, percent_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -124,7 +126,7 @@ class Repurchase(Result):
         """
         from toolkit.cohorts.counts import rates_of
 
-        table, by = rates_of(frame, rows.level(confidence))
+        table, by = rates_of(frame, confidence_level(confidence))
         return cls(table, by, confidence)
 
     def compare_definitions(self) -> Repurchase:
@@ -164,7 +166,7 @@ class Repurchase(Result):
             notes += "".join(
                 f"; {note}" for note in (*rows.left_out(self.question.log), *self.question.notes)
             )
-        return f"Bought again, {self.confidence * 100:g} % intervals: {'; '.join(parts)}{notes}."
+        return f"Bought again, {interval_level(self.confidence)}s: {'; '.join(parts)}{notes}."
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """A mark and an interval for each definition and group."""
@@ -251,7 +253,7 @@ def repurchase(
         by=rows.grouping(log, by),
         until=rows.end_of(log, observed_until),
         dedupe=dedupe,
-        confidence=rows.level(confidence),
+        confidence=confidence_level(confidence),
     )
     took, notes = way(asked, path)
     return answer(replace(asked, path=took, notes=notes), chosen)

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from toolkit.cohorts.rows import OWN
+from toolkit.counts import refuse_taken
 from toolkit.intervals import Rate
-from toolkit.results import refuse_taken, some
+from toolkit.wording import some
 
 STATUSES = ("complete", "partial", "future")
 #: Columns of a table of repurchase, after `by`.

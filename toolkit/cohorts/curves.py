@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from toolkit.intervals import Rate, wilson
-from toolkit.results import Result, count, percent, percent_interval, some
+from toolkit.results import Result
+from toolkit.wording import count, interval_level, percent, percent_interval, some
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,7 +61,7 @@ class Curve(Result):
                 limits = percent_interval(row["low"], row["high"])
                 said.append(f"{text} ({limits}, n = {count(row['n'])})")
             parts.append(f"{name}{': ' if name else ''}{' and '.join(said)}")
-        level = f"{self.confidence * 100:g} % intervals"
+        level = f"{interval_level(self.confidence)}s"
         end = "".join(f"; {note}" for note in self.notes)
         return f"Retention by age, {level}: {'; '.join(parts)}{end}."
 

@@ -14,7 +14,8 @@ from toolkit.cohorts.periods import Calendar
 from toolkit.cohorts.question import way
 from toolkit.cohorts.rows import by_groups, left_out, sums, user_sums
 from toolkit.intervals import Rate
-from toolkit.results import Result, count, percent, percent_interval
+from toolkit.results import Result
+from toolkit.wording import count, interval_level, percent, percent_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,7 +60,7 @@ class NextDay(Result):
             ]
             parts.append(f"{name}{': ' if name else ''}{' and '.join(said)}")
         end = "".join(f"; {note}" for note in self.notes)
-        return f"Active again the next day, {self.confidence * 100:g} % intervals: {'; '.join(parts)}{end}."
+        return f"Active again the next day, {interval_level(self.confidence)}s: {'; '.join(parts)}{end}."
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """A mark and an interval for each definition and group."""

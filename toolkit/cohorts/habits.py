@@ -14,7 +14,8 @@ from toolkit.cohorts.days import shares, within
 from toolkit.cohorts.periods import Calendar
 from toolkit.cohorts.rows import by_groups, left_out, sums, user_sums
 from toolkit.intervals import Rate
-from toolkit.results import Result, count, counted, percent, percent_interval
+from toolkit.results import Result
+from toolkit.wording import count, counted, interval_level, percent, percent_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,7 +79,7 @@ class Habits(Result):
                     )
             parts.append(f"{name}{': ' if name else ''}{', '.join(said) or 'too few days'}")
         notes = "".join(f"; {note}" for note in self.notes)
-        return f"{'; '.join(parts)} ({self.confidence * 100:g} % intervals, clustered by user){notes}."
+        return f"{'; '.join(parts)} ({interval_level(self.confidence)}s, clustered by user){notes}."
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Shares with their intervals, a line for each group."""

@@ -13,7 +13,7 @@ from numba import njit
 from toolkit.cohorts.periods import DAY, MOST_DAYS, Calendar, offsets
 from toolkit.cohorts.question import Question
 from toolkit.logs.index import Index
-from toolkit.results import some
+from toolkit.wording import some
 
 if TYPE_CHECKING:
     from toolkit.cohorts.question import Asked

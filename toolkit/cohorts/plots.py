@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from toolkit import style
 from toolkit.cohorts.curves import split
-from toolkit.results import count, percent
+from toolkit.wording import count, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

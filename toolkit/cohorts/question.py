@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from toolkit.cohorts import rows
 from toolkit.cohorts.periods import LENGTHS, Calendar, calendar, shown, whole
+from toolkit.counts import confidence_level
 from toolkit.logs.times import instant
 
 if TYPE_CHECKING:
@@ -241,7 +242,7 @@ def ask(
         born_from=born,
         until=until,
         dedupe=dedupe,
-        confidence=rows.level(confidence),
+        confidence=confidence_level(confidence),
     )
 
 

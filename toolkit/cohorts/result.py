@@ -13,7 +13,9 @@ from toolkit import intervals
 from toolkit.cohorts import rows
 from toolkit.cohorts.curves import Curve, overlooked, pooled
 from toolkit.cohorts.periods import shown
-from toolkit.results import Result, counted
+from toolkit.counts import confidence_level
+from toolkit.results import Result
+from toolkit.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,7 +87,7 @@ class Retention(Result):
         from toolkit.cohorts.counts import cells_of
 
         cells, by, remarks = cells_of(frame)
-        return cls(cells, by, period, "counts", rows.level(confidence), remarks=remarks)
+        return cls(cells, by, period, "counts", confidence_level(confidence), remarks=remarks)
 
     @cached_property
     def table(self) -> pd.DataFrame:

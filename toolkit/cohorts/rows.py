@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from toolkit.cohorts.periods import shown
+from toolkit.counts import refuse_taken
 from toolkit.intervals import UserSums
 from toolkit.logs.engines import identifier, literals
 from toolkit.logs.expressions import condition
 from toolkit.logs.times import instant
-from toolkit.results import counted, refuse_taken, some
+from toolkit.wording import counted, some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,13 +98,6 @@ def opened(log: Any, question: str) -> None:
     """An error if what was given is no log."""
     if not hasattr(log, "engine"):
         raise TypeError(f"{question} takes a log from read_events, not {type(log).__name__}")
-
-
-def level(confidence: float) -> float:
-    """A checked confidence."""
-    if not isinstance(confidence, Real) or not 0 < confidence < 1:
-        raise ValueError(f"confidence={confidence!r} lies outside 0 to 1; 0.95 is usual")
-    return confidence
 
 
 def end_of(log: EventLog, observed_until: Any) -> int:

@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from toolkit import decompositions
 from toolkit.cohorts import masks
 from toolkit.cohorts.periods import shown
 from toolkit.cohorts.rows import left_out
 from toolkit.logs.engines import literal
 from toolkit.logs.times import instant
-from toolkit.results import Result, counted, some
+from toolkit.results import Result
+from toolkit.wording import counted, interval_level, some
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,7 +59,7 @@ class Split(Result):
     def sentence(self) -> str:
         """The change, its two parts, and what fixed users did."""
         change, fixed = self.part("change"), self.part("fixed users")
-        level = f"{self.confidence * 100:g} % intervals"
+        level = f"{interval_level(self.confidence)}s"
         said = [f"{name} {_points(self.part(name))}" for name in ("mix", "rate")]
         text = (
             f"Retention of active users to the next {self.period} went from {change['before'] * 100:.1f} % to "
@@ -186,21 +188,14 @@ def _names(mix: str, found: list[Any]) -> list[str]:
     return ["<null>" if group is None else str(group) for group in found]
 
 
-def kitagawa(totals: np.ndarray) -> np.ndarray:
-    """Mix and rate part of a change, from totals of span x group x (active, retained); complex numbers too.
-
-    References
-    ----------
-    Kitagawa (1955), JASA 50, 1168-1194, eq. 4: mean weights, so that no interaction is left over.
-    """
+def components(totals: np.ndarray) -> np.ndarray:
+    """Composition and rate component of a change (Kitagawa), from totals of span x group x (active, retained)."""
     n, y = totals[..., 0], totals[..., 1]
-    share = n / n.sum(-1, keepdims=True)
     some_active = n.real > 0
     rate = np.where(some_active, y / np.where(some_active, n, 1), 0)
-    # A group that one span lacks has no rate there to differ: it is all mix.
+    # A group that one span lacks has no rate there to differ: it is all composition.
     rate = np.where(some_active, rate, rate[::-1])
-    mix = ((share[1] - share[0]) * (rate[0] + rate[1]) / 2).sum()
-    return np.array([mix, ((rate[1] - rate[0]) * (share[0] + share[1]) / 2).sum()])
+    return decompositions.kitagawa(rate, n / n.sum(-1, keepdims=True))[0].sum(-1)
 
 
 def _table(names: list[str], totals: np.ndarray, moments: np.ndarray, confidence: float) -> pd.DataFrame:
@@ -213,7 +208,7 @@ def _table(names: list[str], totals: np.ndarray, moments: np.ndarray, confidence
         if np.isnan(estimate):
             return [part, group, *levels, np.nan, np.nan, np.nan, *sizes]
         # These functions do not change when all totals grow alike, so the second moments over users are their variance.
-        slope = _gradient(of, totals)
+        slope = decompositions.complex_step(of, totals)
         half = z * float(np.sqrt(max(slope @ moments @ slope, 0.0)))
         return [part, group, *levels, estimate, max(estimate - half, -1.0), min(estimate + half, 1.0), *sizes]
 
@@ -236,8 +231,8 @@ def _table(names: list[str], totals: np.ndarray, moments: np.ndarray, confidence
     none = (np.nan, np.nan)
     lines = [
         line("change", None, whole, blended, n),
-        line("mix", None, lambda t: kitagawa(t[:, :-1])[0], none, n),
-        line("rate", None, lambda t: kitagawa(t[:, :-1])[1], none, n),
+        line("mix", None, lambda t: components(t[:, :-1])[0], none, n),
+        line("rate", None, lambda t: components(t[:, :-1])[1], none, n),
     ]
     with np.errstate(invalid="ignore", divide="ignore"):
         for g, name in enumerate([*names, None]):
@@ -250,17 +245,6 @@ def _table(names: list[str], totals: np.ndarray, moments: np.ndarray, confidence
         lines, columns=["part", "group", "before", "after", "estimate", "low", "high", "n", "n_after"]
     )
     return table.astype({"n": "int64", "n_after": "int64", "group": "str"})
-
-
-def _gradient(of: Callable[[np.ndarray], Any], totals: np.ndarray) -> np.ndarray:
-    """Slopes by a complex step, exact to the last digit (Squire & Trapp 1998, SIAM Review 40, 110-112)."""
-    step = 1e-20
-    found = np.zeros(totals.size)
-    for i in range(totals.size):
-        moved = totals.astype(complex)
-        moved.flat[i] += 1j * step
-        found[i] = np.imag(of(moved)) / step
-    return np.where(np.isfinite(found), found, 0.0)
 
 
 def _points(row: pd.Series) -> str:

@@ -15,8 +15,10 @@ from toolkit.cohorts import rows
 from toolkit.cohorts.curves import headed, split
 from toolkit.cohorts.periods import Calendar, calendar, shown
 from toolkit.cohorts.question import Asked, way
+from toolkit.counts import confidence_level
 from toolkit.logs.times import instant
-from toolkit.results import Result, count, counted, percent, percent_interval
+from toolkit.results import Result
+from toolkit.wording import count, counted, interval_level, percent, percent_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -89,7 +91,7 @@ class Activity(Result):
         from toolkit.cohorts.counts import days_of
 
         table, by = days_of(frame)
-        return cls(_sticky(table, rows.level(confidence)), by, confidence)
+        return cls(_sticky(table, confidence_level(confidence)), by, confidence)
 
     @cached_property
     def opens(self) -> Habits:
@@ -144,7 +146,7 @@ class Activity(Result):
         notes = "".join(f"; {note}" for note in self.notes)
         if not parts:
             return f"No day is fully observed{notes}."
-        return f"Active: {'; '.join(parts)} ({self.confidence * 100:g} % intervals){notes}."
+        return f"Active: {'; '.join(parts)} ({interval_level(self.confidence)}s){notes}."
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Daily, weekly and monthly active users of one group; of several groups the daily ones."""
@@ -218,7 +220,7 @@ def activity(
         by=rows.grouping(log, by),
         since=since,
         until=until,
-        confidence=rows.level(confidence),
+        confidence=confidence_level(confidence),
     )
     took, remarks = way(asked, path)
     asked = replace(asked, path=took)

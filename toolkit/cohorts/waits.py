@@ -13,7 +13,8 @@ from scipy import special
 from toolkit.cohorts.curves import headed, split
 from toolkit.cohorts.periods import DAY
 from toolkit.cohorts.tallies import first_purchases
-from toolkit.results import Result, count, counted, p_value, percent, percent_interval
+from toolkit.results import Result
+from toolkit.wording import count, counted, interval_level, p_value, percent, percent_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,7 +95,9 @@ class Waits(Result):
                     f"({percent_interval(row['low'], row['high'])}, {count(row['n'])} followed so long)"
                 )
             parts.append(f"{name}{': ' if name else ''}{' and '.join(said)}")
-        text = f"Bought again (Kaplan-Meier, pointwise {self.confidence * 100:g} % intervals): {'; '.join(parts)}"
+        text = (
+            f"Bought again (Kaplan-Meier, pointwise {interval_level(self.confidence)}s): {'; '.join(parts)}"
+        )
         if len(parts) > 1:
             chi, p = self.log_rank()
             text += f"; log-rank test of equal curves: chi-squared {chi:.1f}, p {_equals(p)}"

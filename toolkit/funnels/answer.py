@@ -13,7 +13,7 @@ import pandas as pd
 
 from toolkit.funnels import sql
 from toolkit.funnels.steps import Question, Step, ask
-from toolkit.results import some
+from toolkit.wording import some
 
 if TYPE_CHECKING:
     import duckdb

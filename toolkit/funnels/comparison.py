@@ -10,7 +10,9 @@ import pandas as pd
 from toolkit import intervals
 from toolkit.funnels import sql
 from toolkit.logs.engines import literal
+from toolkit.multiplicity import holm
 from toolkit.results import Result
+from toolkit.wording import interval_level
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +29,7 @@ class Comparison(Result):
     table : DataFrame
         `by`, `step`, `rate` ("from_previous", and for the last step also "from_first"), `measure`
         ("difference", in points of the rate, or "ratio"), `estimate`, `low`, `high`, `n`, `n_reference`
-        (units at the rate's base), `p` of equal rates, and `p_holm`, adjusted over all tests here.
+        (units at the rate's base), `p` of equal rates, and `p_adjusted`, adjusted over all tests here.
     reference : str
     method : str
         What the intervals are and what they assume.
@@ -47,7 +49,7 @@ class Comparison(Result):
     def sentence(self) -> str:
         """The group and step with the surest difference, and how many are left after adjustment."""
         lines = self.table[self.table["measure"] == "difference"]
-        found = lines[lines["p_holm"] < 1 - self.confidence]
+        found = lines[lines["p_adjusted"] < 1 - self.confidence]
         method = f"Holm over {self.tests} tests; {self.method}"
         if not len(found):
             return f"No step's rate differs surely from that of {self.reference} ({method})."
@@ -60,7 +62,7 @@ class Comparison(Result):
         return (
             f"Against {self.reference}, {len(found)} of {self.tests} rates differ; most of all {who} at "
             f"{widest['step']}: {abs(widest['estimate']) * 100:.1f} points {side} "
-            f"({self.confidence * 100:g} % interval {points[0]:.1f} to {points[1]:.1f}; {method})."
+            f"({interval_level(self.confidence)} {points[0]:.1f} to {points[1]:.1f}; {method})."
         )
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -103,8 +105,8 @@ def compare(funnel: Funnel, to: Any) -> Comparison:
     table = pd.DataFrame(lines, columns=names)
     # Difference and ratio ask the same question, so a pair of them is one test of the family.
     once = table["measure"] == "difference"
-    table.loc[once, "p_holm"] = intervals.holm(table.loc[once, "p"].to_numpy(float))
-    table["p_holm"] = table["p_holm"].ffill()
+    table.loc[once, "p_adjusted"] = holm(table.loc[once, "p"].to_numpy(float))
+    table["p_adjusted"] = table["p_adjusted"].ffill()
     return Comparison(
         table=table,
         by=funnel.by,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from toolkit.counts import refuse_taken
 from toolkit.funnels.steps import OWN
-from toolkit.results import refuse_taken, some
+from toolkit.wording import some
 
 
 def counts_of(frame: pd.DataFrame) -> tuple[tuple[str, ...], tuple[str, ...], pd.DataFrame]:

@@ -12,7 +12,7 @@ from toolkit.funnels import units as found
 from toolkit.funnels.chains import ANY, EXCLUSIONS, KNOWN, ORDERED, STRICT, Links, Table, chains, levels
 from toolkit.funnels.steps import Predicate, Question
 from toolkit.logs.index import Index
-from toolkit.results import some
+from toolkit.wording import some
 
 MODES = {"ordered": ORDERED, "strict": STRICT, "any": ANY}
 NO_CODES, NO_WORDS = np.empty(0, np.int8), np.empty(0, np.uint32)

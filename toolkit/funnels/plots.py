@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter
 
 from toolkit import style
 from toolkit.funnels.result import name_of
-from toolkit.results import count, percent
+from toolkit.wording import count, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

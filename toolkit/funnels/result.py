@@ -13,7 +13,8 @@ import pandas as pd
 from toolkit.funnels import sql
 from toolkit.intervals import Rate, UserSums
 from toolkit.logs.engines import identifier
-from toolkit.results import Result, count, counted, percent, percent_interval, some
+from toolkit.results import Result
+from toolkit.wording import count, counted, interval_level, percent, percent_interval, some
 
 if TYPE_CHECKING:
     import duckdb
@@ -256,7 +257,7 @@ entries.
     def _way(self, row: pd.Series) -> str:
         rate = self.rate(row, len(self.steps), 1)
         low, high = rate.interval(self.confidence)
-        level = f"{self.confidence * 100:g} % interval "
+        level = f"{interval_level(self.confidence)} "
         named = self.by and row.name != self._named().index[0]
         interval = f"({'' if named else level}{percent_interval(low, high)}"
         if not self.by:

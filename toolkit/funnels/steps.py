@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from toolkit.counts import confidence_level, refuse_taken
 from toolkit.logs.engines import WHOLE, identifier, literals
 from toolkit.logs.expressions import condition
 from toolkit.logs.times import instant
-from toolkit.results import refuse_taken
 
 if TYPE_CHECKING:
     from toolkit.logs.events import EventLog
@@ -36,7 +36,7 @@ OWN = {
         "quantile",
         "rate",
     ),
-    *("measure", "estimate", "low", "high", "n", "n_reference", "p", "p_holm"),
+    *("measure", "estimate", "low", "high", "n", "n_reference", "p", "p_adjusted"),
     *(f"{letter}{j}" for letter in "nqfuoars" for j in range(1, MOST_STEPS + 1)),
 }
 
@@ -205,8 +205,7 @@ def ask(
     for value, known, option in ((mode, MODES, "mode"), (count, COUNTS, "count")):
         if value not in known:
             raise ValueError(f"{option}={value!r}; use one of {', '.join(map(repr, known))}")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence={confidence!r} lies outside 0 to 1; 0.95 is usual")
+    confidence = confidence_level(confidence)
     window = None if within is None else duration(within, "within")
     names = [step.name for step in chosen]
     held, groups = _columns(log, hold, "hold"), _columns(log, by, "by")

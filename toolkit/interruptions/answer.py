@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from toolkit.counts import confidence_level
 from toolkit.interruptions import cautions, covariance, design, scales
 from toolkit.interruptions.series import Clock, Series, read
 from toolkit.interruptions.terms import Term, listed
@@ -146,8 +147,7 @@ def interrupted_time_series(
     """
     from toolkit.interruptions.result import InterruptedTimeSeries
 
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence lies between 0 and 1, as 0.95 does, not {confidence}")
+    confidence = confidence_level(confidence)
     question = Question(
         series,
         interruptions,

@@ -22,7 +22,7 @@ from matplotlib.ticker import FuncFormatter
 
 from toolkit import style
 from toolkit.interruptions.terms import Pulse, Ramp
-from toolkit.interruptions.wording import change
+from toolkit.wording import change
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

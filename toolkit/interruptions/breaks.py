@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from toolkit.counts import confidence_level
 from toolkit.interruptions import covariance, design, profiles, refits, scales, series
 from toolkit.interruptions.answer import OWN
 from toolkit.interruptions.cautions import FEW
 from toolkit.interruptions.result import InterruptedTimeSeries
-from toolkit.interruptions.wording import amount, change, interval
-from toolkit.results import Result, counted, p_value, percent
+from toolkit.results import Result
+from toolkit.wording import amount, change, counted, interval, p_value, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -171,9 +172,7 @@ def where_is_the_break(
     read = _of_result(given, trend) if isinstance(given, InterruptedTimeSeries) else None
     checked, on, matrix, known, kind, notes = read or _of_series(given, trend, season, scale)
     usual = given.confidence if isinstance(given, InterruptedTimeSeries) else 0.95
-    level = usual if confidence is None else confidence
-    if not 0 < level < 1:
-        raise ValueError(f"confidence lies between 0 and 1, as 0.95 does, not {level}")
+    level = confidence_level(usual if confidence is None else confidence)
     clock, rows = checked.clock, np.flatnonzero(known)
     at, values = clock.periods[rows], on.model(checked.values[rows, 0])
     if np.ptp(values) == 0:

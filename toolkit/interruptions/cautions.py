@@ -14,7 +14,7 @@ import numpy as np
 from toolkit.interruptions.design import Design
 from toolkit.interruptions.series import Clock, Series
 from toolkit.interruptions.terms import Level, Pulse, Ramp, Slope, Term
-from toolkit.results import counted
+from toolkit.wording import counted
 
 #: Fewer points on a side of an interruption are an error, or are said to be few.
 LEAST, FEW = 3, 12

@@ -16,8 +16,8 @@ import pandas as pd
 
 from toolkit.interruptions.series import Clock, Series
 from toolkit.interruptions.terms import Term
-from toolkit.results import some
 from toolkit.sources.festivals import calendar as festivals
+from toolkit.wording import some
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 #: Periods of a year, and whole years that a series must cover before a yearly season can be told from a trend.

@@ -10,7 +10,8 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.diagnostic import acorr_ljungbox
 
-from toolkit.results import Result, p_value
+from toolkit.results import Result
+from toolkit.wording import p_value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from toolkit.interruptions import estimands
-from toolkit.interruptions.wording import amount, change, interval
-from toolkit.results import Result, counted, some
+from toolkit.results import Result
+from toolkit.wording import amount, change, counted, interval, interval_level, some
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,7 +64,9 @@ class Effect(Result):
         start, end = self.table["start"].iloc[0], self.table["end"].iloc[0]
         when = f"on {start}" if start == end else f"from {start} to {end}"
         closing = f"; {'; '.join(self.caveats)}." if self.caveats else "."
-        return f"Effect of {self.what} {when}: {'. '.join(parts)} ({self.confidence * 100:g} % intervals){closing}"
+        return (
+            f"Effect of {self.what} {when}: {'. '.join(parts)} ({interval_level(self.confidence)}s){closing}"
+        )
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Estimates with their intervals."""

@@ -20,8 +20,8 @@ from toolkit.interruptions.cautions import FEW
 from toolkit.interruptions.design import YEAR, YEARS
 from toolkit.interruptions.scales import LINKED
 from toolkit.interruptions.series import read
-from toolkit.interruptions.wording import amount, change, interval
-from toolkit.results import Result, counted, some
+from toolkit.results import Result
+from toolkit.wording import amount, change, counted, interval, interval_level, some
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,7 +76,7 @@ class Multiverse(Result):
             f"Effect of {self.what} from {self.start} to {self.end}: {said(made['estimate'])} "
             f"({interval(made, said)}) as it was asked; {said(rows['estimate'].min())} to "
             f"{said(rows['estimate'].max())} by {counted(len(rows), 'choice')} of errors, season and window, with "
-            f"{self.confidence * 100:g} % intervals"
+            f"{interval_level(self.confidence)}s"
         )
         if agree == len(rows):
             whole = {LESS: "are all below 0", MORE: "are all above 0", UNSURE: "all hold 0"}[

@@ -18,8 +18,8 @@ from scipy import stats
 from toolkit.interruptions import cautions, design, refits
 from toolkit.interruptions.series import Clock
 from toolkit.interruptions.terms import Pulse, Term
-from toolkit.interruptions.wording import amount, change, interval
-from toolkit.results import Result, counted
+from toolkit.results import Result
+from toolkit.wording import amount, change, counted, interval, interval_level
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,7 +58,7 @@ class Net(Result):
                 f"({interval(lift, amount)}), the days around it {amount(around)}{share}; net "
                 f"{amount(left['estimate'])} ({interval(left, amount)}), n = {left['n']:,} days"
             )
-        return f"{'. '.join(parts)} ({self.confidence * 100:g} % intervals)."
+        return f"{'. '.join(parts)} ({interval_level(self.confidence)}s)."
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Each part and the net, with intervals."""

@@ -19,8 +19,8 @@ from toolkit.interruptions import effects, refits
 from toolkit.interruptions.answer import OWN
 from toolkit.interruptions.cautions import FEW
 from toolkit.interruptions.terms import Pulse, Ramp, Term
-from toolkit.interruptions.wording import amount, change, interval
-from toolkit.results import Result, counted, percent, some
+from toolkit.results import Result
+from toolkit.wording import amount, change, counted, interval, interval_level, percent, some
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -86,7 +86,7 @@ class Placebo(Result):
             f"model finds an effect as large as that of {self.what} on {real['date']} ({said(real['estimate'])} over "
             f"{counted(self.periods, self.unit)}, {interval(real, said)}) at {percent(self.share)} of the dates in "
             f"standard errors, at {percent(self.share_raw)} as it stands; {percent(self.astray)} of the "
-            f"{self.confidence * 100:g} % intervals at these dates miss 0. Neighbouring dates share nearly all their "
+            f"{interval_level(self.confidence)}s at these dates miss 0. Neighbouring dates share nearly all their "
             "data, so these shares are no p values of independent trials, and they say nothing of what else happened "
             f"on {real['date']}.{''.join(f' {note}.' for note in self.notes)}"
         )

@@ -21,8 +21,8 @@ from toolkit.interruptions.answer import OWN
 from toolkit.interruptions.cautions import FEW, LEAST
 from toolkit.interruptions.design import DAYS
 from toolkit.interruptions.refits import alone
-from toolkit.interruptions.wording import amount, change, interval
 from toolkit.results import Result
+from toolkit.wording import amount, change, interval, interval_level
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,7 +74,7 @@ class Power(Result):
             parts.append(f"{before} {self.unit}s before and {after} after: {', '.join(effects)}")
         closing = "".join(f" {note}." for note in self.notes)
         return (
-            f"Smallest effects found with probability {self.share:g}, at {self.confidence * 100:g} % intervals: "
+            f"Smallest effects found with probability {self.share:g}, at {interval_level(self.confidence)}s: "
             f"{'; '.join(parts[:MOST])}{f'; {len(parts) - MOST} more' if len(parts) > MOST else ''} "
             f"(errors with rho = {self.rho:.2f}, lam = {self.lam:.2f} and a standard deviation of {self.sd:.4g}, "
             f"taken as known; {self.draws} simulated studies of each length).{closing}"

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from toolkit.interruptions import effects, estimands
-from toolkit.interruptions.wording import change, interval
-from toolkit.results import Result, some
+from toolkit.results import Result
+from toolkit.wording import change, interval, interval_level, some
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,7 +56,7 @@ class Recovery(Result):
                 f"{name}{row['interruption']}: recovered {when}; {indistinct}; on the last day "
                 f"{change(row['estimate'])} ({interval(row, change)}, n = {row['n']:,})"
             )
-        return f"{'. '.join(parts)} ({self.confidence * 100:g} % intervals, each day by itself)."
+        return f"{'. '.join(parts)} ({interval_level(self.confidence)}s, each day by itself)."
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """The gap over time, with its band and the margin."""

@@ -11,15 +11,16 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from toolkit import intervals
 from toolkit.interruptions import effects
 from toolkit.interruptions.answer import Part, Question, interrupted_time_series
 from toolkit.interruptions.design import Design
 from toolkit.interruptions.scales import Scale
 from toolkit.interruptions.series import Series
 from toolkit.interruptions.terms import Term
-from toolkit.interruptions.wording import ESTIMATORS, amount, change, interval
-from toolkit.results import Result, counted, some
+from toolkit.interruptions.wording import ESTIMATORS
+from toolkit.multiplicity import adjusted
+from toolkit.results import Result
+from toolkit.wording import amount, change, counted, interval, interval_level, some
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from toolkit.interruptions.effects import Effect
     from toolkit.interruptions.nets import Net
     from toolkit.interruptions.recoveries import Recovery
-
-#: More tests than this are adjusted by Benjamini and Hochberg.
-FEW_TESTS = 20
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -132,9 +130,7 @@ class InterruptedTimeSeries(Result):
         )
         if m > 1:
             table.insert(0, "series", found["series"])
-            adjust = intervals.holm if len(table) <= FEW_TESTS else intervals.benjamini_hochberg
-            place = table.columns.get_loc("p") + 1
-            table.insert(place, "p_adjusted", adjust(table["p"].to_numpy(float)))
+            table, _ = adjusted(table)
         return table
 
     @property
@@ -155,11 +151,11 @@ class InterruptedTimeSeries(Result):
         table, many = self.table, len(self.series.names) > 1
         said = change if self.scale.ratio else amount
         if many:
-            method = "Holm" if len(table) <= FEW_TESTS else "Benjamini-Hochberg"
+            _, method = adjusted(self.table.drop(columns="p_adjusted"), family="all terms of this call")
             found = int((table["p_adjusted"] < 1 - self.confidence).sum())
             text = (
                 f"{found} of {counted(len(table), 'term')} in {len(self.series.names)} series differ from 0 "
-                f"({method} over all terms of this call)"
+                f"({method})"
             )
         else:
             parts = [
@@ -174,7 +170,7 @@ class InterruptedTimeSeries(Result):
         points = self.points
         n = f"{points[0]:,}" if len(set(points)) == 1 else f"{points.min():,} to {points.max():,}"
         return (
-            f"{text}{against} ({self.confidence * 100:g} % intervals; {self.estimator}; "
+            f"{text}{against} ({interval_level(self.confidence)}s; {self.estimator}; "
             f"{'relative, ' if self.scale.ratio else ''}n = {n}).{closing}"
         )
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from toolkit.results import counted, some
+from toolkit.wording import counted, some
 
 NAMES = {"D": "day", "W": "week", "M": "month", "": "period"}
 #: A week that begins on day 0, a Monday, ends on Sunday.

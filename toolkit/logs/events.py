@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -14,7 +13,7 @@ import pandas as pd
 
 from toolkit.logs import times
 from toolkit.logs.engines import DuckDB, connect, identifier, readable
-from toolkit.results import counted, some
+from toolkit.wording import counted, some, unknown
 
 if TYPE_CHECKING:
     from toolkit.logs.index import Index
@@ -140,7 +139,7 @@ class EventLog:
     def column(self, name: str, role: str = "column") -> str:
         """A column's quoted name, after checking that the log has it."""
         if name not in self.columns:
-            raise ValueError(missing_column(name, list(self.columns), self.source, role))
+            raise ValueError(unknown(role, name, self.columns, of=self.source))
         return identifier(name)
 
     def summary(self, *, duplicates: bool = False) -> Summary:
@@ -173,14 +172,6 @@ class EventLog:
     def __repr__(self) -> str:
         kept = "" if self.memory is None else ", indexed"
         return f"EventLog: {self.source} (user {self.user}, {self.clock.said}, event {self.event}{kept})"
-
-
-def missing_column(name: str, columns: list[str], source: str, role: str) -> str:
-    """The text of an error about a column that is not there, with the nearest name that is."""
-    near = difflib.get_close_matches(str(name).lower(), [column.lower() for column in columns], 1, 0.6)
-    nearest = [column for column in columns if near and column.lower() == near[0]]
-    hint = f" (did you mean {nearest[0]!r}?)" if nearest else ""
-    return f"no {role} {name!r} in {source}{hint}; it has: {some(columns)}"
 
 
 def read_events(
@@ -241,7 +232,7 @@ def read_events(
     columns = dict(zip(engine.base.columns, map(str, engine.base.types), strict=True))
     for role, name in (("user column", user), ("time column", time), ("event column", event)):
         if name not in columns:
-            text = missing_column(name, list(columns), engine.source, role)
+            text = unknown(role, name, columns, of=engine.source)
             headless = (
                 names is None and engine.source.lower().endswith(CSV) and not {user, time, event} & {*columns}
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolkit.logs.events import missing_column
+from toolkit.wording import unknown
 
 if TYPE_CHECKING:
     from toolkit.logs.events import EventLog
@@ -72,4 +72,4 @@ def _spelled(name: str, log: EventLog) -> str:
     folded = [column for column in log.columns if column.lower() == name.lower()]
     if len(folded) == 1:
         return folded[0]
-    raise ValueError(missing_column(name, list(log.columns), log.source, "column"))
+    raise ValueError(unknown("column", name, log.columns, of=log.source))

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 from matplotlib.dates import ConciseDateFormatter
 from matplotlib.ticker import FuncFormatter
 
-from toolkit.results import count
+from toolkit.wording import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

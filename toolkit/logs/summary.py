@@ -9,7 +9,8 @@ import pandas as pd
 
 from toolkit.logs.engines import identifier, literal
 from toolkit.logs.times import MAGNITUDES
-from toolkit.results import Result, count, some
+from toolkit.results import Result
+from toolkit.wording import count, some
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,8 +13,8 @@ from toolkit.interruptions import Decay, Level, Slope, interrupted_time_series
 from toolkit.interruptions.cautions import FEW
 from toolkit.interruptions.design import events
 from toolkit.interruptions.series import read
-from toolkit.interruptions.wording import amount, change, interval
 from toolkit.panels import pieces
+from toolkit.wording import amount, change, interval
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,7 +12,7 @@ import numpy as np
 from toolkit import style
 from toolkit.panels import pieces
 from toolkit.scenarios.mixes import WhatIfMix, pairs, what_if_mix
-from toolkit.tiers.answers import points, points_between
+from toolkit.wording import points, points_interval
 
 if TYPE_CHECKING:
     from toolkit.tiers import Gaps
@@ -177,7 +177,7 @@ def _told(answer: WhatIfMix) -> str:
     numbers = []
     for part, value in (("gap", answer.gap), ("mix", answer.mix), ("rate", answer.rate)):
         seen = answer.now(part)
-        interval = points_between(seen["low"], seen["high"])
+        interval = points_interval(seen["low"], seen["high"])
         name = part if part == "gap" else f"{part} part"
         numbers.append((points(value), f"{name} (observed {points(seen['estimate'])}, {interval})"))
     was = "" if answer.reverses == answer.reverses_now else f" (observed {_flag(answer.reverses_now)})"

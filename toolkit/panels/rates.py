@@ -10,8 +10,8 @@ import ipywidgets as widgets
 
 from toolkit import style
 from toolkit.panels import pieces
-from toolkit.results import count, some
 from toolkit.scenarios.rates import WhatIf, broken_down_by, checked, groups, what_if
+from toolkit.wording import count, some
 
 if TYPE_CHECKING:
     import pandas as pd

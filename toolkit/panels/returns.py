@@ -10,8 +10,8 @@ import ipywidgets as widgets
 from toolkit import style
 from toolkit.cohorts.curves import aged
 from toolkit.panels import pieces
-from toolkit.results import count, percent, percent_interval
 from toolkit.scenarios.returns import DEFINITIONS, WhoReturns, offered, who_returns
+from toolkit.wording import count, percent, percent_interval
 
 if TYPE_CHECKING:
     from toolkit.logs.events import EventLog

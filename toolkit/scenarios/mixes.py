@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from toolkit import style
-from toolkit.results import Result, count, percent, percent_interval, some
+from toolkit.results import Result
+from toolkit.wording import count, interval_level, percent, percent_interval, some
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -131,13 +132,13 @@ class WhatIfMix(Result):
 
     def sentence(self) -> str:
         """The answer in words, with the mix and the rates that it assumes."""
-        from toolkit.tiers.answers import points, points_between
+        from toolkit.wording import points, points_interval
 
         assumed, moved = self._assumed(), bool(self.changed.to_numpy().any())
         parts = {}
         for part, value in (("gap", self.gap), ("mix", self.mix), ("rate", self.rate)):
             seen = self.now(part)
-            interval = f"{self.confidence * 100:g} % interval {points_between(seen['low'], seen['high'])}"
+            interval = f"{interval_level(self.confidence)} {points_interval(seen['low'], seen['high'])}"
             if moved:
                 interval = f"observed {points(seen['estimate'])}, {interval}"
             parts[part] = f"{part} {points(value)} ({interval})"

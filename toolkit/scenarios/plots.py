@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from toolkit import style
-from toolkit.results import count, percent
+from toolkit.wording import count, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,7 +133,7 @@ def _key(own: style.Look, other: style.Look) -> list[Line2D]:
 
 
 def _gap_title(answer: WhatIfMix) -> str:
-    from toolkit.tiers.answers import points
+    from toolkit.wording import points
 
     mix, rate = (points(part).removesuffix(" points") for part in (answer.mix, answer.rate))
     said = f"gap {points(answer.gap)}, mix {mix} and rate {rate}"

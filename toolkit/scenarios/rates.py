@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pandas as pd
 
 from toolkit import style
-from toolkit.results import Result, count, percent, percent_interval, some
+from toolkit.results import Result
+from toolkit.wording import count, percent, percent_interval, some
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,7 +12,8 @@ from toolkit import style
 from toolkit.cohorts import Retention, retention
 from toolkit.funnels import Step
 from toolkit.logs.engines import identifier, literal
-from toolkit.results import Result, some
+from toolkit.results import Result
+from toolkit.wording import some
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

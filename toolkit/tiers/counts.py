@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from toolkit.intervals import Rate
-from toolkit.results import count, some
+from toolkit.propagation import Moments, Precision, correlated
 from toolkit.sources.mechanisms import TIERS
-from toolkit.tiers.precision import Moments, Precision, correlated
 from toolkit.tiers.users import MISSING, counts_by, moments_by
+from toolkit.wording import count, some
 
 if TYPE_CHECKING:
     from toolkit.funnels import Funnel

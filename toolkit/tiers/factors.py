@@ -14,10 +14,10 @@ import pandas as pd
 from toolkit.intervals import Rate
 from toolkit.logs.engines import identifier
 from toolkit.logs.times import INTEGERS
-from toolkit.results import count, some
+from toolkit.propagation import Moments, Precision, correlated
 from toolkit.tiers.counts import of_table, row_name
-from toolkit.tiers.precision import Moments, Precision, correlated
 from toolkit.tiers.users import added_up, label, labels, own
+from toolkit.wording import count, some
 
 if TYPE_CHECKING:
     import duckdb

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from toolkit.results import count, counted, percent
+from toolkit.counts import confidence_level, one_of
+from toolkit.multiplicity import METHODS, Method, adjusted
 from toolkit.tiers import splits, standards
-from toolkit.tiers.answers import Answer, adjusted, checked, points, points_between
+from toolkit.tiers.answers import Answer
 from toolkit.tiers.counts import Counts, counts_of
 from toolkit.tiers.rates import FEW, Rates, rates_by_tier
+from toolkit.wording import count, counted, percent, points, points_interval
 
 if TYPE_CHECKING:
     from toolkit.funnels import Funnel
@@ -40,7 +42,7 @@ class Gaps(Answer):
     pairs: tuple[tuple[int, int], ...] = field(repr=False)
     mix: standards.Mix = field(repr=False)
     standard: str | Mapping[str, float] = field(repr=False)
-    adjust: str | None
+    adjust: Method | None
     family: str
 
     rates: ClassVar = frozenset({"estimate", "low", "high"})
@@ -56,8 +58,8 @@ class Gaps(Answer):
         ]
         own = own.set_index("part")
         told = {
-            part: f"{points(own.loc[part, 'estimate'])} ({points_between(own.loc[part, 'low'], own.loc[part, 'high'])})"
-            for part in ("gap", "mix", "rate")
+            part: f"{points(row['estimate'])} ({points_interval(row['low'], row['high'])})"
+            for part, row in own.iterrows()
         }
         widest = "" if len(lines) == 1 else f"widest of {len(lines)} gaps: "
         rates = dict(zip(self.counts.platforms, self.counts.crude.estimate, strict=True))
@@ -150,7 +152,7 @@ def compare(
     pool: Mapping[str, str] | None = None,
     exclude: Sequence[str] = (),
     movers: str | None = None,
-    adjust: str | None = "auto",
+    adjust: Method | None = "auto",
     confidence: float = 0.95,
 ) -> Gaps:
     """Say whether platforms convert differently because their users differ, or because each tier converts differently.
@@ -195,7 +197,7 @@ def compare(
     -----
     Of a gap between platforms 1 and 0 with shares w and rates r of tiers, mix = sum (w1 - w0) (r1 + r0) / 2 and
     rate = sum (r1 - r0) (w1 + w0) / 2. Neither is a cause: who would move between tiers or platforms is another
-    question. Intervals: see `toolkit.tiers.precision`. Where users count more than once (pairs, entries) they are
+    question. Intervals: see `toolkit.propagation`. Where users count more than once (pairs, entries) they are
     clustered by user, also across platforms.
 
     References
@@ -215,9 +217,8 @@ def compare(
     >>> gaps.reverses
     True
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence lies between 0 and 1, as 0.95 does, not {confidence}")
-    adjust = checked(adjust)
+    confidence = confidence_level(confidence)
+    one_of("adjust", adjust, METHODS)
     found = counts_of(
         counts,
         platform=platform,

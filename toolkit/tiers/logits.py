@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from toolkit.results import count
-from toolkit.tiers.answers import Answer, adjusted, points, points_between
+from toolkit.multiplicity import Method, adjusted
+from toolkit.propagation import Precision
+from toolkit.tiers.answers import Answer
 from toolkit.tiers.counts import Counts
-from toolkit.tiers.precision import Precision
 from toolkit.tiers.ratios import strata
+from toolkit.wording import count, points, points_interval
 
 #: A coefficient beyond this is on its way to infinity: some platform or tier has none or all converted.
 INFINITE = 12.0
@@ -74,7 +75,7 @@ class Effects(Answer):
     def sentence(self) -> str:
         """By how much each platform's users convert more often, tiers held fixed."""
         parts = [
-            f"{row.platform} against {row.reference} {points(row.estimate)} ({points_between(row.low, row.high)}, n = "
+            f"{row.platform} against {row.reference} {points(row.estimate)} ({points_interval(row.low, row.high)}, n = "
             f"{count(row.n)} and {count(row.n_reference)})"
             for row in self.table.itertuples()
         ]
@@ -199,7 +200,7 @@ def effects(counts: Counts, pairs: Sequence[tuple[int, int]], confidence: float)
 
 
 def tests(
-    counts: Counts, pairs: Sequence[tuple[int, int]], adjust: str | None, confidence: float
+    counts: Counts, pairs: Sequence[tuple[int, int]], adjust: Method | None, confidence: float
 ) -> GapTests:
     """See `Gaps.tests`."""
     n, y = counts.effective

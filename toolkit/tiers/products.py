@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from toolkit.results import cell, some
+from toolkit.counts import confidence_level
+from toolkit.decompositions import contribution, contributions
+from toolkit.results import cell
 from toolkit.tiers.answers import Answer
 from toolkit.tiers.factors import BASKET, Factors, factors_of
+from toolkit.wording import some
 
 if TYPE_CHECKING:
     from toolkit.funnels import Funnel
@@ -100,7 +103,7 @@ def split_product(
     With factors f on one platform and g on the other, step k contributes (f_k - g_k) times the mean, over all
     orders in which steps can change from g to f, of the product of the others: the Shapley value. That mean is
     the integral from 0 to 1 of the product of (1 - x) g_j + x f_j over j other than k. Intervals: see
-    `toolkit.tiers.precision`. Where fewer than 5 reached a step there is none, and with an amount none of fewer
+    `toolkit.propagation`. Where fewer than 5 reached a step there is none, and with an amount none of fewer
     than 20 buyers. That of a basket allows for orders as skewed as lognormal ones; rarer giants it cannot know.
 
     References
@@ -117,8 +120,7 @@ def split_product(
     1    pay  -0.00625
     2    all   0.00000
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence lies between 0 and 1, as 0.95 does, not {confidence}")
+    confidence = confidence_level(confidence)
     found = factors_of(counts, platform=platform, steps=steps, amount=amount, squares=squares)
     if to is not None and str(to) not in found.platforms:
         raise ValueError(f"no platform {str(to)!r}; there are {some(list(found.platforms))}")
@@ -190,33 +192,6 @@ def _silence(found: Factors) -> list[str]:
     if not found.spread:
         said.append(f"{BASKET} without interval: it needs squares= or a log; the others take it as exact")
     return said
-
-
-def contributions(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """What each factor adds to the product of `first` less that of `second`."""
-    return np.array([contribution(first, second, k)[0] for k in range(len(first))])
-
-
-def contribution(first: np.ndarray, second: np.ndarray, k: int) -> tuple[float, np.ndarray]:
-    """What factor k adds, and its slope by all factors of both, 2 x factors."""
-    x, weights = _nodes(len(first))
-    between = (1 - x) * second[:, None] + x * first[:, None]
-    gap = first[k] - second[k]
-    slopes = np.zeros((2, len(first)))
-    others = np.delete(np.arange(len(first)), k)
-    mean = weights @ between[others].prod(0)
-    slopes[:, k] = mean, -mean
-    for j in others:
-        rest = weights * gap * between[others[others != j]].prod(0)
-        slopes[:, j] = rest @ x, rest @ (1 - x)
-    return float(gap * mean), slopes
-
-
-@cache
-def _nodes(size: int) -> tuple[np.ndarray, np.ndarray]:
-    # The integrand has degree size - 1, as has its slope: Gauss and Legendre integrate both exactly.
-    nodes, weights = np.polynomial.legendre.leggauss(size // 2 + 1)
-    return (nodes + 1) / 2, weights / 2
 
 
 def _said(row: pd.Series) -> str:

@@ -10,10 +10,10 @@ import pandas as pd
 from scipy import special
 
 from toolkit.intervals import Interval
-from toolkit.results import count, counted, percent, percent_interval
 from toolkit.tiers.answers import Answer
 from toolkit.tiers.counts import Counts
 from toolkit.tiers.splits import platform_rate
+from toolkit.wording import count, counted, percent, percent_interval
 
 #: With fewer conversions, or fewer non-conversions, a tier is marked.
 FEW = 10

@@ -12,11 +12,11 @@ import pandas as pd
 from scipy import special
 
 from toolkit import intervals
-from toolkit.results import count
 from toolkit.tiers.answers import Answer
 from toolkit.tiers.counts import Counts
 from toolkit.tiers.splits import platform_rate
 from toolkit.tiers.standards import Mix, gradient
+from toolkit.wording import count
 
 if TYPE_CHECKING:
     from statsmodels.stats.contingency_tables import StratifiedTable

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from toolkit import intervals
+from toolkit.decompositions import kitagawa
 from toolkit.intervals import Rate
-from toolkit.results import count, some
-from toolkit.tiers.answers import Answer, points, points_between
+from toolkit.tiers.answers import Answer
 from toolkit.tiers.counts import Counts
 from toolkit.tiers.standards import Mix, gap
+from toolkit.wording import count, points, points_interval, some
 
 #: A smaller gap is none: sums of rates that cancel out leave the rounding of their last digits.
 EQUAL = 1e-12
@@ -40,7 +41,8 @@ class TierSplit(Answer):
             top = own.loc[own["estimate"].abs().idxmax()]
             parts.append(
                 f"{platform} against {reference}: {top['tier']} adds most to the rate part, {points(top['estimate'])} "
-                f"({self.level} {points_between(top['low'], top['high'])}, n = {top['n']:,} and {top['n_reference']:,})"
+                f"({self.level} {points_interval(top['low'], top['high'])}, n = {top['n']:,} and "
+                f"{top['n_reference']:,})"
             )
         single = "a tier's mix part says how much more of it there is, so only their sum can be read alone"
         return f"{'; '.join(parts)}{self.closing(single)}"
@@ -89,32 +91,21 @@ class Reversal(Answer):
             sure = "" if row.sure else ", though an interval holds 0"
             parts.append(
                 f"{row.platform} against {row.reference}: {points(crude['estimate'])} "
-                f"({points_between(crude['low'], crude['high'])}) in all, {points(fixed['estimate'])} "
-                f"({points_between(fixed['low'], fixed['high'])}) at the {self.standard} mix of tiers, and against the "
-                f"crude gap in {row.tiers_opposite} of {row.tiers} tiers{sure}, n = {count(crude['n'])} and "
+                f"({points_interval(crude['low'], crude['high'])}) in all, {points(fixed['estimate'])} "
+                f"({points_interval(fixed['low'], fixed['high'])}) at the {self.standard} mix of tiers, and against "
+                f"the crude gap in {row.tiers_opposite} of {row.tiers} tiers{sure}, n = {count(crude['n'])} and "
                 f"{count(crude['n_reference'])}"
             )
         return f"The order reverses inside tiers. {'; '.join(parts)} ({self.level}s){self.closing()}"
 
 
 def parts(rates: np.ndarray, mixes: np.ndarray, pair: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """By part (mix, rate) and tier: contribution, and its gradient by all rates and all shares.
-
-    References
-    ----------
-    Kitagawa (1955), JASA 50, 1168-1194, eq. 4: mean weights, so no interaction is left over.
-    """
-    i, j = pair
-    shift, gap = mixes[i] - mixes[j], rates[i] - rates[j]
-    rate, mix = (rates[i] + rates[j]) / 2, (mixes[i] + mixes[j]) / 2
-    tiers = np.arange(rates.shape[1])
-    gradient = np.zeros((2, len(tiers), 2, *rates.shape))
-    for at, side in ((i, 1), (j, -1)):
-        gradient[0, tiers, 1, at, tiers] = side * rate
-        gradient[0, tiers, 0, at, tiers] = shift / 2
-        gradient[1, tiers, 0, at, tiers] = side * mix
-        gradient[1, tiers, 1, at, tiers] = gap / 2
-    return np.stack([shift * rate, gap * mix]), gradient.reshape(2, len(tiers), -1)
+    """Kitagawa's parts of a pair by part (mix, rate) and tier, and their gradient by all rates and all shares."""
+    order = list(reversed(pair))
+    found, own = kitagawa(rates[order], mixes[order])
+    slopes = np.zeros((*own.shape[:3], *rates.shape))
+    slopes[:, :, :, order] = own
+    return found, slopes.reshape(2, rates.shape[1], -1)
 
 
 def by_tier(counts: Counts, pairs: Sequence[tuple[int, int]], confidence: float) -> TierSplit:

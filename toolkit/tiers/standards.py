@@ -9,9 +9,9 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from toolkit.results import count, percent, percent_interval, some
-from toolkit.tiers.answers import Answer, points, points_between
+from toolkit.tiers.answers import Answer
 from toolkit.tiers.counts import Counts
+from toolkit.wording import count, percent, percent_interval, points, points_interval, some
 
 #: A mix that misses 1 by no more than this is rounded, not wrong.
 ROUNDING = 1e-6
@@ -70,8 +70,8 @@ class Sensitivity(Answer):
             turned = " and changes sides" if low["estimate"] < 0 < high["estimate"] else ""
             parts.append(
                 f"{platform} against {reference} runs from {points(low['estimate'])} "
-                f"({points_between(low['low'], low['high'])}; {low['standard']} mix) to {points(high['estimate'])} "
-                f"({points_between(high['low'], high['high'])}; {high['standard']} mix){turned}, n = "
+                f"({points_interval(low['low'], low['high'])}; {low['standard']} mix) to {points(high['estimate'])} "
+                f"({points_interval(high['low'], high['high'])}; {high['standard']} mix){turned}, n = "
                 f"{count(low['n'])} and {count(low['n_reference'])}"
             )
         return f"By the choice of the standard, {'; '.join(parts)} ({self.level}s){self.closing()}"

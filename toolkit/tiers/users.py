@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from toolkit.logs.engines import identifier, literal, literals
-from toolkit.results import counted, some
-from toolkit.tiers.precision import Moments
+from toolkit.propagation import Moments
+from toolkit.wording import counted, some
 
 if TYPE_CHECKING:
     from toolkit.funnels import Funnel
