@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -236,8 +237,10 @@ def _rest(x: np.ndarray, y: np.ndarray, parameters: np.ndarray, form: Form) -> f
     return float(((y - _response(x, parameters, form)) ** 2).sum())
 
 
-def _fitted(x: np.ndarray, y: np.ndarray, form: Form, fixed: dict[int, float] | None = None) -> np.ndarray:
-    """Least squares; some parameters may be held constant. Half and exponent move on a log scale."""
+def _fitted(
+    x: np.ndarray, y: np.ndarray, form: Form, fixed: dict[int, float] | None = None, near: np.ndarray | None = None
+) -> np.ndarray:
+    """Least squares; some parameters may be held constant. Half and exponent move on a log scale, the top is closed."""
     held = fixed or {}
     size = 2 if form == "michaelis_menten" else 3
     free = [at for at in (1, 2)[: size - 1] if at not in held]
@@ -254,21 +257,24 @@ def _fitted(x: np.ndarray, y: np.ndarray, form: Form, fixed: dict[int, float] | 
 
     if not free:
         return full(np.empty(0))
-    limits = [(np.log(x.max() * 1e-6), np.log(x.max() * FURTHEST)) if at == 1 else (np.log(0.05), np.log(20)) for at in free]
-    best, at_best = np.inf, full(np.zeros(len(free)))
-    scale = float(y @ y) or 1.0
-    for middle in np.quantile(x[x > 0], [0.1, 0.5, 0.9]) * np.array([0.5, 1, 3]):
-        start = np.array([np.log(middle) if at == 1 else 0.0 for at in free])
-        run = optimize.minimize(
-            lambda logs: _rest(x, y, full(logs), form) / scale,
-            start,
-            method="L-BFGS-B",
-            bounds=limits,
-            options={"ftol": 1e-15, "gtol": 1e-12},
-        )
-        if run.fun < best:
-            best, at_best = float(run.fun), full(run.x)
-    return at_best
+    limits = {1: (np.log(x.max() * 1e-6), np.log(x.max() * FURTHEST)), 2: (np.log(0.05), np.log(20))}
+    low, high = np.array([limits[at] for at in free]).T
+    scale = float(np.sqrt(y @ y)) or 1.0
+    if near is None:
+        grid = product(*(np.linspace(*limits[at], 25 if at == 1 else 7) for at in free))
+        start = np.array(min(grid, key=lambda logs: _rest(x, y, full(np.array(logs)), form)))
+    else:
+        start = np.log(near[free])
+    run = optimize.least_squares(
+        lambda logs: (y - _response(x, full(logs), form)) / scale,
+        np.clip(start, low + 1e-9, high - 1e-9),
+        bounds=(low, high),
+        jac="3-point",
+        xtol=1e-15,
+        ftol=1e-15,
+        gtol=1e-15,
+    )
+    return full(run.x)
 
 
 def _jacobian(x: np.ndarray, parameters: np.ndarray, form: Form) -> np.ndarray:
@@ -290,7 +296,7 @@ def _profile(
 
     def rise(log: float) -> float:
         value = float(np.exp(log))
-        return _rest(x, y, _fitted(x, y, form, {at: value}), form) - most
+        return _rest(x, y, _fitted(x, y, form, {at: value}, near=found), form) - most
 
     if least <= 1e-12 * float(y @ y):
         return float(found[at]), float(found[at])
