@@ -60,7 +60,7 @@ def column(name: str, values: Any, *, negative: bool = False) -> np.ndarray:
     )
     found = pd.to_numeric(given, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     if not len(found):
-        raise ValueError(f"{name} is empty")
+        raise ValueError(f"{name} is empty: give one number for each")
     faults = [(~np.isfinite(found), "is missing or not a finite number; missing is not 0")]
     if not negative:
         faults.append((found < 0, "is negative"))
