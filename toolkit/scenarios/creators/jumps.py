@@ -179,7 +179,7 @@ def jump(
     -----
     Local linear regression on each side; the interval is centred on the bias-corrected estimate and counts the
     correction's own noise, with nearest-neighbour residuals. It speaks of units at the threshold only. Density tests
-    beside it: `bunching`. Coverage: benchmarks/jump.md.
+    beside it: `bunching`. Coverage: benchmarks/scenarios.md.
 
     References
     ----------

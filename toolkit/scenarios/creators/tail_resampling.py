@@ -1,7 +1,7 @@
 """Intervals of inequality for another draw of such creators: the sample below, a Pareto tail above.
 
 The largest creators decide a Gini, and a sample seldom holds the largest. A bootstrap of the sample alone
-holds the truth in half of the cases where the tail is heavy (see benchmarks/concentration.md).
+holds the truth in half of the cases where the tail is heavy (see benchmarks/scenarios.md).
 """
 
 from __future__ import annotations

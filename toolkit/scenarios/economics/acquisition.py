@@ -162,7 +162,7 @@ def acquisition_cost(cpm: float, steps: Sequence[tuple[float, float]], *, confid
     Notes
     -----
     cpm / 1000 / product of rates. Delta method on the logarithm; below 10 at any step Jeffreys' posterior. Coverage:
-    benchmarks/acquisition.md. Where nobody reached the last step, low takes its rate at 1 - (1 - confidence)^(1/n).
+    benchmarks/scenarios.md. Where nobody reached the last step, low takes its rate at 1 - (1 - confidence)^(1/n).
 
     Examples
     --------

@@ -156,7 +156,7 @@ def holdout(
     Notes
     -----
     Rates: Newcombe's interval; amounts: Welch's. Relative: delta method, the base's noise included. roi = incremental
-    outcome x margin x treated users / cost; its interval is that of the incremental outcome. Coverage: benchmarks/holdout.md.
+    outcome x margin x treated users / cost; its interval is that of the incremental outcome. Coverage: benchmarks/scenarios.md.
 
     Examples
     --------

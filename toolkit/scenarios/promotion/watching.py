@@ -88,7 +88,7 @@ def watched(treated: Any, held: Any, *, tuned_for: int, alpha: float = 0.05) -> 
     -----
     Asymptotic confidence sequence of the mean of the pairs' differences, with their running standard deviation; it begins
     at 100 pairs. Looks at a fixed interval raise a false alarm in 14 % of tests after 5 and in 25 % after 20 (Armitage,
-    McPherson & Rowe 1969). False alarms of this one: benchmarks/watched.md.
+    McPherson & Rowe 1969). False alarms of this one: benchmarks/scenarios.md.
 
     References
     ----------
