@@ -51,7 +51,11 @@ def concentration_cells() -> Iterator[Cell]:
             inequality.pareto_gini(a),
             inequality.pareto_top(a, 0.1),
         )
-    measures = {"gini": inequality.gini_of_sorted, "hhi": inequality.hhi, "top": partial(inequality.top_of_sorted, who=0.1)}
+    measures = {
+        "gini": inequality.gini_of_sorted,
+        "hhi": inequality.hhi,
+        "top": partial(inequality.top_of_sorted, who=0.1),
+    }
     for name, (draw, gini, top) in families.items():
         for n in (30, 100, 300, 1000):
             expected = float(inequality.hhi(draw(np.random.default_rng(0), (20_000, n))).mean())
@@ -59,7 +63,9 @@ def concentration_cells() -> Iterator[Cell]:
             def one(rng: np.random.Generator, draw=draw, n=n, gini=gini, top=top, expected=expected) -> Drawn:
                 values = draw(rng, n)
                 ends = resampling.intervals(values, measures, LEVEL, seed=int(rng.integers(2**31)))
-                plain = np.quantile(inequality.gini(values[rng.integers(0, n, (resampling.RESAMPLES, n))]), (0.025, 0.975))
+                plain = np.quantile(
+                    inequality.gini(values[rng.integers(0, n, (resampling.RESAMPLES, n))]), (0.025, 0.975)
+                )
                 return {
                     "Gini": (*ends["gini"], gini),
                     "top 10 %": (*ends["top"], top),
@@ -81,9 +87,15 @@ def jump_cells() -> Iterator[Cell]:
         for n in (500, 2000):
             for errors in ("normal", "normal, x rounded to 1/50", "skewed"):
 
-                def one(rng: np.random.Generator, left=left, right=right, truth=truth, n=n, errors=errors) -> Drawn:
+                def one(
+                    rng: np.random.Generator, left=left, right=right, truth=truth, n=n, errors=errors
+                ) -> Drawn:
                     x = 2 * rng.beta(2, 4, n) - 1
-                    e = rng.normal(0, 0.1295, n) if errors != "skewed" else 0.1295 * (rng.exponential(1, n) - 1)
+                    e = (
+                        rng.normal(0, 0.1295, n)
+                        if errors != "skewed"
+                        else 0.1295 * (rng.exponential(1, n) - 1)
+                    )
                     y = np.where(x < 0, np.polyval(left[::-1], x), np.polyval(right[::-1], x)) + e
                     if "rounded" in errors:
                         x = np.floor(x * 50) / 50
@@ -94,7 +106,7 @@ def jump_cells() -> Iterator[Cell]:
 
 
 def holdout_cells() -> Iterator[Cell]:
-    """What a promotion added: rates, skewed amounts, adjusted amounts, the relative lift, and what was reported over it."""
+    """What a promotion added: rates, skewed amounts, adjusted amounts, and the relative lift."""
     for n, base, lift in ((200, 0.1, 0.5), (2000, 0.02, 0.3), (2000, 0.1, 0.2), (20_000, 0.005, 0.5)):
 
         def rate(rng: np.random.Generator, n=n, base=base, lift=lift) -> Drawn:
@@ -117,7 +129,13 @@ def holdout_cells() -> Iterator[Cell]:
             mean = np.exp(3 + 0.32 + 0.045)
             frame = pd.DataFrame({"arm": np.where(arm == 1, "t", "h"), "y": y, "x": x})
             found = holdout(
-                frame, arm="arm", outcome="y", held="h", covariates=["x"], measured={"x": "2020-01-01"}, start="2020-01-01"
+                frame,
+                arm="arm",
+                outcome="y",
+                held="h",
+                covariates=["x"],
+                measured={"x": "2020-01-01"},
+                start="2020-01-01",
             ).table.set_index("quantity")
             truth = 0.01 * mean
             return {
@@ -130,7 +148,7 @@ def holdout_cells() -> Iterator[Cell]:
 
 
 def without_cells() -> Iterator[Cell]:
-    """Without a holdout where all that drives selection is measured: each method's interval of the effect on the treated."""
+    """Without a holdout, all that drives selection measured: each method's interval of the effect on the treated."""
     for n in (500, 3000):
 
         def one(rng: np.random.Generator, n=n) -> Drawn:
@@ -138,7 +156,9 @@ def without_cells() -> Iterator[Cell]:
             treated = rng.random(n) < special.expit(-1 + 0.8 * x[:, 0] + 0.4 * x[:, 1])
             y = 1.0 * treated + x[:, 0] + 0.5 * x[:, 1] ** 2 + rng.normal(size=n)
             frame = pd.DataFrame({"t": treated.astype(int), "y": y, "a": x[:, 0], "b": x[:, 1]})
-            found = without_holdout(frame, treated="t", outcome="y", covariates=["a", "b"]).table.set_index("method")
+            found = without_holdout(frame, treated="t", outcome="y", covariates=["a", "b"]).table.set_index(
+                "method"
+            )
             return {name: (row["low"], row["high"], 1.0) for name, row in found.iterrows()}
 
         yield {"data": "two covariates drive choice and outcome, one of them squared", "n": n}, one, 1.0
@@ -241,7 +261,7 @@ def saturation_cells() -> Iterator[Cell]:
             y = 212.7 * x / (0.0641 + x) + rng.normal(0, noise, len(x))
             found = saturation(x, y)
             if found.straight:
-                return {name: (np.nan, np.nan, 0.0) for name in ("top", "half", "marginal at 0.2")}
+                return dict.fromkeys(("top", "half", "marginal at 0.2"), (np.nan, np.nan, 0.0))
             rows, marginal = found.table.set_index("parameter"), found.marginal(0.2)
             return {
                 "top": (*rows.loc["top", ["low", "high"]], 212.7),
@@ -290,7 +310,9 @@ def watched(seed: int) -> pd.DataFrame:
             twenty += int(fixed.any(axis=1).sum())
         error = 100 * np.sqrt(ever / walks * (1 - ever / walks) / walks)
         rows.append((name, f"{100 * ever / walks:.2f} ± {error:.2f}", f"{100 * twenty / walks:.1f}"))
-    return pd.DataFrame(rows, columns=["outcome", "watched: false alarms ever, %", "20 looks at a fixed interval, %"])
+    return pd.DataFrame(
+        rows, columns=["outcome", "watched: false alarms ever, %", "20 looks at a fixed interval, %"]
+    )
 
 
 def measured(name: str, seed: int, replicates: int) -> pd.DataFrame:

@@ -625,7 +625,9 @@ CALLS: dict[str, Callable[[Check], Any]] = {
     "detectable": _power,
     "watched": _watched,
     "fixed": _left_out("an interval that is read once: information"),
-    "peeking": _left_out("false alarms of repeated looks: information; benchmarks/scenarios.md measures ours"),
+    "peeking": _left_out(
+        "false alarms of repeated looks: information; benchmarks/scenarios.md measures ours"
+    ),
     "uplift": _left_out("curves of uplift are no part of the toolkit: it asks for average effects"),
     "saturation": _saturation,
     "newcomer": _newcomer,

@@ -2,8 +2,8 @@
 
 A folder holds one folder a case, each with `expected.json`: case, data (files beside it) and checks. A check is
 {id, estimator, term, field, value, rtol | atol, given}: `field` of `term` under `estimator` must be `value`, within
-rtol x |value| or atol, else exactly. `raises`: this exception, with a message; `says`: the sentence (or the message of a
-refusal) must say it; `law`: a property. `tests.scenario_calls` maps estimators to public calls.
+rtol x |value| or atol, else exactly. `raises`: this exception, with a message; `says`: the sentence (or the message
+of a refusal) must say it; `law`: a property. `tests.scenario_calls` maps estimators to public calls.
 """
 
 from __future__ import annotations

@@ -53,6 +53,11 @@ def shares(name: str, values: Any) -> np.ndarray:
     return found
 
 
+def two_places(value: float) -> str:
+    """A number with two decimals and a true minus."""
+    return f"{value:,.2f}".replace("-", "−")
+
+
 def column(name: str, values: Any, *, negative: bool = False) -> np.ndarray:
     """Numbers of one thing each, checked; an error names the first bad row by its label."""
     given = (
@@ -68,4 +73,4 @@ def column(name: str, values: Any, *, negative: bool = False) -> np.ndarray:
         if bad.any():
             at = int(np.flatnonzero(bad)[0])
             raise ValueError(f"{name}: row {given.index[at]!r} = {given.iloc[at]} {fault}")
-    return found
+    return np.asarray(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,8 +96,7 @@ def anchor_model(frame: pd.DataFrame, traffic: pd.DataFrame, confidence: float) 
     return AnchorModel(float(np.exp(at)), low, high, terms, len(first), len(y), confidence)
 
 
-def _crossing(rise: object, at: float, side: int) -> float:
-    assert callable(rise)
+def _crossing(rise: Callable[[float], float], at: float, side: int) -> float:
     step = 0.25
     while step < 6 and rise(at + side * step) < 0:
         step *= 2

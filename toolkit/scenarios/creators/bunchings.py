@@ -50,7 +50,8 @@ class Bunching(Result):
         return (
             f"Within {row['window']:,.4g} of {self.cutoff:,g}, {count(row['above'])} stand at or above and "
             f"{count(row['below'])} below: {percent(row['estimate'])} above ({interval_level(self.confidence)} "
-            f"{interval(row, percent)}, n = {count(row['n'])}; {tests if len(self.table) > 1 else 'p ' + p_value(row['p'])}). "
+            f"{interval(row, percent)}, n = {count(row['n'])}; "
+            f"{tests if len(self.table) > 1 else 'p ' + p_value(row['p'])}). "
             "An even split is expected only where the density is flat across the window: believe narrow windows more."
         )
 

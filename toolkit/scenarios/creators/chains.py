@@ -10,7 +10,8 @@ import numpy as np
 def stopped(matrix: np.ndarray, to: Sequence[int]) -> np.ndarray:
     """The chain that stays where it arrives: rows of the targets made absorbing."""
     found = matrix.copy()
-    found[list(to)] = np.eye(len(matrix))[list(to)]
+    targets = np.array(to, int)
+    found[targets] = np.eye(len(matrix))[targets]
     return found
 
 
@@ -18,14 +19,15 @@ def reach(matrix: np.ndarray, to: Sequence[int], within: int | None = None) -> n
     """By start: the probability to be at a target within so many steps, or ever."""
     chain = stopped(matrix, to)
     if within is not None:
-        return np.asarray(np.linalg.matrix_power(chain, within)[:, list(to)].sum(1))
+        ahead: np.ndarray = np.linalg.matrix_power(chain, within)
+        return np.asarray(ahead[:, np.array(to, int)].sum(1))
     can = _leads_to(chain, to)
     found = np.zeros(len(chain))
     found[list(to)] = 1.0
     inner = np.array([at for at in np.flatnonzero(can) if at not in to], int)
     if len(inner):
         # States that cannot arrive have probability 0, so what flows to them is lost.
-        into = chain[np.ix_(inner, list(to))].sum(1)
+        into = chain[np.ix_(inner, np.array(to, int))].sum(1)
         found[inner] = np.linalg.solve(np.eye(len(inner)) - chain[np.ix_(inner, inner)], into)
     return found
 

@@ -345,8 +345,8 @@ def _refuse_heavier(totals: np.ndarray) -> None:
 
 def _totals(part: pd.DataFrame) -> np.ndarray:
     if "creator" not in part:
-        return part["value"].to_numpy()
-    return part.groupby("creator", dropna=False, observed=True)["value"].sum().to_numpy()
+        return np.asarray(part["value"], float)
+    return np.asarray(part.groupby("creator", dropna=False, observed=True)["value"].sum(), float)
 
 
 def _group_columns(frame: pd.DataFrame, by: Any) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -173,8 +174,8 @@ def eligible(
 
     Examples
     --------
-    >>> table = pd.DataFrame({"creator": ["a", "b", "c"], "fans": [800, 1000, 7000], "mean_exposure": [2000, 1000, None]})
-    >>> answer = eligible(table, "2019-05-09")
+    >>> rows = {"creator": ["a", "b", "c"], "fans": [800, 1000, 7000], "mean_exposure": [2000, 1000, None]}
+    >>> answer = eligible(pd.DataFrame(rows), "2019-05-09")
     >>> answer.creators, answer.unknown
     (['b'], 1)
     """
@@ -230,7 +231,7 @@ def supply(creators: pd.DataFrame | Bands, *, at: Sequence[float], field: str = 
     [3.0, 1.0]
     """
     limits = [amount("at", one, positive=True) for one in at]
-    if not limits or any(a >= b for a, b in zip(limits, limits[1:], strict=False)):
+    if not limits or any(a >= b for a, b in pairwise(limits)):
         raise ValueError(f"thresholds {list(at)} are out of order: give them rising")
     if isinstance(creators, Bands):
         rows = [creators.supply(limit).iloc[0].to_dict() | {"at": limit} for limit in limits]
@@ -294,6 +295,6 @@ def _edges(bands: str | Mapping[str, float]) -> dict[str, float]:
         bands = {row["band"]: float(row["from"]) for row in schemes[bands]}
     edges = {str(name): amount(f"bands[{name!r}]", value) for name, value in bands.items()}
     limits = list(edges.values())
-    if not limits or any(a >= b for a, b in zip(limits, limits[1:], strict=False)):
+    if not limits or any(a >= b for a, b in pairwise(limits)):
         raise ValueError(f"bands {edges} are out of order: give them from the lowest")
     return edges

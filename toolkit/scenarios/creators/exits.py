@@ -92,8 +92,10 @@ class Exit(Result):
             return f"{self.who} makes all of the sales: all are lost, for nobody is left to catch them. {ARITHMETIC}"
         hhi = [f"{value * 10_000:,.0f}" for value in named.loc["hhi", ["before", "after"]]]
         return (
-            f"Without {self.who} ({percent(own)} of sales), at a spillover of {percent(self.spillover)} and a drainage of "
-            f"{percent(self.drainage)}, {percent(self.share_lost)} of sales are lost: {count(named.loc['sales', 'after'])} "
+            f"Without {self.who} ({percent(own)} of sales), at a spillover of {percent(self.spillover)} and a "
+            f"drainage of "
+            f"{percent(self.drainage)}, {percent(self.share_lost)} of sales are lost: "
+            f"{count(named.loc['sales', 'after'])} "
             f"instead of {count(named.loc['sales', 'before'])}; HHI {hhi[0]} before, {hhi[1]} after "
             f"(n = {count(len(self.sales))} creators). {ARITHMETIC}"
         )

@@ -76,7 +76,7 @@ def top_of_sorted(values: np.ndarray, who: float) -> Any:
 def lorenz(values: np.ndarray) -> np.ndarray:
     """The Lorenz curve at 0/n, 1/n, ... 1: the share of the lowest."""
     held = np.append(0, np.cumsum(np.sort(values)))
-    return held / held[-1]
+    return np.asarray(held / held[-1])
 
 
 def lognormal_gini(sigma: float) -> float:

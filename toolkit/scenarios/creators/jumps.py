@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -45,8 +46,8 @@ class Cutoff:
         if np.isinf(at).any() or np.isinf(outcome).any():
             raise ValueError(f"{x!r} or {y!r} holds an infinite value")
         known = ~np.isnan(at) & ~np.isnan(outcome)
-        sides = (Side.of(at[known & side], outcome[known & side]) for side in (at < 0, at >= 0))
-        return cls(*sides, missing=int((~known).sum()), every_x=at[~np.isnan(at)])
+        left, right = (Side.of(at[known & side], outcome[known & side]) for side in (at < 0, at >= 0))
+        return cls(left, right, int((~known).sum()), at[~np.isnan(at)])
 
     @property
     def n(self) -> tuple[int, int]:
@@ -64,8 +65,6 @@ class Jump(Result):
         One row: `what`, `estimate`, `low`, `high`, `h`, `b`, `n_left`, `n_right` (rows within h).
     fit : Fit
         The conventional and the bias-corrected estimate with their standard errors.
-    bunching : Bunching
-        Whether more stand just above the threshold than just below.
     """
 
     table: pd.DataFrame
@@ -75,9 +74,16 @@ class Jump(Result):
     y: str
     cutoff: float
     kernel: Kernel
-    bunching: Bunching | None
     few_distinct: tuple[int, int] | None
     confidence: float
+
+    @cached_property
+    def bunching(self) -> Bunching:
+        """Whether more stand just above the threshold than just below, within a quarter, half and all of h."""
+        h = float(self.table["h"].iloc[0])
+        near = self.data.every_x[np.abs(self.data.every_x) <= h]
+        windows = [width for width in (h / 4, h / 2, h) if (np.abs(near) < width).any()]
+        return bunching(near, 0.0, window=windows, confidence=self.confidence)
 
     def sensitivity(self) -> pd.DataFrame:
         """The same at half and at twice the bandwidths."""
@@ -125,7 +131,7 @@ class Jump(Result):
         if self.few_distinct is not None:
             left, right = self.few_distinct
             said += f" Caution: few distinct values of {self.x} within the bandwidth ({left} left, {right} right)."
-        if self.bunching is not None and self.bunching.bunched:
+        if self.bunching.bunched:
             p = p_value(float(self.bunching.table["p_adjusted"].min()))
             said += f" Rows bunch at the threshold (p {p}): those there may have chosen to be there."
         return said
@@ -192,9 +198,7 @@ def jump(
     row, fit = _row(data, f"jump of {y}", h, b, kernel, confidence)
     distinct = tuple(len(np.unique(side.within(h).x)) for side in (data.left, data.right))
     few = (distinct[0], distinct[1]) if min(distinct) < FEW_DISTINCT else None
-    near = data.every_x[np.abs(data.every_x) <= h]
-    crowd = bunching(near, 0.0, window=[h / 4, h / 2, h], confidence=confidence) if len(near) else None
-    return Jump(pd.DataFrame([row]), fit, data, x, y, float(cutoff), kernel, crowd, few, confidence)
+    return Jump(pd.DataFrame([row]), fit, data, x, y, float(cutoff), kernel, few, confidence)
 
 
 def _bandwidths(data: Cutoff, bandwidth: Any, kernel: Kernel) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from scipy import special
 
 from toolkit.counts import confidence_level, counts_table, numbers
 from toolkit.results import Result
-from toolkit.scenarios.assumptions import shares
+from toolkit.scenarios.assumptions import shares, two_places
 from toolkit.wording import count, interval, interval_level, p_value, percent
 
 if TYPE_CHECKING:
@@ -43,8 +43,10 @@ class Fit(Result):
     def sentence(self) -> str:
         """The cosine, what lies off the label, and how broad the label is."""
         return (
-            f"Label and goods have a cosine of {self.value('cosine'):.2f}; {percent(self.value('off_label'))} of the goods "
-            f"lie off the label, which is as broad as {self.value('breadth'):.1f} equal categories. Counted, not estimated."
+            f"Label and goods have a cosine of {self.value('cosine'):.2f}; {percent(self.value('off_label'))} of "
+            f"the goods "
+            f"lie off the label, which is as broad as {self.value('breadth'):.1f} equal categories. Counted, not "
+            f"estimated."
         )
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -74,12 +76,12 @@ class FitEffect(Result):
     def sentence(self) -> str:
         """The slope and its p value, and that creators choose what they sell."""
         row = self.table[self.table["term"] == self.terms[0]].iloc[0]
+        ends = f"{interval_level(self.confidence)} {interval(row, two_places)}"
         return (
-            f"A unit of {self.terms[0]} goes with {row['estimate']:+.2f} in the log odds to buy "
-            f"({interval_level(self.confidence)} {interval(row, lambda x: f'{x:+.2f}')}, n = {count(row['n'])} rows of "
-            f"{count(row['creators'])} creators; p {p_value(self.p)} by permutation). Creators choose what they sell, so "
-            "that this need not be an effect of fit."
-        ).replace("-", "−")
+            f"A unit of {self.terms[0]} goes with {two_places(row['estimate'])} in the log odds to buy ({ends}, n = "
+            f"{count(row['n'])} rows of {count(row['creators'])} creators; p {p_value(self.p)} by permutation). "
+            "Creators choose what they sell, so that this need not be an effect of fit."
+        )
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Log odds by term."""

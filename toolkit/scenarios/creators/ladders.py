@@ -108,7 +108,8 @@ class Check(Result):
         return (
             f"Two-month moves against the square of one-month moves: chi-square {self.chi2:.1f} on {self.freedom}, p "
             f"{p_value(self.p)}: the test {verdict} that more than the last month matters. Furthest apart: "
-            f"{worst['from']} to {worst['to']}, {percent(worst['observed'])} observed, {percent(worst['expected'])} expected."
+            f"{worst['from']} to {worst['to']}, {percent(worst['observed'])} observed, "
+            f"{percent(worst['expected'])} expected."
         )
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -303,6 +304,7 @@ def moves(
     31.0
     """
     confidence = confidence_level(confidence)
+    pairs: np.ndarray | None
     if isinstance(data, pd.DataFrame) and {creator, month, band} & set(map(str, data.columns)):
         states, counts, pairs = _of_panel(
             counts_table(data, [creator, month, band]), creator, month, band, order
@@ -380,7 +382,7 @@ def _matrix(weights: np.ndarray) -> np.ndarray:
     found = np.divide(weights, total, out=np.zeros_like(weights, dtype=float), where=total > 0)
     empty = total[:, 0] == 0
     found[empty] = np.eye(len(weights))[empty]
-    return found
+    return np.asarray(found)
 
 
 def _named(to: Any) -> str:

@@ -51,32 +51,32 @@ class Side:
         ----------
         Abadie & Imbens (2006), Econometrica 74, 235-267.
         """
+        y, n = self.y - self.y.mean(), len(self.x)
         starts = np.flatnonzero(np.append(True, np.diff(self.x) != 0))
-        ends = np.append(starts[1:], len(self.x))
-        y, n = self.y, len(self.x)
-        sums = np.append(0, np.cumsum(y - y.mean()))
-        found = np.empty(n)
-        values = self.x[starts]
+        values = [-np.inf, *self.x[starts].tolist(), np.inf]
+        first, last = [0, *starts.tolist()], [0, *starts[1:].tolist(), n]
+        sums = np.append(0, np.cumsum(y))
         enough = min(NEIGHBOURS, n - 1) + 1
-        for at, value in enumerate(values):
+        ends = np.empty((len(starts), 2), int)
+        for at in range(1, len(starts) + 1):
             low = high = at
-            while ends[high] - starts[low] < enough:
-                left = value - values[low - 1] if low else np.inf
-                right = values[high + 1] - value if high + 1 < len(values) else np.inf
+            value = values[at]
+            while last[high] - first[low] < enough:
+                left, right = value - values[low - 1], values[high + 1] - value
                 low, high = low - (left <= right), high + (right <= left)
-            first, last = starts[low], ends[high]
-            many = last - first - 1
-            mine = slice(starts[at], ends[at])
-            own = y[mine] - y.mean()
-            others = sums[last] - sums[first] - own
-            found[mine] = np.sqrt(many / (many + 1)) * (own - others / many) if many else np.nan
-        return found
+            ends[at - 1] = first[low], last[high]
+        low_row, high_row = np.repeat(ends, np.diff(np.append(starts, n)), axis=0).T
+        many = high_row - low_row - 1
+        others = sums[high_row] - sums[low_row] - y
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(np.sqrt(many / (many + 1)) * (y - others / many))
 
 
 def weigh(u: np.ndarray, width: float, kernel: Kernel) -> np.ndarray:
     """The kernel K(u / width) / width."""
     near = np.abs(u) <= width
-    return near * ((1 - np.abs(u) / width) if kernel == "triangular" else 0.5) / width
+    height = 1 - np.abs(u) / width if kernel == "triangular" else np.full(len(u), 0.5)
+    return np.asarray(near * height / width)
 
 
 def fitted(left: Side, right: Side, h: float, b: float, kernel: Kernel) -> Fit:

@@ -11,8 +11,8 @@ from scipy import special, stats
 
 from toolkit.counts import confidence_level
 from toolkit.results import Result
-from toolkit.scenarios.assumptions import column, share
-from toolkit.wording import counted, interval, interval_level
+from toolkit.scenarios.assumptions import column, share, two_places
+from toolkit.wording import count, counted, interval, interval_level
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +44,7 @@ class Persistence(Result):
     confidence: float
 
     def best(self, k: int) -> dict[str, float]:
-        """The best k at first (those tied with the k-th too): their mean then and later, and what shrinkage foretold."""
+        """The best k at first, ties with the k-th included: their mean then, later, and as shrinkage predicted."""
         if not 1 <= k <= len(self.pairs):
             raise ValueError(f"k={k}: give 1 to {len(self.pairs)}")
         first = self.pairs["first"]
@@ -56,22 +56,18 @@ class Persistence(Result):
             "n": len(top),
             "first": was,
             "later": float(top["later"].mean()),
-            "foretold": mean + kept * (was - mean),
+            "predicted": mean + kept * (was - mean),
         }
 
     def sentence(self) -> str:
         """The rank correlation, and who is not in it."""
         row = self.table.iloc[0]
-        ends = interval(row, lambda r: f"{r:.2f}")
-        lost = (
-            f" {counted(self.never_later, 'creator has', 'creators have')} no later score: this speaks of survivors only."
-            if self.never_later
-            else ""
-        )
+        who = counted(self.never_later, "creator has", "creators have")
+        lost = f" {who} no later score: this speaks of survivors only." if self.never_later else ""
         return (
-            f"First and later scores have a rank correlation of {row['estimate']:.2f} ({interval_level(self.confidence)} "
-            f"{ends}, n = {row['n']:.0f}).{lost}"
-        ).replace("-", "−")
+            f"First and later scores have a rank correlation of {two_places(row['estimate'])} "
+            f"({interval_level(self.confidence)} {interval(row, two_places)}, n = {count(row['n'])}).{lost}"
+        )
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Later against first scores."""
@@ -104,8 +100,8 @@ def persistence(first: Any, later: Any, *, reliability: Any = None, confidence: 
     Notes
     -----
     Spearman's correlation with the interval of Bonett and Wright (n of 10 and more): Fisher's z with variance
-    (1 + r^2 / 2) / (n - 3). Pearson's with Fisher's. Corrected for noise: r / sqrt(reliability of both), Spearman (1904);
-    its interval takes reliabilities as known, and may pass 1.
+    (1 + r^2 / 2) / (n - 3). Pearson's with Fisher's. Corrected for noise: r / sqrt(reliability of both), Spearman
+    (1904); its interval takes reliabilities as known, and may pass 1.
 
     References
     ----------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,9 @@ BINS = 12
 
 def lorenz(table: pd.DataFrame, by: list[str], ax: Axes | None = None) -> Axes:
     """The share held over the share of creators, a line for each group, and the line of equality."""
-    groups = table.groupby(by, sort=False, dropna=False) if by else [((), table)]
+    groups: list[tuple[tuple[Any, ...], pd.DataFrame]] = [((), table)]
+    if by:
+        groups = list(table.groupby(by, sort=False, dropna=False))
     with style.context():
         ax = new(ax)
         ax.plot([0, 100], [0, 100], color=style.QUIET, linewidth=1)

@@ -99,7 +99,7 @@ def _numbers(creators: pd.DataFrame, name: str) -> np.ndarray:
         at = int(np.flatnonzero(bad)[0])
         fault = "is not a number" if lost[at] else "is negative"
         raise ValueError(f"row {creators.index[at]!r}: {name} = {creators[name].iloc[at]} {fault}")
-    return values
+    return np.asarray(values)
 
 
 def _checked(name: str, value: Any) -> float | bool:

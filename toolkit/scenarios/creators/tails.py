@@ -66,8 +66,10 @@ class Tail(Result):
             else ""
         )
         return (
-            f"From {self.law.xmin:,.6g} on, P(X > x) falls as x^-{row['estimate']:.2f} ({interval_level(self.confidence)} "
-            f"{interval(row, lambda x: f'{x:.2f}')}, n = {count(self.law.n)} of {count(self.n)} values; density exponent "
+            f"From {self.law.xmin:,.6g} on, P(X > x) falls as x^-{row['estimate']:.2f} "
+            f"({interval_level(self.confidence)} "
+            f"{interval(row, lambda x: f'{x:.2f}')}, n = {count(self.law.n)} of {count(self.n)} values; density "
+            f"exponent "
             f"alpha {self.law.alpha:.2f}). Power law against log-normal: {self.verdict} (statistic "
             f"{self.against.statistic:.2f}, p {p_value(self.against.p)}).{few}"
         )

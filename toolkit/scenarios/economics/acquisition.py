@@ -78,7 +78,9 @@ class Cost(Result):
         """
         n, x = self._sampled.T
         mean = np.prod(n / (x - 0.5)) * self._price if (x > 0.5).all() else np.nan
-        second = np.prod(n * (n - 1) / ((x - 0.5) * (x - 1.5))) * self._price**2 if (x > 1.5).all() else np.nan
+        second = (
+            np.prod(n * (n - 1) / ((x - 0.5) * (x - 1.5))) * self._price**2 if (x > 1.5).all() else np.nan
+        )
         rng = np.random.default_rng(0)
         logs = np.zeros(DRAWS)
         for trials, successes in self._sampled:
@@ -104,8 +106,13 @@ class Cost(Result):
         where = f"{self.cpm:,g} per thousand impressions and rates of {rates}"
         if isinstance(self.estimate, str):
             limit = f"one-sided {interval_level(self.confidence)}"
-            return f"At {where} nobody buys: a buyer costs at least {row['low']:,.2f} ({limit}), and perhaps never comes."
-        why = " Fewer than 10 stand at a step, so the interval is that of Jeffreys' posterior." if row["method"] == "posterior" else ""
+            least = f"{row['low']:,.2f} ({limit})"
+            return f"At {where} nobody buys: a buyer costs at least {least}, and perhaps never comes."
+        why = (
+            " Fewer than 10 stand at a step, so the interval is that of Jeffreys' posterior."
+            if row["method"] == "posterior"
+            else ""
+        )
         apart = "one funnel" if self.one_funnel else "rates from samples apart"
         return (
             f"At {where} a buyer costs {row['estimate']:,.2f} ({interval_level(self.confidence)} "

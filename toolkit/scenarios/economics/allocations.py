@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -57,7 +57,7 @@ class Allocation(Result):
 
     @property
     def marginal(self) -> float:
-        """What the next unit brings, at an optimum inside the same of both; at a corner that of the carrier that has all."""
+        """What the next unit brings: inside, the same of both; at a corner, of the carrier that has all."""
         return float(self.table["marginal"].max())
 
     def loss_aside(self) -> dict[str, float]:
@@ -66,7 +66,9 @@ class Allocation(Result):
         shares, totals = self.curve["live_share"], self.curve["total"]
         sides = {"below": best - ASIDE, "above": best + ASIDE}
         return {
-            name: 1 - float(np.interp(at, shares, totals)) / self.total if 0 <= at <= 1 and self.total else np.nan
+            name: 1 - float(np.interp(at, shares, totals)) / self.total
+            if 0 <= at <= 1 and self.total
+            else np.nan
             for name, at in sides.items()
         }
 
@@ -79,7 +81,11 @@ class Allocation(Result):
         lost = ", ".join(f"{percent(value)} {name}" for name, value in aside.items() if not np.isnan(value))
         best = f"{percent(self.live / self.traffic)} of the traffic to {names.iloc[0]}"
         marginals = ", ".join(f"{row.carrier} {row.marginal:,.4g}" for row in self.table.itertuples())
-        flat = " The top is flat: the exact share matters little." if all(not v > 0.02 for v in aside.values()) else ""
+        flat = (
+            " The top is flat: the exact share matters little."
+            if all(not v > 0.02 for v in aside.values())
+            else ""
+        )
         return (
             f"The total is largest with {best}{self.corner}; the next unit brings {marginals}. Ten points aside cost "
             f"{lost} of the total.{flat} {ARITHMETIC}"
@@ -93,7 +99,9 @@ class Allocation(Result):
         names = list(self.curve.columns[1:])
         first = self.table["carrier"].iloc[0]
         words = (f"share of traffic to {first}", "response")
-        return axes.curves(self.curve, "live_share", names, words, marks=[(best, self.total, "largest")], ax=ax)
+        return axes.curves(
+            self.curve, "live_share", names, words, marks=[(best, self.total, "largest")], ax=ax
+        )
 
 
 def allocate(
@@ -115,7 +123,8 @@ def allocate(
         Further traffic that each unit of live takes from the other carrier, 0 to 1: notes get X - (1 + k) x.
     hours : DataFrame, optional
         `hour`, `minutes` that people have in it, and `block`, the minutes that a live session needs; an hour whose
-        minutes are fewer than its block takes no live, another one whole blocks only. Traffic falls on hours as minutes do.
+        minutes are fewer than its block takes no live, another one whole blocks only. Traffic falls on hours as
+        minutes do.
 
     Returns
     -------
@@ -160,16 +169,20 @@ def allocate(
     rows = [(first, x, live.at(x), live.marginal(x)), (second, rest, notes.at(rest), notes.marginal(rest))]
     table = pd.DataFrame(rows, columns=["carrier", "traffic", "response", "marginal"])
     grid = np.unique(np.append(np.linspace(0, 1 / cost, 201), x / given if given else 0.0))
-    parts = [[one.at(float(at)) for at in amounts] for one, amounts in ((live, grid * given), (notes, given * (1 - cost * grid).clip(0)))]
-    curve = pd.DataFrame({"live_share": grid, "total": np.sum(parts, axis=0), first: parts[0], second: parts[1]})
+    parts = [
+        [one.at(float(at)) for at in amounts]
+        for one, amounts in ((live, grid * given), (notes, given * (1 - cost * grid).clip(0)))
+    ]
+    curve = pd.DataFrame(
+        {"live_share": grid, "total": np.sum(parts, axis=0), first: parts[0], second: parts[1]}
+    )
     if by_hour is not None:
         by_hour = _filled(by_hour, x)
     return Allocation(table, given, eaten, curve, corner, by_hour)
 
 
-def _root(gain: object, most: float) -> float:
+def _root(gain: Callable[[float], float], most: float) -> float:
     """Where a falling function of 0 to `most` crosses 0, or the end that it does not reach."""
-    assert callable(gain)
     if most == 0 or not gain(0.0) > 0:
         return 0.0
     if gain(most) >= 0:
@@ -189,7 +202,12 @@ def _hours(hours: pd.DataFrame, traffic: float) -> pd.DataFrame:
     fits = np.floor(minutes / block) * block
     per_minute = traffic / minutes.sum()
     return pd.DataFrame(
-        {"hour": hours["hour"].to_numpy(), "traffic": minutes * per_minute, "room": fits * per_minute, "fits": fits}
+        {
+            "hour": hours["hour"].to_numpy(),
+            "traffic": minutes * per_minute,
+            "room": fits * per_minute,
+            "fits": fits,
+        }
     )
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from toolkit.counts import one_of
 from toolkit.results import Result
-from toolkit.scenarios.assumptions import ARITHMETIC, NEVER, Never, amount, share
+from toolkit.scenarios.assumptions import ARITHMETIC, NEVER, Never, amount, share, two_places
 from toolkit.wording import unknown
 
 if TYPE_CHECKING:
@@ -40,7 +40,9 @@ class Month:
     def profit(self, model: Model) -> float:
         """Of one model in the month."""
         if model == "self-operated":
-            return self.gmv * (self.gross_margin - self.fulfilment - self.subsidy) - self.cac * self.new_buyers
+            return (
+                self.gmv * (self.gross_margin - self.fulfilment - self.subsidy) - self.cac * self.new_buyers
+            )
         if model == "marketplace":
             return self.gmv * self.take - self.cac * self.new_buyers * self.merchant_share
         return self.dau * DAYS * self.impressions * self.ad_load * self.cpm / 1000
@@ -83,12 +85,17 @@ class Models(Result):
 
     def sentence(self) -> str:
         """The profits, and the margin at which a self-operated shop earns what a marketplace does."""
-        said = ", ".join(f"{row.model} {row.profit / 1e6:,.1f} million" for row in self.table.itertuples())
+        said = ", ".join(
+            f"{row.model} {two_places(row.profit / 1e6)} million" for row in self.table.itertuples()
+        )
         margin = self.break_even("self-operated", "marketplace")
-        turn = "at no gross margin" if isinstance(margin, str) else f"at a gross margin of {margin * 100:.1f} %"
+        turn = (
+            "at no gross margin" if isinstance(margin, str) else f"at a gross margin of {margin * 100:.1f} %"
+        )
         return (
-            f"Profit of the month: {said}. Self-operated and marketplace coincide {turn}. Every input is assumed. {ARITHMETIC}"
-        ).replace("-", "−").replace("Self−operated", "Self-operated").replace("self−operated", "self-operated")
+            f"Profit of the month: {said}. Self-operated and marketplace coincide {turn}. Every input is assumed. "
+            f"{ARITHMETIC}"
+        )
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Profit by model."""
@@ -163,4 +170,6 @@ def models(
         ("advertising", month.profit("advertising")),
     ]
     table = pd.DataFrame(profits, columns=["model", "profit"])
-    return Models(table.assign(per_daily_user=table["profit"] / month.dau if month.dau else float("nan")), month)
+    return Models(
+        table.assign(per_daily_user=table["profit"] / month.dau if month.dau else float("nan")), month
+    )

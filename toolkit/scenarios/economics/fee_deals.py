@@ -12,6 +12,7 @@ from scipy import special, stats
 from toolkit.counts import one_of
 from toolkit.results import Result
 from toolkit.scenarios.assumptions import ARITHMETIC, NEVER, Never, amount, share
+from toolkit.wording import amount as signed
 from toolkit.wording import percent
 
 if TYPE_CHECKING:
@@ -93,23 +94,28 @@ class Fees(Result):
     def sentence(self) -> str:
         """Mean and risk of both parties."""
         parts = [
-            f"{row.party} {row.mean:,.0f} in the mean (sd {row.sd:,.0f}, loss in {percent(row.p_loss)} of sessions)"
+            f"{row.party} {signed(round(row.mean))} in the mean "
+            f"(sd {row.sd:,.0f}, loss in {percent(row.p_loss)} of sessions)"
             for row in self.table.itertuples()
         ]
         brand = self.table.iloc[0]
         odd = ""
         if brand["mean"] >= 0 and brand["p_loss"] > 0.5:
             odd = " The brand loses in most sessions although it does not in the mean: a few sessions make the mean."
-        return f"Under {_said(self.deal)}: {'; '.join(parts)}.{odd} {ARITHMETIC}".replace("-", "−")
+        return f"Under {_said(self.deal)}: {'; '.join(parts)}.{odd} {ARITHMETIC}"
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Mean and spread of both parties."""
         from toolkit.scenarios import axes
 
         frame = self.table.assign(
-            estimate=self.table["mean"], low=self.table["mean"] - self.table["sd"], high=self.table["mean"] + self.table["sd"]
+            estimate=self.table["mean"],
+            low=self.table["mean"] - self.table["sd"],
+            high=self.table["mean"] + self.table["sd"],
         )
-        return axes.estimates(frame, ["party"], "result of a session, mean and one sd", null=0, title=_said(self.deal), ax=ax)
+        return axes.estimates(
+            frame, ["party"], "result of a session, mean and one sd", null=0, title=_said(self.deal), ax=ax
+        )
 
 
 def fees(
@@ -141,8 +147,8 @@ def fees(
 
     Notes
     -----
-    Slot: brand margin N - F, creator F. Commission: brand (margin - c) N, creator c N. Exact for the distribution given;
-    P(loss) is that of a result below 0.
+    Slot: brand margin N - F, creator F. Commission: brand (margin - c) N, creator c N. Exact for the distribution
+    given; P(loss) is that of a result below 0.
 
     Examples
     --------
@@ -150,7 +156,11 @@ def fees(
     2000.0
     """
     one_of("deal", deal, DEALS)
-    each, fixed, part = amount("margin", margin), amount("slot_fee", slot_fee), amount("commission", commission)
+    each, fixed, part = (
+        amount("margin", margin),
+        amount("slot_fee", slot_fee),
+        amount("commission", commission),
+    )
     for name, value in vars(orders).items():
         amount(f"orders.{name}", value, positive=True)
     if deal != "commission" and not fixed:
@@ -178,9 +188,14 @@ def _result(orders: Demand, slope: float, fixed: float) -> tuple[float, float, f
         # P(N < limit), not at it: a result of 0 is no loss.
         p = float(law.cdf(np.ceil(limit) - 1)) if not isinstance(orders, LogNormal) else float(law.cdf(limit))
         return mean, sd, p if limit > 0 else 0.0, fixed + slope * _lowest_mean(law, orders)
-    return mean, sd, float(law.sf(np.floor(-fixed / slope))) if not isinstance(orders, LogNormal) else float(
-        law.sf(-fixed / slope)
-    ), np.nan
+    return (
+        mean,
+        sd,
+        float(law.sf(np.floor(-fixed / slope)))
+        if not isinstance(orders, LogNormal)
+        else float(law.sf(-fixed / slope)),
+        np.nan,
+    )
 
 
 def _lowest_mean(law: stats.rv_frozen, orders: Demand) -> float:

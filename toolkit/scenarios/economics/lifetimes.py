@@ -41,7 +41,8 @@ class Payback(Result):
     def sentence(self) -> str:
         """The period, or that it never comes."""
         if isinstance(self.periods, str):
-            return f"A buyer who costs {self.cost:,g} never earns it back: {self.most:,.2f} is all they bring. {ARITHMETIC}"
+            all_of_it = f"{self.most:,.2f} is all they bring"
+            return f"A buyer who costs {self.cost:,g} never earns it back: {all_of_it}. {ARITHMETIC}"
         return f"A buyer who costs {self.cost:,g} has earned it back in {counted(self.periods, 'period')}. {ARITHMETIC}"
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -149,8 +150,8 @@ def lifetime_value(
     margin : float
         What one brings in a period while they buy.
     retention : float or list of float
-        The share that goes on from one period to the next; or an observed curve of shares still buying from period 0 (1)
-        on, which is then continued at its last ratio, and the share of the value that lies there is said.
+        The share that goes on from one period to the next; or an observed curve of shares still buying from period 0
+        (1) on, which is then continued at its last ratio, and the share of the value that lies there is said.
     discount : float
         By period.
     first : {"now", "end of period"}
@@ -171,7 +172,8 @@ def lifetime_value(
 
     References
     ----------
-    Gupta & Lehmann (2003), Journal of Interactive Marketing 17 (1), 9-24; their multiple counts from the second margin on.
+    Gupta & Lehmann (2003), Journal of Interactive Marketing 17 (1), 9-24; their multiple counts from the second
+    margin on.
 
     Examples
     --------
@@ -188,7 +190,9 @@ def lifetime_value(
     return LifetimeValue(pd.DataFrame(rows, columns=["part", "value"]), each, first, observed)
 
 
-def _value(margin: float, curve: np.ndarray, last: float, discount: float, first: First) -> tuple[float, float]:
+def _value(
+    margin: float, curve: np.ndarray, last: float, discount: float, first: First
+) -> tuple[float, float]:
     """The value of the periods observed, and of all."""
     if last >= 1 + discount:
         raise ValueError(f"retention of {last:g} at a discount of {discount:g}: the value has no end")
@@ -204,7 +208,9 @@ def _curve(retention: Any) -> tuple[np.ndarray, float]:
         return np.ones(1), share("retention", retention)
     curve = np.array([share(f"retention[{at}]", float(one)) for at, one in enumerate(retention)])
     if len(curve) < 2 or abs(curve[0] - 1) > 1e-9:
-        raise ValueError("a retention curve starts with 1, all buyers of period 0, and holds two periods or more")
+        raise ValueError(
+            "a retention curve starts with 1, all buyers of period 0, and holds two periods or more"
+        )
     if curve[-2] == 0:
         return curve, 0.0
     return curve, min(float(curve[-1] / curve[-2]), 1.0)

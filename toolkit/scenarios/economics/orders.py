@@ -9,7 +9,7 @@ import pandas as pd
 
 from toolkit.counts import one_of
 from toolkit.results import Result
-from toolkit.scenarios.assumptions import ARITHMETIC, NEVER, Never, amount, share
+from toolkit.scenarios.assumptions import ARITHMETIC, NEVER, Never, amount, share, two_places
 from toolkit.wording import amount as signed
 from toolkit.wording import count, percent, unknown
 
@@ -80,8 +80,8 @@ class Split(Result):
 
     def sentence(self) -> str:
         """What each party gets of an order."""
-        said = ", ".join(f"{row.party} {row.amount:,.2f}" for row in self.table.itertuples())
-        return f"Of {self.revenue:,.2f} kept per paid order: {said}. {ARITHMETIC}".replace("-", "−")
+        said = ", ".join(f"{row.party} {two_places(row.amount)}" for row in self.table.itertuples())
+        return f"Of {self.revenue:,.2f} kept per paid order: {said}. {ARITHMETIC}"
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """A bar for each party."""
@@ -123,11 +123,18 @@ class Order(Result):
             each = replace(self.terms, slot_fee=0.0).contribution()
             return self.terms.slot_fee / each if each > 0 else NEVER
         # The contribution is a straight line in each of the others.
-        at_0, at_1 = (replace(self.terms, **{what: end}).contribution() for end in (0.0, 1.0))
+        at_0, at_1 = (self._at(what, end) for end in (0.0, 1.0))
         if at_0 == at_1:
             return NEVER
         found = at_0 / (at_0 - at_1)
-        return found if 0 <= found and (what == "price" or found <= 1) else NEVER
+        return found if found >= 0 and (what == "price" or found <= 1) else NEVER
+
+    def _at(self, what: Literal["price", "return_rate", "commission"], value: float) -> float:
+        if what == "price":
+            return replace(self.terms, price=value).contribution()
+        if what == "return_rate":
+            return replace(self.terms, return_rate=value).contribution()
+        return replace(self.terms, commission=value).contribution()
 
     def split(self, *, mcn_share: float = 0.0, carrier: str = "carrier") -> Split:
         """Who gets what of an order.
@@ -163,7 +170,8 @@ class Order(Result):
             need = "no number of orders earns" if isinstance(orders, str) else f"{count(orders)} orders earn"
             fee = f"; {need} the slot fee back"
         return (
-            f"An average paid order of {self.terms.price:,g} contributes {signed(round(self.contribution, 2))} at a return "
+            f"An average paid order of {self.terms.price:,g} contributes {signed(round(self.contribution, 2))} at "
+            f"a return "
             f"rate of {percent(self.terms.return_rate)}; it breaks even {turns}{fee}. {ARITHMETIC}"
         )
 
@@ -222,8 +230,8 @@ def order(
 
     Notes
     -----
-    contribution = price (1 - r) - cost (1 - r salvage) - shipping - r return_shipping - fees on the kept price - slot_fee
-    / orders - ads, with r the return rate.
+    contribution = price (1 - r) - cost (1 - r salvage) - shipping - r return_shipping - fees on the kept price -
+    slot_fee / orders - ads, with r the return rate.
 
     Examples
     --------

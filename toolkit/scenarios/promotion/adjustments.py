@@ -40,8 +40,8 @@ def cuped(y: np.ndarray, treated: np.ndarray, covariate: np.ndarray, confidence:
 
     Notes
     -----
-    theta = the sum over arms of within-arm cross products over that of squares. Theta over both arms together takes part
-    of the effect for the covariate's.
+    theta = the sum over arms of within-arm cross products over that of squares. Theta over both arms together takes
+    part of the effect for the covariate's.
 
     References
     ----------

@@ -48,7 +48,9 @@ class Alternatives(Result):
 
     def sentence(self) -> str:
         """The range of the answers; none of them is picked."""
-        low, high = (self.table.loc[at] for at in (self.table["estimate"].idxmin(), self.table["estimate"].idxmax()))
+        low, high = (
+            self.table.loc[at] for at in (self.table["estimate"].idxmin(), self.table["estimate"].idxmax())
+        )
         weak = ""
         if self.without_overlap:
             weak = f" {count(self.without_overlap)} of {count(self.treated)} treated are without overlap."
@@ -58,7 +60,8 @@ class Alternatives(Result):
         return (
             f"Without a holdout the method decides: {self.outcome} from {amount(low['estimate'])} ({low['method']}, "
             f"{interval_level(self.confidence)} {interval(low, amount)}) to {amount(high['estimate'])} "
-            f"({high['method']}, {interval(high, amount)}), n = {count(self.treated)} treated.{weak} Each interval holds "
+            f"({high['method']}, {interval(high, amount)}), n = {count(self.treated)} treated.{weak} Each interval "
+            f"holds "
             "only if its method's assumption does; a holdout would need none."
         )
 
@@ -112,10 +115,10 @@ def without_holdout(
     Notes
     -----
     Effects on the treated. raw: difference of means (Welch). difference in differences: of each unit's own change, so
-    that a unit's two outcomes are not taken for two units. regression: least squares, HC2. weighting: others by the odds
-    of the propensity (logit), with the sandwich that counts the logit's own noise. matching: nearest propensity, with
-    replacement (Abadie & Imbens 2006), the propensity taken as known. Each is as good as what was measured: an
-    unmeasured cause of both spend and outcome stays in all of them.
+    that a unit's two outcomes are not taken for two units. regression: least squares, HC2. weighting: others by the
+    odds of the propensity (logit), with the sandwich that counts the logit's own noise. matching: nearest
+    propensity, with replacement (Abadie & Imbens 2006), the propensity taken as known. Each is as good as what was
+    measured: an unmeasured cause of both spend and outcome stays in all of them.
 
     References
     ----------
@@ -130,7 +133,9 @@ def without_holdout(
         raise ValueError(f"{treated!r} holds {np.unique(flag)[:5].tolist()}: give 0 and 1")
     side = flag == 1
     if min(side.sum(), (~side).sum()) < 2:
-        raise ValueError(f"{int(side.sum())} treated and {int((~side).sum())} others: two of each are the least")
+        raise ValueError(
+            f"{int(side.sum())} treated and {int((~side).sum())} others: two of each are the least"
+        )
     y = column(outcome, frame[outcome], negative=True)
     rows: list[tuple[str, float, float, float, float]] = [("raw", *_welch(y, side, confidence), np.nan)]
     if before is not None:
@@ -155,8 +160,8 @@ def without_holdout(
 
 
 def _welch(y: np.ndarray, side: np.ndarray, confidence: float) -> tuple[float, float, float]:
-    arms = (Arm(name, int(own.sum()), y[own].sum(), (y[own] ** 2).sum(), False) for name, own in (("", side), ("", ~side)))
-    return gap(*arms, confidence=confidence)[:3]
+    one, other = (Arm("", int(own.sum()), y[own].sum(), (y[own] ** 2).sum(), False) for own in (side, ~side))
+    return gap(one, other, confidence)[:3]
 
 
 def _without_overlap(model: Propensity, caliper: float) -> int:

@@ -105,7 +105,7 @@ def gap(treated: Arm, held: Arm, confidence: float) -> Gap:
 
 
 def relative(treated: float, held: float, se_treated: float, se_held: float) -> tuple[float, float]:
-    """The lift over the base, treated / held - 1, and its standard error by the delta method, the base's noise included."""
+    """The lift, treated / held - 1, and its standard error by the delta method, the base's noise included."""
     if held == 0:
         return np.nan, np.nan
     return treated / held - 1, float(np.hypot(se_treated / held, treated * se_held / held**2))
@@ -121,11 +121,15 @@ def sample_ratio(n: Mapping[str, float], planned: Mapping[str, float] | None) ->
             raise ValueError(f"planned= names the arms {sorted(planned)}, the data have {sorted(n)}")
         parts = np.array([share(f"planned[{name!r}]", planned[name]) for name in n])
         if abs(parts.sum() - 1) > 1e-6 or (parts == 0).any():
-            raise ValueError(f"planned= adds up to {parts.sum():g}; the shares of all arms add up to 1, each above 0")
+            raise ValueError(
+                f"planned= adds up to {parts.sum():g}; the shares of all arms add up to 1, each above 0"
+            )
         expected = parts * sizes.sum()
     return float(stats.chi2.sf(((sizes - expected) ** 2 / expected).sum(), len(sizes) - 1))
 
 
 def _freedom(treated: Arm, held: Arm) -> float:
     parts = [arm.variance / arm.n for arm in (treated, held)]
-    return sum(parts) ** 2 / sum(part**2 / (arm.n - 1) for part, arm in zip(parts, (treated, held), strict=True))
+    return sum(parts) ** 2 / sum(
+        part**2 / (arm.n - 1) for part, arm in zip(parts, (treated, held), strict=True)
+    )

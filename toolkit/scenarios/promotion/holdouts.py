@@ -12,7 +12,7 @@ from scipy import special
 
 from toolkit.counts import confidence_level, counts_table, one_of
 from toolkit.results import Result
-from toolkit.scenarios.assumptions import amount
+from toolkit.scenarios.assumptions import amount, two_places
 from toolkit.scenarios.promotion.adjustments import Adjusted, cuped, lin
 from toolkit.scenarios.promotion.arms import MISMATCH, Arm, Gap, gap, relative, sample_ratio
 from toolkit.wording import amount as signed
@@ -32,8 +32,8 @@ class Holdout(Result):
     ----------
     table : DataFrame
         `quantity`, `estimate`, `low`, `high`, `n`: per user "reported" (all that the treated did), "baseline" (what the
-        held did), "incremental" (the difference) and "relative" (to the baseline), "adjusted" where covariates were given;
-        with a cost "roi" (incremental margin over cost), "reported_roi"; and "reported_over_incremental".
+        held did), "incremental" (the difference) and "relative" (to the baseline), "adjusted" where covariates were
+        given; with a cost "roi" (incremental margin over cost), "reported_roi"; and "reported_over_incremental".
     treated, held : Arm
     sample_ratio_p : float
         Of arms of such sizes under the planned split.
@@ -77,21 +77,23 @@ class Holdout(Result):
         if "roi" in rows.index:
             back = rows.loc["roi"]
             text += (
-                f". Each unit of cost brought {back['estimate']:.2f} of margin "
-                f"({interval(back, lambda x: f'{x:.2f}')}), reported as {rows.loc['reported_roi', 'estimate']:.2f}"
+                f". Each unit of cost brought {two_places(back['estimate'])} of margin ({interval(back, two_places)}), "
+                f"reported as {two_places(rows.loc['reported_roi', 'estimate'])}"
             )
         if self.adjusted is not None:
             left = self.adjusted.variance_left
-            text += f". Adjusted: {said(self.adjusted.estimate)}; the covariates leave {left * 100:.1f} % of the variance"
+            text += f". Adjusted: {said(self.adjusted.estimate)}; {left * 100:.1f} % of the variance is left"
         split = "planned" if self.planned else "an equal"
-        return f"{text}. Arms fit {split} split (p {p_value(self.sample_ratio_p)}).".replace("-", "−")
+        return f"{text}. Arms fit {split} split (p {p_value(self.sample_ratio_p)})."
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Reported, baseline and incremental, per user."""
         from toolkit.scenarios import axes
 
         shown = self.table[self.table["quantity"].isin(["reported", "baseline", "incremental", "adjusted"])]
-        return axes.estimates(shown, ["quantity"], f"{self.outcome} per user", null=0, rate=self.treated.rate, ax=ax)
+        return axes.estimates(
+            shown, ["quantity"], f"{self.outcome} per user", null=0, rate=self.treated.rate, ax=ax
+        )
 
 
 def holdout(
@@ -150,13 +152,15 @@ def holdout(
     Raises
     ------
     ValueError
-        For a holdout of nobody, a missing outcome, more conversions than users, a covariate measured after the start, and
-        arms whose sizes do not fit the planned split (p < 0.001): then the random draw failed, and nothing is compared.
+        For a holdout of nobody, a missing outcome, more conversions than users, a covariate measured after the
+        start, and arms whose sizes do not fit the planned split (p < 0.001): then the random draw failed, and
+        nothing is compared.
 
     Notes
     -----
     Rates: Newcombe's interval; amounts: Welch's. Relative: delta method, the base's noise included. roi = incremental
-    outcome x margin x treated users / cost; its interval is that of the incremental outcome. Coverage: benchmarks/scenarios.md.
+    outcome x margin x treated users / cost; its interval is that of the incremental outcome. Coverage:
+    benchmarks/scenarios.md.
 
     Examples
     --------
@@ -172,13 +176,18 @@ def holdout(
     if n is None:
         _no_missing(data, outcome, arm)
         found = {
-            str(name): Arm.of(str(name), rows[outcome].to_numpy(float)) for name, rows in data.groupby(arm, sort=False)
+            str(name): Arm.of(str(name), rows[outcome].to_numpy(float))
+            for name, rows in data.groupby(arm, sort=False)
         }
     else:
         if data[arm].duplicated().any():
-            raise ValueError(f"arm {data[arm][data[arm].duplicated()].iloc[0]!r} stands twice: give one row each")
+            raise ValueError(
+                f"arm {data[arm][data[arm].duplicated()].iloc[0]!r} stands twice: give one row each"
+            )
         found = {
-            str(row[arm]): Arm.counted(str(row[arm]), row[n], row[outcome], None if squares is None else row[squares])
+            str(row[arm]): Arm.counted(
+                str(row[arm]), row[n], row[outcome], None if squares is None else row[squares]
+            )
             for row in data.to_dict("records")
         }
     base, promoted = _two(found, held, treated)
@@ -186,20 +195,30 @@ def holdout(
     if p < MISMATCH:
         sizes = some([f"{name} {count(one.n)}" for name, one in found.items()])
         meant = "the planned split" if planned else "equal arms, which is assumed without planned="
-        raise ValueError(f"arms of {sizes} do not fit {meant} (p {p_value(p)}): the draw was not as planned; look why")
+        raise ValueError(
+            f"arms of {sizes} do not fit {meant} (p {p_value(p)}): the draw was not as planned; look why"
+        )
     rate = base.rate and promoted.rate
     if n is None and not rate:
         base, promoted = (Arm(one.name, one.n, one.sum, one.squares, False) for one in (base, promoted))
     added = gap(promoted, base, confidence)
     if covariates and n is not None:
         raise ValueError("covariates want one row per user, not sums of arms")
-    better = _adjusted(data, arm, outcome, base, promoted, covariates, adjust, confidence) if covariates else None
+    better = (
+        _adjusted(data, arm, outcome, base, promoted, covariates, adjust, confidence) if covariates else None
+    )
     table = _table(promoted, base, added, better, cost, amount("margin", margin), confidence)
     return Holdout(table, promoted, base, outcome, added, better, p, planned is not None, confidence)
 
 
 def _table(
-    treated: Arm, held: Arm, added: Gap, better: Adjusted | None, cost: float | None, margin: float, confidence: float
+    treated: Arm,
+    held: Arm,
+    added: Gap,
+    better: Adjusted | None,
+    cost: float | None,
+    margin: float,
+    confidence: float,
 ) -> pd.DataFrame:
     z = float(special.ndtri((1 + confidence) / 2))
     n = treated.n + held.n
@@ -215,10 +234,21 @@ def _table(
     if cost is not None:
         scale = margin * treated.n / amount("cost", cost, positive=True)
         rows.append(("roi", added.estimate * scale, added.low * scale, added.high * scale, n))
-        rows.append(("reported_roi", treated.mean * scale, *(end * scale for end in treated.interval(confidence)), treated.n))
+        rows.append(
+            (
+                "reported_roi",
+                treated.mean * scale,
+                *(end * scale for end in treated.interval(confidence)),
+                treated.n,
+            )
+        )
     ratio = treated.mean / added.estimate if added.estimate else np.nan
     # reported / incremental = 1 + 1 / relative, so its ends are those of the lift; none where the lift may be 0.
-    ends = (1 + 1 / (lift + z * lift_se), 1 + 1 / (lift - z * lift_se)) if lift - z * lift_se > 0 else (np.nan, np.nan)
+    ends = (
+        (1 + 1 / (lift + z * lift_se), 1 + 1 / (lift - z * lift_se))
+        if lift - z * lift_se > 0
+        else (np.nan, np.nan)
+    )
     rows.append(("reported_over_incremental", ratio, *ends, n))
     return pd.DataFrame(rows, columns=["quantity", "estimate", "low", "high", "n"])
 
@@ -243,20 +273,26 @@ def _no_missing(data: pd.DataFrame, outcome: str, arm: str) -> None:
     for name in (arm, outcome):
         lost = data[name].isna() if name == arm else pd.to_numeric(data[name], errors="coerce").isna()
         if lost.any():
-            raise ValueError(f"row {data.index[lost][0]!r} has no {name}: missing is not 0; leave the user out knowingly")
+            raise ValueError(
+                f"row {data.index[lost][0]!r} has no {name}: missing is not 0; leave the user out knowingly"
+            )
 
 
 def _before_start(covariates: Sequence[str], measured: Mapping[str, Any] | None, start: Any) -> None:
     if not covariates:
         return
     if measured is None or start is None:
-        raise ValueError("covariates need measured= (a date for each) and start=: what a promotion can move is none")
+        raise ValueError(
+            "covariates need measured= (a date for each) and start=: what a promotion can move is none"
+        )
     begin = pd.Timestamp(start)
     for name in covariates:
         if name not in measured:
             raise ValueError(f"measured= does not say when {name!r} was measured")
         if pd.Timestamp(measured[name]) > begin:
-            raise ValueError(f"{name!r} was measured on {measured[name]}, after the start on {start}: it is no covariate")
+            raise ValueError(
+                f"{name!r} was measured on {measured[name]}, after the start on {start}: it is no covariate"
+            )
 
 
 def _adjusted(
@@ -285,4 +321,4 @@ def design(frame: pd.DataFrame, covariates: Sequence[str]) -> np.ndarray:
     if found.isna().to_numpy().any():
         name = found.columns[found.isna().any()][0]
         raise ValueError(f"covariate {name!r} has missing values: missing is not 0")
-    return found.to_numpy(float)
+    return np.asarray(found, float)

@@ -53,7 +53,9 @@ class Newcomer(Result):
         wanted = share("probability", probability)
 
         def chance(budget: float) -> float:
-            return _chance(self.threshold - self.fans, int(budget / self.cost_per_view), self.follow, self.organic)
+            return _chance(
+                self.threshold - self.fans, int(budget / self.cost_per_view), self.follow, self.organic
+            )
 
         if chance(0) >= wanted:
             return 0.0
@@ -154,7 +156,9 @@ def newcomer(
     budgets = [money, *np.linspace(0, 2 * money, 41)] if money else [money]
     # A budget of a whole number of views must not lose one to rounding.
     views = [int(one / cost + 1e-6) for one in budgets]
-    rows = [(one, seen, _chance(goal - now, seen, rate, extra)) for one, seen in zip(budgets, views, strict=True)]
+    rows = [
+        (one, seen, _chance(goal - now, seen, rate, extra)) for one, seen in zip(budgets, views, strict=True)
+    ]
     table = pd.DataFrame(rows, columns=["budget", "views", "probability"])
     return Newcomer(table, now, goal, cost, rate, extra)
 

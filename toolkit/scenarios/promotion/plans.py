@@ -69,14 +69,16 @@ class Design:
         """Treated users for that power, not rounded."""
         if self.rates:
             pooled, apart = self._variances()
-            ends = special.ndtri(1 - self.alpha / self.sided) * np.sqrt(pooled) + special.ndtri(power) * np.sqrt(apart)
+            ends = special.ndtri(1 - self.alpha / self.sided) * np.sqrt(pooled) + special.ndtri(
+                power
+            ) * np.sqrt(apart)
             return float((ends / self.delta) ** 2 * self.inflation)
         high = 4.0
         while self.power(high * self.inflation) < power:
             high *= 2
-        return float(optimize.brentq(lambda n: self.power(n * self.inflation) - power, 1.0001 + 1 / self.ratio, high)) * (
-            self.inflation
-        )
+        return float(
+            optimize.brentq(lambda n: self.power(n * self.inflation) - power, 1.0001 + 1 / self.ratio, high)
+        ) * (self.inflation)
 
     def detectable(self, n: float, power: float) -> float:
         """The smallest rise that so many treated users show with that power; nan where there is none."""
@@ -94,7 +96,10 @@ class Design:
         sizes = np.array([round(n), round(n * self.ratio)])
         if sizes.min() < 1:
             return np.nan
-        drawn = [rng.binomial(size, p, SIMULATED) for size, p in zip(sizes, (self.base + self.delta, self.base), strict=True)]
+        drawn = [
+            rng.binomial(size, p, SIMULATED)
+            for size, p in zip(sizes, (self.base + self.delta, self.base), strict=True)
+        ]
         pooled = (drawn[0] + drawn[1]) / sizes.sum()
         error = np.sqrt(pooled * (1 - pooled) * (1 / sizes).sum())
         gap = (drawn[0] / sizes[0] - drawn[1] / sizes[1]) * np.sign(self.delta)
@@ -145,7 +150,8 @@ class Plan(Result):
         warn = ""
         if self.few < FEW:
             warn = (
-                f" Only {self.few:.1f} conversions are expected in an arm: the approximation fails there; simulated, the "
+                f" Only {self.few:.1f} conversions are expected in an arm: the approximation fails there; "
+                f"simulated, the "
                 f"power is {percent(self.simulated)}."
             )
         return f"{said} ({sides} {percent(self.design.alpha)}; {how}).{warn} {ARITHMETIC}"
@@ -159,7 +165,13 @@ class Plan(Result):
         wide.columns = [points(one) if self.design.rates else f"{one:.3g}" for one in wide.columns]
         marks = [(self.n, self.power, "answer")]
         return axes.curves(
-            wide.reset_index(), "n", list(wide.columns), ("treated users", "power"), marks=marks, log="x", ax=ax
+            wide.reset_index(),
+            "n",
+            list(wide.columns),
+            ("treated users", "power"),
+            marks=marks,
+            log="x",
+            ax=ax,
         )
 
 
@@ -210,8 +222,9 @@ def plan(
 
     Notes
     -----
-    Rates: normal approximation, pooled variance under no effect with the ratio in it (Fleiss, Tytun & Ury 1980), unpooled
-    under the effect. Amounts: noncentral t. Below ten expected conversions in an arm the power is simulated beside it.
+    Rates: normal approximation, pooled variance under no effect with the ratio in it (Fleiss, Tytun & Ury 1980),
+    unpooled under the effect. Amounts: noncentral t. Below ten expected conversions in an arm the power is simulated
+    beside it.
 
     Examples
     --------
@@ -222,7 +235,9 @@ def plan(
     if n is not None:
         amount("n", n, positive=True)
     if power is not None and not 0 < share("power", power) < 1:
-        raise ValueError(f"power={power!r}: no number of users makes it certain; give one between 0 and 1, such as 0.8")
+        raise ValueError(
+            f"power={power!r}: no number of users makes it certain; give one between 0 and 1, such as 0.8"
+        )
     if known and n is not None and power is not None:
         raise ValueError("n, power and the effect are all given: leave one out")
     if not known:
@@ -232,7 +247,9 @@ def plan(
         wanted = 0.8 if power is None else power
         effect = design.detectable(n, wanted)
         if np.isnan(effect):
-            raise ValueError(f"n={n:g} treated users find no effect with a power of {wanted:g}: there are too few")
+            raise ValueError(
+                f"n={n:g} treated users find no effect with a power of {wanted:g}: there are too few"
+            )
         design, size = replace(design, delta=effect), float(n)
     elif n is not None:
         answer, size, wanted = "power", float(n), design.power(n)
@@ -248,7 +265,9 @@ def plan(
         other = replace(design, delta=design.delta * by)
         if not design.rates or 0 <= design.base + other.delta <= 1:
             sizes = size * np.geomspace(0.1, 10, 25)
-            rows += [(other.delta, users, users * design.ratio, other.power(users)) for users in sizes if users > 2]
+            rows += [
+                (other.delta, users, users * design.ratio, other.power(users)) for users in sizes if users > 2
+            ]
     table = pd.DataFrame(rows, columns=["lift", "n", "n_held", "power"])
     return Plan(table, design, answer, size, wanted, design.delta, float(few), simulated)
 
@@ -274,12 +293,16 @@ def _design(
     ratio = amount("ratio", ratio, positive=True)
     given = [name for name, one in (("rate", rate), ("p1", p1), ("sd", sd)) if one is not None]
     if len(given) != 1:
-        raise ValueError("give one of rate=, p1= and sd=: the base rate, both rates, or the spread of an amount")
+        raise ValueError(
+            "give one of rate=, p1= and sd=: the base rate, both rates, or the spread of an amount"
+        )
     if sd is not None:
         effect = np.nan if delta is None else float(delta)
         if effect == 0:
             raise ValueError("delta=0: no effect needs no users")
-        return Design(0.0, effect, amount("sd", sd, positive=True), ratio, alpha, sided, inflation), delta is not None
+        return Design(
+            0.0, effect, amount("sd", sd, positive=True), ratio, alpha, sided, inflation
+        ), delta is not None
     if rate is not None:
         base = share("rate", rate)
         top = np.nan if lift is None else share("rate x (1 + lift)", base * (1 + lift))

@@ -95,10 +95,14 @@ def propensity(treated: np.ndarray, covariates: np.ndarray) -> Propensity:
         try:
             step = np.linalg.solve(hessian, x.T @ (y - p))
         except np.linalg.LinAlgError:
-            raise ValueError("a covariate repeats another or parts treated and others entirely: leave it out") from None
+            raise ValueError(
+                "a covariate repeats another or parts treated and others entirely: leave it out"
+            ) from None
         beta = beta + step
         if not np.isfinite(beta).all() or np.abs(beta).max() > 50:
-            raise ValueError("the covariates part treated and others entirely: there is no overlap to compare in")
+            raise ValueError(
+                "the covariates part treated and others entirely: there is no overlap to compare in"
+            )
         if np.abs(step).max() < 1e-10:
             break
     p = np.clip(special.expit(x @ beta), 1e-12, 1 - 1e-12)

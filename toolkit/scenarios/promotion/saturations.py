@@ -83,7 +83,9 @@ class Saturation(Result):
                 raise ValueError(self._beyond(f"the next unit brings {wanted:g} or more up to there"))
             return NEVER
         ends = grid[falls[-1]], grid[falls[-1] + 1]
-        return float(optimize.brentq(lambda x: _marginal(x, self.parameters, self.form, False) - wanted, *ends))
+        return float(
+            optimize.brentq(lambda x: _marginal(x, self.parameters, self.form, False) - wanted, *ends)
+        )
 
     def sentence(self) -> str:
         """Top and half of the curve, or that the data show none."""
@@ -97,7 +99,8 @@ class Saturation(Result):
         if self.straight:
             row = rows.loc["slope"]
             return (
-                f"There is no sign of saturation up to {self.largest:,g}: {row['estimate']:,.4g} a unit of spend ({level} "
+                f"There is no sign of saturation up to {self.largest:,g}: {row['estimate']:,.4g} a unit of spend "
+                f"({level} "
                 f"{row['low']:,.4g} to {row['high']:,.4g}, n = {n}).{caveat}"
             )
         top, half = rows.loc["top"], rows.loc["half"]
@@ -125,7 +128,8 @@ class Saturation(Result):
         return x, x > self.largest
 
     def _beyond(self, asked: str) -> str:
-        return f"{asked} lies beyond the data: the largest spend was {self.largest:g}; extrapolate=True answers all the same"
+        largest = f"the largest spend was {self.largest:g}"
+        return f"{asked} lies beyond the data: {largest}; extrapolate=True answers all the same"
 
     def _answer(self, function: Callable[[np.ndarray], float], beyond: bool) -> dict[str, float | bool]:
         at = self.parameters
@@ -138,7 +142,13 @@ class Saturation(Result):
         quantile = float(special.stdtrit(n - len(at), (1 + self.confidence) / 2))
         half = quantile * float(np.sqrt(gradient @ self.covariance @ gradient))
         estimate = function(at)
-        return {"estimate": estimate, "low": estimate - half, "high": estimate + half, "n": n, "beyond_the_data": beyond}
+        return {
+            "estimate": estimate,
+            "low": estimate - half,
+            "high": estimate + half,
+            "n": n,
+            "beyond_the_data": beyond,
+        }
 
 
 def saturation(
@@ -173,9 +183,10 @@ def saturation(
 
     Notes
     -----
-    Least squares; intervals of parameters from the profile of the sum of squares and F, for Wald's fail for `half` (Bates
-    & Watts 1988, chapter 6); those of responses and marginals by the delta method. Where half of the top lies further than
-    20 times the largest spend, or has no upper limit at all with the line fitting as well, the slope alone is given.
+    Least squares; intervals of parameters from the profile of the sum of squares and F, for Wald's fail for `half`
+    (Bates & Watts 1988, chapter 6); those of responses and marginals by the delta method. Where half of the top lies
+    further than 20 times the largest spend, or has no upper limit at all with the line fitting as well, the slope
+    alone is given.
 
     Examples
     --------
@@ -238,7 +249,11 @@ def _rest(x: np.ndarray, y: np.ndarray, parameters: np.ndarray, form: Form) -> f
 
 
 def _fitted(
-    x: np.ndarray, y: np.ndarray, form: Form, fixed: dict[int, float] | None = None, near: np.ndarray | None = None
+    x: np.ndarray,
+    y: np.ndarray,
+    form: Form,
+    fixed: dict[int, float] | None = None,
+    near: np.ndarray | None = None,
 ) -> np.ndarray:
     """Least squares; some parameters may be held constant. Half and exponent move on a log scale, the top is closed."""
     held = fixed or {}
@@ -282,7 +297,9 @@ def _jacobian(x: np.ndarray, parameters: np.ndarray, form: Form) -> np.ndarray:
     for i, value in enumerate(parameters):
         step = np.zeros(len(parameters))
         step[i] = 1e-6 * max(abs(value), 1e-8)
-        columns.append((_response(x, parameters + step, form) - _response(x, parameters - step, form)) / (2 * step[i]))
+        columns.append(
+            (_response(x, parameters + step, form) - _response(x, parameters - step, form)) / (2 * step[i])
+        )
     return np.column_stack(columns)
 
 
@@ -309,5 +326,7 @@ def _profile(
         if step >= np.log(FURTHEST):
             ends.append(0.0 if side < 0 else np.inf)
         else:
-            ends.append(float(np.exp(optimize.brentq(rise, *sorted((centre, centre + side * step)), xtol=1e-8))))
+            ends.append(
+                float(np.exp(optimize.brentq(rise, *sorted((centre, centre + side * step)), xtol=1e-8)))
+            )
     return ends[0], ends[1]

@@ -52,7 +52,8 @@ class Watched(Result):
         price = sequences.over_fixed(self.tuned_for, self.alpha)
         return (
             f"Difference {signed(last['estimate'])} ({interval_level(1 - self.alpha)} valid at every look "
-            f"{interval(last, signed)}, n = {count(last['n'])} users); it {found}. Narrowest near {count(self.tuned_for)} "
+            f"{interval(last, signed)}, n = {count(last['n'])} users); it {found}. Narrowest near "
+            f"{count(self.tuned_for)} "
             f"pairs, where it is {price:.2f} times as wide as an interval that is read once."
         )
 
@@ -82,20 +83,23 @@ def watched(treated: Any, held: Any, *, tuned_for: int, alpha: float = 0.05) -> 
     Raises
     ------
     ValueError
-        For a missing outcome, and for one arm only: an interval of both arms together can never speak of their difference.
+        For a missing outcome, and for one arm only: an interval of both arms together can never speak of their
+        difference.
 
     Notes
     -----
-    Asymptotic confidence sequence of the mean of the pairs' differences, with their running standard deviation; it begins
-    at 100 pairs. Looks at a fixed interval raise a false alarm in 14 % of tests after 5 and in 25 % after 20 (Armitage,
-    McPherson & Rowe 1969). False alarms of this one: benchmarks/scenarios.md.
+    Asymptotic confidence sequence of the mean of the pairs' differences, with their running standard deviation; it
+    begins at 100 pairs. Looks at a fixed interval raise a false alarm in 14 % of tests after 5 and in 25 % after 20
+    (Armitage, McPherson & Rowe 1969). False alarms of this one: benchmarks/scenarios.md.
 
     References
     ----------
     Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas (2024), Annals of Statistics 52, 2613-2640.
     """
     if treated is None or held is None:
-        raise ValueError("watched takes two arms: an interval of both arms together says nothing of their difference")
+        raise ValueError(
+            "watched takes two arms: an interval of both arms together says nothing of their difference"
+        )
     if not 0 < share("alpha", alpha) < 1:
         raise ValueError(f"alpha={alpha!r}: give one between 0 and 1, such as 0.05")
     tuned = int(amount("tuned_for", tuned_for, positive=True))
@@ -109,5 +113,7 @@ def watched(treated: Any, held: Any, *, tuned_for: int, alpha: float = 0.05) -> 
     spread = np.sqrt(np.maximum(np.cumsum(centred**2) / t - (np.cumsum(centred) / t) ** 2, 0))
     q = sequences.narrowest(tuned, alpha)
     radius = np.where(t >= EARLIEST, sequences.asymptotic(t, spread, q, alpha), np.nan)
-    table = pd.DataFrame({"pair": t, "estimate": mean, "low": mean - radius, "high": mean + radius, "n": 2 * t})
+    table = pd.DataFrame(
+        {"pair": t, "estimate": mean, "low": mean - radius, "high": mean + radius, "n": 2 * t}
+    )
     return Watched(table, float(alpha), q, tuned)
