@@ -3,7 +3,8 @@
     uv run python benchmarks/scenarios.py --seed 1 --replicates 400 --write
 
 prints one table per section, and with --write puts them under the prose of scenarios.md. A section is a function that
-yields cells; a cell says, for each interval, how often it held the truth and how wide it was. `--only NAME` asks one.
+yields cells; a cell says, for each interval, how often it held the truth and, in brackets, its median width. `--only
+NAME` asks one section, and leaves the others on the page as they are.
 """
 
 from __future__ import annotations
@@ -321,7 +322,12 @@ def measured(name: str, seed: int, replicates: int) -> pd.DataFrame:
     for at, (label, draw, part) in enumerate(tqdm(list(SECTIONS[name]()), desc=name, leave=False)):
         rng = np.random.default_rng((seed, zlib.crc32(name.encode()), at))
         many = max(200, round(replicates * part))
-        drawn = [draw(rng) for _ in range(many)]
+        drawn, refused = [], 0
+        while len(drawn) < many:
+            try:
+                drawn.append(draw(rng))
+            except ValueError:  # too few on a side, no overlap: no interval is given, and none is counted
+                refused += 1
         row = dict(label)
         for what in drawn[0]:
             low, high, truth = np.array([one[what] for one in drawn], float).T
@@ -329,7 +335,7 @@ def measured(name: str, seed: int, replicates: int) -> pd.DataFrame:
             error = np.sqrt(held * (1 - held) / many)
             width = np.nanmedian(high - low)
             row[what] = f"{100 * held:.1f} ± {100 * error:.1f} ({width:.2g})"
-        rows.append({**row, "replicates": many})
+        rows.append({**row, "refused": refused, "replicates": many})
     return pd.DataFrame(rows)
 
 
@@ -347,18 +353,21 @@ def main() -> None:
     parser.add_argument("--only", choices=[*SECTIONS, "watched"])
     parser.add_argument("--write", action="store_true")
     asked = parser.parse_args()
-    parts = [
-        f"Simulated, {date.today()}: seed {asked.seed}. Each entry is the coverage of 95 % intervals in %, ± its Monte "
-        "Carlo standard error, and in brackets the median width."
-    ]
+    found = {}
     for name in [asked.only] if asked.only else [*SECTIONS, "watched"]:
         table = watched(asked.seed) if name == "watched" else measured(name, asked.seed, asked.replicates)
         said = (watched if name == "watched" else SECTIONS[name]).__doc__
-        parts.append(f"## {name.capitalize()}\n\n{said}\n\n{markdown(table)}")
-        print(parts[-1], flush=True)
+        title = name.capitalize()
+        found[title] = (
+            f"## {title}\n\n{said}\n\nSimulated, {date.today()}, seed {asked.seed}.\n\n{markdown(table)}"
+        )
+        print(found[title], flush=True)
     if asked.write:
-        prose = REPORT.read_text(encoding="utf-8").split(MARK)[0]
-        REPORT.write_text(f"{prose}{MARK}\n\n" + "\n\n".join(parts) + "\n", encoding="utf-8")
+        prose, _, below = REPORT.read_text(encoding="utf-8").partition(MARK)
+        kept = {part.split("\n", 1)[0]: f"## {part.strip()}" for part in below.split("## ")[1:]} | found
+        order = [name.capitalize() for name in [*SECTIONS, "watched"]]
+        text = "\n\n".join(kept[name] for name in order if name in kept)
+        REPORT.write_text(f"{prose}{MARK}\n\n{text}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -34,7 +34,9 @@ def test_a_wrong_value_fails(tmp_path):
 def test_an_error_that_does_not_come_fails(tmp_path):
     fine = {"label": [1, 0], "goods": [0.5, 0.5]}
     assert one_check(tmp_path, field="raises", value="ValueError", given=fine).failed
-    assert not one_check(tmp_path, field="raises", value="ValueError", given=fine | {"label": [0.5, 0.4]}).failed
+    assert not one_check(
+        tmp_path, field="raises", value="ValueError", given=fine | {"label": [0.5, 0.4]}
+    ).failed
 
 
 def test_a_long_number_leaves_its_last_digit_open_and_a_short_one_nothing():

@@ -14,9 +14,9 @@ from toolkit.counts import confidence_level, one_of
 from toolkit.intervals import Interval
 from toolkit.results import Result
 from toolkit.scenarios.assumptions import column
-from toolkit.scenarios.creators import inequality, power_laws
+from toolkit.scenarios.creators import inequality
 from toolkit.scenarios.creators import tail_resampling as resampling
-from toolkit.wording import counted, group_name, interval, interval_level, percent
+from toolkit.wording import counted, group_name, interval, interval_level, p_value, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,6 +31,8 @@ SPEAKS_OF = {
 }
 #: Below this exponent of the tail Theil's index has no interval that holds.
 THEIL_EXPONENT = 1.5
+#: Below this p amounts are not taken for log-normal.
+NOT_LOGNORMAL = 0.05
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -174,7 +176,7 @@ def concentration(
     Raises
     ------
     ValueError
-        For a missing or negative amount (it names the row), nothing sold at all, or a log-normal that the tail rejects.
+        For a missing or negative amount (it names the row), nothing sold, or a log-normal that the amounts reject.
 
     Notes
     -----
@@ -313,7 +315,7 @@ def _intervals(
         owner = pd.factorize(part["creator"], use_na_sentinel=False)[0]
         return resampling.of_sessions(part["value"].to_numpy(), owner, measures, confidence), []
     if tail == "log-normal":
-        _refuse_heavier(totals)
+        _refuse_others(totals)
         exact = resampling.if_lognormal(totals, top, confidence)
         return {name: ends for name, (_, ends) in exact.items()}, [
             "Exact if amounts are log-normal, and only then."
@@ -330,17 +332,21 @@ def _intervals(
     return resampling.intervals(totals, measures, confidence), notes
 
 
-def _refuse_heavier(totals: np.ndarray) -> None:
+def _refuse_others(totals: np.ndarray) -> None:
+    """Refuse what is not log-normal as a whole.
+
+    Of a tail alone a log-normal cut off there is never rejected, for a power law is its limit; so the test is that of
+    D'Agostino and Pearson (1973) on all logarithms.
+    """
+    from scipy.stats import normaltest
+
     if (totals <= 0).any():
         raise ValueError(
             "tail='log-normal' needs every amount above 0; creators with nothing are no part of it"
         )
-    law = power_laws.begin(totals, discrete=False, most=power_laws.MOST_STARTS)
-    test = power_laws.against_lognormal(totals[totals >= law.xmin], law, discrete=False)
-    if test.statistic > 1.96:
-        raise ValueError(
-            f"the tail rejects a log-normal (statistic {test.statistic:.1f}, p {test.p:.4f}): use tail='auto'"
-        )
+    p = float(normaltest(np.log(totals)).pvalue)
+    if p < NOT_LOGNORMAL:
+        raise ValueError(f"the amounts reject a log-normal (p {p_value(p)}): use tail='auto'")
 
 
 def _totals(part: pd.DataFrame) -> np.ndarray:

@@ -73,13 +73,15 @@ def begin(
     ordered = np.sort(values)
     if xmin is not None:
         return _fitted(ordered[ordered >= xmin], xmin, discrete)
+    if len(ordered) < FEWEST:
+        raise ValueError(f"no tail: {len(ordered)} values are fewer than {FEWEST}")
     starts = np.unique(ordered[: max(1, len(ordered) - FEWEST + 1)])
     starts = starts[starts < ordered[-1]]
     if most is not None and len(starts) > most:
         starts = starts[np.linspace(0, len(starts) - 1, most).round().astype(int)]
     found = [_fitted(ordered[np.searchsorted(ordered, start) :], start, discrete) for start in starts]
     if not found:
-        raise ValueError(f"no tail: fewer than {FEWEST} values, or all of them equal")
+        raise ValueError(f"no tail: all {len(ordered)} values are equal")
     return min(found, key=lambda one: one.ks)
 
 

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 Method = Literal["beta_binomial", "james_stein"]
 METHODS = ("beta_binomial", "james_stein")
-#: Where a + b of the Beta passes this, anchors do not differ beyond chance.
+#: The largest a + b of the Beta that is looked at.
 NO_SPREAD = 1e6
+#: A spread that raises the log-likelihood by less than this is none.
+GAIN = 1e-3
 #: James and Stein's estimator gains from this many on.
 FEWEST = 4
 
@@ -202,9 +204,11 @@ def _beta_binomial(y: np.ndarray, n: np.ndarray, confidence: float) -> Answer:
         (optimize.minimize(surprise, at, bounds=bounds) for at in starts), key=lambda one: float(one.fun)
     ).x
     total, mean = float(np.exp(best[1])), float(special.expit(best[0]))
+    common = y.sum() / n.sum()
+    flat = -float((special.xlogy(y, common) + special.xlogy(n - y, 1 - common)).sum())
     tails = (1 - confidence) / 2, (1 + confidence) / 2
-    if total > NO_SPREAD:
-        mean = float(y.sum() / n.sum())
+    if surprise(best) > flat - GAIN:
+        mean = float(common)
         low, high = wilson(y.sum(), n.sum(), confidence)
         same = np.ones(len(y))
         return mean, 0.0, mean * same, low * same, high * same, " All anchors are given the common rate."

@@ -173,8 +173,8 @@ def _survival(values: np.ndarray, law: PowerLaw, test: Vuong) -> pd.DataFrame:
     inside = ordered >= law.xmin
     reach = law.n / len(values)
     power = reach * (ordered / law.xmin) ** (1 - law.alpha)
-    above = special.ndtr(-(np.log(ordered) - test.mu) / test.sigma)
-    normal = reach * above / special.ndtr(-(np.log(law.xmin) - test.mu) / test.sigma)
+    above = special.log_ndtr(-(np.log(ordered) - test.mu) / test.sigma)
+    normal = reach * np.exp(above - special.log_ndtr(-(np.log(law.xmin) - test.mu) / test.sigma))
     return pd.DataFrame(
         {
             "value": ordered,
