@@ -70,7 +70,8 @@ class Shrunk(Result):
             else f"anchors differ beyond chance (chi-square {self.chi2:.1f} on {self.freedom}, p {p_value(self.p)})"
         )
         net = "" if self.anchors is None else f" {self.anchors.sentence()}"
-        best = self.table.loc[self.table["estimate"].idxmax()]
+        at = self.table["estimate"].idxmax()
+        best, name = self.table.loc[at], self.table["anchor"].loc[at]
         ends = (
             ""
             if np.isnan(best["low"])
@@ -79,7 +80,7 @@ class Shrunk(Result):
         return (
             f"Of {count(len(self.table))} anchors with {count(self.table['n'].sum())} visits, {spread}: "
             f"{percent(self.factor)} of a deviation from the mean of {percent(self.mean)} is kept. Highest: "
-            f"{best['anchor']}, {percent(best['rate'])} observed, {percent(best['estimate'])} shrunk{ends}, "
+            f"{name}, {percent(best['rate'])} observed, {percent(best['estimate'])} shrunk{ends}, "
             f"n = {count(best['n'])}.{self.note}{net}"
         )
 

@@ -33,11 +33,11 @@ class HalfParametric:
     Parameters
     ----------
     body : array
-        The values below the tail.
+        All but the k largest values.
     start : float
-        Where the tail begins: the k-th largest value.
+        Where the tail begins: the largest value of the body.
     k : int
-        How many values the tail holds.
+        How many values lie in the tail.
     exponent : float
         a in P(X > x) = (x / start)^-a; infinite where all of the tail are equal.
     """
@@ -53,17 +53,17 @@ class HalfParametric:
 
         Notes
         -----
-        Hill's estimator times (k - 1) / k, which takes away its bias.
+        Hill's estimator from the k largest over the next one, times (k - 1) / k, which takes away its bias.
         """
         ordered = np.sort(values)
         k = max(5, int(np.sqrt(len(ordered))))
         body, tail = ordered[:-k], ordered[-k:]
-        logs = np.log(tail / tail[0]).sum() if tail[0] > 0 else 0.0
-        return cls(body, float(tail[0]), k, (k - 1) / logs if logs > 0 else np.inf)
+        logs = np.log(tail / body[-1]).sum() if body[-1] > 0 else 0.0
+        return cls(body, float(body[-1]), k, (k - 1) / logs if logs > 0 else np.inf)
 
     @property
     def known(self) -> bool:
-        """Whether there is a tail to speak of: at least k creators who sold something."""
+        """Whether there is a tail to speak of: more than k creators who sold something."""
         return self.start > 0
 
     def samples(self, rng: np.random.Generator, many: int) -> np.ndarray:
