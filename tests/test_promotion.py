@@ -206,7 +206,7 @@ def test_a_planted_difference_is_decided_and_none_is_not():
     apart = watched(rng.normal(0.5, 1, 1500), rng.normal(size=1500), tuned_for=1000)
     assert same.decided_at is None
     assert apart.decided_at is not None
-    assert apart.table["low"][:99].isna().all()
+    assert apart.path["low"][:99].isna().all()
     assert apart.decided_at >= 100
 
 
@@ -217,7 +217,7 @@ def test_too_early_is_said():
 def test_a_constant_added_to_both_arms_changes_nothing():
     rng = np.random.default_rng(0)
     one, other = rng.normal(size=300), rng.normal(size=300)
-    plain, moved = (watched(one + by, other + by, tuned_for=200).table for by in (0, 1e6))
+    plain, moved = (watched(one + by, other + by, tuned_for=200).path for by in (0, 1e6))
     np.testing.assert_allclose(plain["high"], moved["high"], rtol=1e-6)
 
 
@@ -273,7 +273,7 @@ def test_hills_form_wants_four_spends():
 
 def test_more_budget_never_lowers_the_chance():
     found = newcomer(4000, 5000, 400, cost_per_view=0.01, follow=(30, 970))
-    ordered = found.table.sort_values("budget")["probability"]
+    ordered = found.curve["probability"]
     assert (ordered.diff().dropna() >= -1e-9).all()
 
 

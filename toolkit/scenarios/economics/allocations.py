@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: How far from the best live share its loss is shown.
 ASIDE = 0.1
+#: A loss of less than this is little.
+FLAT = 0.02
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -65,10 +67,9 @@ class Allocation(Result):
         best = self.live / self.traffic if self.traffic else np.nan
         shares, totals = self.curve["live_share"], self.curve["total"]
         sides = {"below": best - ASIDE, "above": best + ASIDE}
+        inside = {name: 0 <= at <= shares.max() and self.total > 0 for name, at in sides.items()}
         return {
-            name: 1 - float(np.interp(at, shares, totals)) / self.total
-            if 0 <= at <= 1 and self.total
-            else np.nan
+            name: 1 - float(np.interp(at, shares, totals)) / self.total if inside[name] else np.nan
             for name, at in sides.items()
         }
 
@@ -81,15 +82,11 @@ class Allocation(Result):
         lost = ", ".join(f"{percent(value)} {name}" for name, value in aside.items() if not np.isnan(value))
         best = f"{percent(self.live / self.traffic)} of the traffic to {names.iloc[0]}"
         marginals = ", ".join(f"{row.carrier} {row.marginal:,.4g}" for row in self.table.itertuples())
-        flat = (
-            " The top is flat: the exact share matters little."
-            if all(not v > 0.02 for v in aside.values())
-            else ""
-        )
-        return (
-            f"The total is largest with {best}{self.corner}; the next unit brings {marginals}. Ten points aside cost "
-            f"{lost} of the total.{flat} {ARITHMETIC}"
-        )
+        little = lost and not any(value > FLAT for value in aside.values())
+        flat = " The top is flat: the exact share matters little." if little else ""
+        cost = f" Ten points aside cost {lost} of the total." if lost else ""
+        found = f"The total is largest with {best}{self.corner}"
+        return f"{found}; the next unit brings {marginals}.{cost}{flat} {ARITHMETIC}"
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """The total and both parts over the live share, with the best one."""
@@ -168,7 +165,9 @@ def allocate(
     rest = given - cost * x
     rows = [(first, x, live.at(x), live.marginal(x)), (second, rest, notes.at(rest), notes.marginal(rest))]
     table = pd.DataFrame(rows, columns=["carrier", "traffic", "response", "marginal"])
-    grid = np.unique(np.append(np.linspace(0, 1 / cost, 201), x / given if given else 0.0))
+    grid = np.unique(
+        np.append(np.linspace(0, most / given if given else 1 / cost, 201), x / given if given else 0.0)
+    )
     parts = [
         [one.at(float(at)) for at in amounts]
         for one, amounts in ((live, grid * given), (notes, given * (1 - cost * grid).clip(0)))

@@ -165,7 +165,8 @@ def models(
         cpm=amount("cpm", cpm),
     )
     profits: list[tuple[str, float]] = [
-        ("self-operated", month.profit("self-operated")),
+        # Margins that cancel leave a rounding of the last digit.
+        ("self-operated", round(month.profit("self-operated"), 6)),
         ("marketplace", month.profit("marketplace")),
         ("advertising", month.profit("advertising")),
     ]

@@ -27,11 +27,13 @@ class Newcomer(Result):
     Attributes
     ----------
     table : DataFrame
-        `budget`, `views`, `probability`, over budgets from nothing to twice the one asked; that one stands first.
-    probability : float
+        One row: `budget`, `views`, `probability`.
+    curve : DataFrame
+        The same for budgets from nothing to twice the one asked.
     """
 
     table: pd.DataFrame
+    curve: pd.DataFrame
     fans: int
     threshold: int
     cost_per_view: float
@@ -90,7 +92,7 @@ class Newcomer(Result):
 
         row = self.table.iloc[0]
         return axes.curves(
-            self.table.sort_values("budget"),
+            self.curve,
             "budget",
             ["probability"],
             ("budget", f"probability to reach {count(self.threshold)} fans"),
@@ -153,14 +155,14 @@ def newcomer(
         rate = share("follow", follow)
     if goal - now > MOST:
         raise ValueError(f"{goal - now:,} fans are missing; at most {MOST:,} are summed")
-    budgets = [money, *np.linspace(0, 2 * money, 41)] if money else [money]
+    budgets = [money, *np.linspace(0, 2 * money, 41)]
     # A budget of a whole number of views must not lose one to rounding.
     views = [int(one / cost + 1e-6) for one in budgets]
     rows = [
         (one, seen, _chance(goal - now, seen, rate, extra)) for one, seen in zip(budgets, views, strict=True)
     ]
     table = pd.DataFrame(rows, columns=["budget", "views", "probability"])
-    return Newcomer(table, now, goal, cost, rate, extra)
+    return Newcomer(table[:1], table[1:].reset_index(drop=True), now, goal, cost, rate, extra)
 
 
 def _chance(needed: int, views: int, follow: float | tuple[float, float], organic: float) -> float:

@@ -120,12 +120,15 @@ class Plan(Result):
     Attributes
     ----------
     table : DataFrame
-        `lift` (difference), `n` (treated users), `n_held`, `power`, over a grid around the answer, the answer first.
+        One row, the answer: `lift` (difference), `n` (treated users), `n_held`, `power`.
+    grid : DataFrame
+        The same for other effects and numbers of users.
     n, power, delta : float
         The answer with what was given; n is not rounded and counts the treated.
     """
 
     table: pd.DataFrame
+    grid: pd.DataFrame
     design: Design
     answer: Answer
     n: float
@@ -160,8 +163,7 @@ class Plan(Result):
         """Power over the number of treated users, a line for each effect."""
         from toolkit.scenarios import axes
 
-        grid = self.table[1:]
-        wide = grid.pivot(index="n", columns="lift", values="power")
+        wide = self.grid.pivot(index="n", columns="lift", values="power")
         wide.columns = [points(one) if self.design.rates else f"{one:.3g}" for one in wide.columns]
         marks = [(self.n, self.power, "answer")]
         return axes.curves(
@@ -260,7 +262,8 @@ def plan(
     if design.rates:
         few = min(size * (design.base + design.delta), size * design.ratio * design.base)
     simulated = design.simulated(size) if few < FEW else np.nan
-    rows = [(design.delta, size, size * design.ratio, wanted)]
+    answered = [(design.delta, size, size * design.ratio, wanted)]
+    rows = []
     for by in (0.5, 0.75, 1.0, 1.5, 2.0):
         other = replace(design, delta=design.delta * by)
         if not design.rates or 0 <= design.base + other.delta <= 1:
@@ -268,8 +271,8 @@ def plan(
             rows += [
                 (other.delta, users, users * design.ratio, other.power(users)) for users in sizes if users > 2
             ]
-    table = pd.DataFrame(rows, columns=["lift", "n", "n_held", "power"])
-    return Plan(table, design, answer, size, wanted, design.delta, float(few), simulated)
+    table, grid = (pd.DataFrame(one, columns=["lift", "n", "n_held", "power"]) for one in (answered, rows))
+    return Plan(table, grid, design, answer, size, wanted, design.delta, float(few), simulated)
 
 
 def _design(

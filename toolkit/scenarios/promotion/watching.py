@@ -28,10 +28,13 @@ class Watched(Result):
     Attributes
     ----------
     table : DataFrame
-        `pair` (1, 2, ...), `estimate`, `low`, `high`, `n` (users of both arms); no interval before 100 pairs.
+        One row, the last pair: `pair`, `estimate`, `low`, `high`, `n` (users of both arms).
+    path : DataFrame
+        The same after every pair; no interval before 100.
     """
 
     table: pd.DataFrame
+    path: pd.DataFrame
     alpha: float
     q: float
     tuned_for: int
@@ -39,12 +42,12 @@ class Watched(Result):
     @property
     def decided_at(self) -> int | None:
         """The first pair after which the interval leaves 0; None if it never does."""
-        away = self.table[(self.table["low"] > 0) | (self.table["high"] < 0)]
+        away = self.path[(self.path["low"] > 0) | (self.path["high"] < 0)]
         return int(away["pair"].iloc[0]) if len(away) else None
 
     def sentence(self) -> str:
         """Where the difference stands, whether it may be believed, and the price of watching."""
-        last = self.table.iloc[-1]
+        last = self.table.iloc[0]
         if np.isnan(last["low"]):
             return f"Too early: {count(last['pair'])} pairs, and the interval begins at {EARLIEST}."
         at = self.decided_at
@@ -61,7 +64,7 @@ class Watched(Result):
         """The difference with its interval as users came."""
         from toolkit.scenarios.promotion import plots
 
-        return plots.band(self.table, "pair", ("pairs of users", "difference"), ax)
+        return plots.band(self.path, "pair", ("pairs of users", "difference"), ax)
 
 
 def watched(treated: Any, held: Any, *, tuned_for: int, alpha: float = 0.05) -> Watched:
@@ -113,7 +116,7 @@ def watched(treated: Any, held: Any, *, tuned_for: int, alpha: float = 0.05) -> 
     spread = np.sqrt(np.maximum(np.cumsum(centred**2) / t - (np.cumsum(centred) / t) ** 2, 0))
     q = sequences.narrowest(tuned, alpha)
     radius = np.where(t >= EARLIEST, sequences.asymptotic(t, spread, q, alpha), np.nan)
-    table = pd.DataFrame(
+    path = pd.DataFrame(
         {"pair": t, "estimate": mean, "low": mean - radius, "high": mean + radius, "n": 2 * t}
     )
-    return Watched(table, float(alpha), q, tuned)
+    return Watched(path.tail(1).reset_index(drop=True), path, float(alpha), q, tuned)
