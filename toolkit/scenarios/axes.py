@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: More rows than this cannot be read.
 MOST_ROWS = 40
+#: Lines beyond the colours there are.
+DASHES = ("-", "--", ":", "-.")
 
 
 def new(ax: Axes | None, rows: int = 0) -> Axes:
@@ -87,7 +89,7 @@ def curves(
     log: str = "",
     ax: Axes | None = None,
 ) -> Axes:
-    """Columns of a frame as lines over another column, each named at its right end.
+    """Columns of a frame as lines over another column, each with a colour of its own, then a dash.
 
     Parameters
     ----------
@@ -100,10 +102,12 @@ def curves(
     """
     with style.context():
         ax = new(ax)
-        looks = style.looks(lines)
-        for name in lines:
+        colours = list(dict.fromkeys(colour for colour, _ in style.OTHERS))
+        for at_line, name in enumerate(lines):
             known = frame[[x, name]].dropna()
-            ax.plot(known[x], known[name], color=looks[name].colour, label=style.drawn(name))
+            colour = colours[at_line % len(colours)]
+            dash = DASHES[at_line // len(colours) % len(DASHES)]
+            ax.plot(known[x], known[name], color=colour, linestyle=dash, label=style.drawn(name))
         for at, height, name in marks:
             ax.plot(at, height, "o", color=style.INK, markersize=7)
             ax.annotate(name, (at, height), xytext=(6, 6), textcoords="offset points", color=style.INK)
