@@ -18,9 +18,9 @@ from scipy import stats
 from tqdm.auto import tqdm
 
 from toolkit.cohorts.curves import rates, rising
-from toolkit.cohorts.habits import _mean
-from toolkit.cohorts.splits import _table, components
-from toolkit.cohorts.waits import _curve
+from toolkit.cohorts.engagement import _mean
+from toolkit.cohorts.split import _table, components
+from toolkit.cohorts.time_to_repurchase import _curve
 from toolkit.intervals import Rate, UserSums, wilson
 
 REPORT = Path(__file__).with_suffix(".md")

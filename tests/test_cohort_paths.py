@@ -16,7 +16,7 @@ from tests.golden_cohorts import PATHS, failures, offered
 from tests.oracle import iso
 from tests.oracle_cohorts import answer
 from toolkit import Step, activity, read_events, repurchase, retention
-from toolkit.cohorts import stream
+from toolkit.cohorts.kernels import stream
 
 TYPES = dict.fromkeys(COLUMNS, "str") | {"at": "Int64", "value": "float64"}
 steady = settings(derandomize=True, database=None, deadline=None, max_examples=40)

@@ -289,7 +289,7 @@ def test_a_change_of_one_rate_has_the_standard_error_of_two_independent_rates():
 
 
 def test_kitagawa_on_his_own_terms():
-    from toolkit.cohorts.splits import components
+    from toolkit.cohorts.split import components
 
     # By hand: shares .5 .5 to .2 .8, rates .2 .4 to .3 .4.
     totals = np.array([[[100, 20], [100, 40]], [[20, 6], [80, 32]]], float)
@@ -624,7 +624,7 @@ def test_a_definition_that_cannot_be_is_refused(arguments, message):
 
 
 def test_every_definition_has_words_and_a_source():
-    from toolkit.cohorts.buyers import known
+    from toolkit.cohorts.repurchases import known
     from toolkit.sources.definitions import read as definitions
 
     assert {"taobao_30d", "taobao_90d", "same_month"} <= set(known())

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from toolkit.cohorts.active_users import Activity, activity
 from toolkit.cohorts.answer import retention
-from toolkit.cohorts.buyers import Definition, Repurchase, repurchase
+from toolkit.cohorts.repurchases import Definition, Repurchase, repurchase
 from toolkit.cohorts.result import Retention
-from toolkit.cohorts.visits import Activity, activity
 
 __all__ = ["Activity", "Definition", "Repurchase", "Retention", "activity", "repurchase", "retention"]

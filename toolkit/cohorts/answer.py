@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from toolkit.cohorts import masks
+from toolkit.cohorts import bitmaps
+from toolkit.cohorts.filters import refuse_absent
 from toolkit.cohorts.question import Question, ask, way
-from toolkit.cohorts.rows import refuse_absent
 
 if TYPE_CHECKING:
     from toolkit.cohorts.result import Retention
@@ -136,14 +136,14 @@ def retention(
 
 
 def counted(question: Question) -> pd.DataFrame:
-    """Counts of each cohort, one row per cohort and group (see `masks.cells`), by the path of the question."""
+    """Counts of each cohort, one row per cohort and group (see `bitmaps.cells`), by the path of the question."""
     if question.path == "sql":
-        return question.log.engine.frame(masks.cells(question))
+        return question.log.engine.frame(bitmaps.cells(question))
     if question.path == "stream":
-        from toolkit.cohorts import stream
+        from toolkit.cohorts.kernels import stream
 
         return stream.cells(question)
-    from toolkit.cohorts import indexed
+    from toolkit.cohorts.kernels import indexed
 
     return indexed.cells(question)
 

@@ -20,11 +20,11 @@ from toolkit.wording import count, percent
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from toolkit.cohorts.active_users import Activity
     from toolkit.cohorts.curves import Curve
-    from toolkit.cohorts.habits import Growth, Habits
+    from toolkit.cohorts.engagement import Growth, Habits
     from toolkit.cohorts.result import Retention
-    from toolkit.cohorts.visits import Activity
-    from toolkit.cohorts.waits import Waits
+    from toolkit.cohorts.time_to_repurchase import Waits
 
 FAMILY = style.SETTINGS["font.family"]
 #: A single line or bar; no platform's colour.

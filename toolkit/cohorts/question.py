@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from toolkit.cohorts import rows
+from toolkit.cohorts import filters
 from toolkit.cohorts.periods import LENGTHS, Calendar, calendar, shown, whole
 from toolkit.counts import confidence_level
 from toolkit.logs.times import instant
@@ -44,7 +44,7 @@ class Asked:
     paths: ClassVar[tuple[str, ...]] = ("sql", "index")
 
     @property
-    def kinds(self) -> tuple[rows.Rows, ...]:
+    def kinds(self) -> tuple[filters.Rows, ...]:
         """The rows that it tells apart."""
         raise NotImplementedError
 
@@ -62,19 +62,19 @@ class Asked:
     @property
     def span(self) -> tuple[int, int]:
         """First and last observed instant of the log."""
-        return rows.span(self.log, self.until)
+        return filters.span(self.log, self.until)
 
     @cached_property
     def _memory(self) -> pa.Table:
-        from toolkit.cohorts.indexed import observed
+        from toolkit.cohorts.kernels.indexed import observed
 
         return observed(self)
 
-    def source(self, kind: rows.Rows, *, by: bool = False, ordered: bool = False) -> str:
+    def source(self, kind: filters.Rows, *, by: bool = False, ordered: bool = False) -> str:
         """SQL of the observed rows of a kind: u and t, `by` as b0.. where wanted, the arrival `seq` if `ordered`."""
         names = self.by if by else ()
         if self.path != "index":
-            return rows.select(
+            return filters.select(
                 self.log, [], self.until, by=names, dedupe=self.dedupe, ordered=ordered, where=kind.sql
             )
         values = "".join(f", CAST(b{i} AS {self.log.columns[name]}) AS b{i}" for i, name in enumerate(names))
@@ -97,8 +97,8 @@ class Asked:
 class Question(Asked):
     """What `retention` was asked, checked against its log. Times are in microseconds."""
 
-    start: rows.Rows
-    returns: rows.Rows
+    start: filters.Rows
+    returns: filters.Rows
     calendar: Calendar
     kind: str
     cells: tuple[tuple[int, int], ...]
@@ -108,7 +108,7 @@ class Question(Asked):
     paths: ClassVar[tuple[str, ...]] = ("sql", "stream", "index")
 
     @property
-    def kinds(self) -> tuple[rows.Rows, ...]:
+    def kinds(self) -> tuple[filters.Rows, ...]:
         """Births and returns."""
         return self.start, self.returns
 
@@ -172,7 +172,7 @@ def _refusal(asked: Asked, path: str) -> str | None:
     if not importlib.util.find_spec("numba"):
         return "numba is not installed for this Python"
     reason: str | None = importlib.import_module(
-        f"toolkit.cohorts.{'indexed' if path == 'index' else path}"
+        f"toolkit.cohorts.kernels.{'indexed' if path == 'index' else path}"
     ).refusal(asked)
     return reason
 
@@ -195,7 +195,7 @@ def ask(
     confidence: float,
 ) -> Question:
     """Check the options of `retention` against a log."""
-    rows.opened(log, "retention")
+    filters.opened(log, "retention")
     for value, known, option in ((kind, KINDS, "kind"), (clock, CLOCKS, "clock")):
         if value not in known:
             raise ValueError(f"{option}={value!r}; use one of {', '.join(map(repr, known))}")
@@ -204,14 +204,14 @@ def ask(
         raise ValueError("clock='elapsed' counts days of 24 h or weeks of 168 h; months have no such length")
     if dedupe is not None:
         log.column(dedupe, "dedupe column")
-    until = rows.end_of(log, observed_until)
+    until = filters.end_of(log, observed_until)
     born = None if born_from is None else instant(born_from, log.timezone, "born_from")
     if born is not None and born >= until:
         raise ValueError(
             f"born_from={born_from!r} is not before the end of observation, {shown(until, log.timezone)}: "
             "nobody could be born"
         )
-    first, last = rows.span(log, until)
+    first, last = filters.span(log, until)
     if kind == "bracket":
         cells = _brackets(brackets)
     else:
@@ -232,13 +232,13 @@ def ask(
         cells = tuple((age, age) for age in range(periods + 1))
     return Question(
         log=log,
-        start=rows.matching(log, start, "start"),
-        returns=rows.matching(log, returns, "returns"),
+        start=filters.matching(log, start, "start"),
+        returns=filters.matching(log, returns, "returns"),
         calendar=days,
         kind=kind,
         cells=cells,
         clock=clock,
-        by=rows.grouping(log, by),
+        by=filters.grouping(log, by),
         born_from=born,
         until=until,
         dedupe=dedupe,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pandas as pd
 
 from toolkit import intervals
-from toolkit.cohorts import rows
+from toolkit.cohorts import filters
 from toolkit.cohorts.curves import Curve, overlooked, pooled
 from toolkit.cohorts.periods import shown
 from toolkit.counts import confidence_level
@@ -20,9 +20,9 @@ from toolkit.wording import counted
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from toolkit.cohorts.days import NextDay
+    from toolkit.cohorts.next_day import NextDay
     from toolkit.cohorts.question import Question
-    from toolkit.cohorts.splits import Split
+    from toolkit.cohorts.split import Split
 
 
 #: With so few cohorts an interval rests on a guess of how much cohorts differ, or on none.
@@ -84,7 +84,7 @@ class Retention(Result):
         0    0       1.0  100
         1    1       0.4   50
         """
-        from toolkit.cohorts.counts import cells_of
+        from toolkit.cohorts.from_counts import cells_of
 
         cells, by, remarks = cells_of(frame)
         return cls(cells, by, period, "counts", confidence_level(confidence), remarks=remarks)
@@ -147,7 +147,7 @@ class Retention(Result):
 
     def d1(self) -> NextDay:
         """Next-day retention under both definitions in use, each with its name: new users, and active users."""
-        from toolkit.cohorts.days import next_day
+        from toolkit.cohorts.next_day import next_day
 
         return next_day(self.need_log("next-day retention"))
 
@@ -167,7 +167,7 @@ class Retention(Result):
             Retention of active users from one period to the next: its change, as mix and rate (Kitagawa), with the
             same fixed users followed through both spans beside it.
         """
-        from toolkit.cohorts.splits import split
+        from toolkit.cohorts.split import split
 
         return split(self.need_log("a split"), mix, before, after)
 
@@ -237,7 +237,7 @@ class Retention(Result):
                 notes.append("the first row itself counts as a return at age 0")
             if question.kind == "rolling":
                 notes.append("rolling: a younger cohort has had less time to be seen again")
-            notes += rows.left_out(question.log)
+            notes += filters.left_out(question.log)
         cohorts = self.cells["cohort"].nunique()
         if 1 <= cohorts <= FEW:
             notes.append(f"{counted(cohorts, 'cohort')} can hardly tell how much cohorts differ")

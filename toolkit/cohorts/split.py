@@ -11,9 +11,9 @@ import pandas as pd
 from scipy import special
 
 from toolkit import decompositions
-from toolkit.cohorts import masks
+from toolkit.cohorts import bitmaps
+from toolkit.cohorts.filters import left_out
 from toolkit.cohorts.periods import shown
-from toolkit.cohorts.rows import left_out
 from toolkit.logs.engines import literal
 from toolkit.logs.times import instant
 from toolkit.results import Result
@@ -138,8 +138,8 @@ def _moments(
     values = ", born.b0" if mix in question.by else ""
     inside = " OR ".join(f"(p >= {low} AND p < {high})" for low, high in spans.values())
     active = (
-        f"SELECT r.u AS u, r.p AS p, born.c AS c{values} FROM ({masks.returning(question)}) r JOIN "
-        f"({masks.births(question)}) born USING (u) WHERE r.t >= born.born GROUP BY ALL"
+        f"SELECT r.u AS u, r.p AS p, born.c AS c{values} FROM ({bitmaps.returning(question)}) r JOIN "
+        f"({bitmaps.births(question)}) born USING (u) WHERE r.t >= born.born GROUP BY ALL"
     )
     kept = (
         f"SELECT *, coalesce(lead(p) OVER (PARTITION BY u ORDER BY p) = p + 1, FALSE) AS kept FROM ({active})"

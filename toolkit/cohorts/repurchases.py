@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
-from toolkit.cohorts import rows
+from toolkit.cohorts import filters
 from toolkit.cohorts.curves import split
 from toolkit.cohorts.periods import DAY, MOST_DAYS, whole
 from toolkit.cohorts.question import way
@@ -22,7 +22,7 @@ from toolkit.wording import count, counted, interval_level, percent, percent_int
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from toolkit.cohorts.waits import Waits
+    from toolkit.cohorts.time_to_repurchase import Waits
     from toolkit.logs.events import EventLog
 
 KINDS = ("windows", "within", "month")
@@ -124,14 +124,14 @@ class Repurchase(Result):
         ValueError
             For counts that are missing, negative, fractional or above their buyers.
         """
-        from toolkit.cohorts.counts import rates_of
+        from toolkit.cohorts.from_counts import rates_of
 
         table, by = rates_of(frame, confidence_level(confidence))
         return cls(table, by, confidence)
 
     def compare_definitions(self) -> Repurchase:
         """The same buyers under every definition that comes with the toolkit, and under this result's own."""
-        from toolkit.cohorts.tallies import answer
+        from toolkit.cohorts.purchases import answer
 
         asked = self._need_log("a comparison of definitions")
         return answer(
@@ -141,7 +141,7 @@ class Repurchase(Result):
     @cached_property
     def waits(self) -> Waits:
         """Time from the first purchase to the second, with buyers who have not bought again yet (Kaplan-Meier)."""
-        from toolkit.cohorts.waits import waits
+        from toolkit.cohorts.time_to_repurchase import waits
 
         return waits(self._need_log("the time to a second purchase"))
 
@@ -164,7 +164,7 @@ class Repurchase(Result):
         notes = f"; {told}" if told else ""
         if self.question is not None:
             notes += "".join(
-                f"; {note}" for note in (*rows.left_out(self.question.log), *self.question.notes)
+                f"; {note}" for note in (*filters.left_out(self.question.log), *self.question.notes)
             )
         return f"Bought again, {interval_level(self.confidence)}s: {'; '.join(parts)}{notes}."
 
@@ -199,7 +199,7 @@ def repurchase(
     event : str, Step or list
         What a purchase is.
     definition : str, Definition or list
-        A name that comes with the toolkit (`toolkit.cohorts.buyers.known()`), a length of time such as "7d" for a
+        A name that comes with the toolkit (`toolkit.cohorts.repurchases.known()`), a length of time such as "7d" for a
         second purchase within it, or a `Definition` of your own.
     by : str or list of str, optional
         Properties of the buyer's first purchase; later ones count wherever they are made.
@@ -235,9 +235,9 @@ def repurchase(
       definition  repurchased  n
     0         7d            1  2
     """
-    from toolkit.cohorts.tallies import Buying, answer
+    from toolkit.cohorts.purchases import Buying, answer
 
-    rows.opened(log, "repurchase")
+    filters.opened(log, "repurchase")
     listed = list(definition) if isinstance(definition, list | tuple) else [definition]
     chosen = tuple(_definition(each) for each in listed)
     names = [each.name for each in chosen]
@@ -249,9 +249,9 @@ def repurchase(
         log.column(dedupe, "dedupe column")
     asked = Buying(
         log=log,
-        purchases=rows.matching(log, event, "event"),
-        by=rows.grouping(log, by),
-        until=rows.end_of(log, observed_until),
+        purchases=filters.matching(log, event, "event"),
+        by=filters.grouping(log, by),
+        until=filters.end_of(log, observed_until),
         dedupe=dedupe,
         confidence=confidence_level(confidence),
     )

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
 
-from toolkit.cohorts import masks
+from toolkit.cohorts import bitmaps
 from toolkit.cohorts.curves import pooled, split
+from toolkit.cohorts.filters import by_groups, left_out, sums, user_sums
 from toolkit.cohorts.periods import Calendar
 from toolkit.cohorts.question import way
-from toolkit.cohorts.rows import by_groups, left_out, sums, user_sums
 from toolkit.intervals import Rate
 from toolkit.results import Result
 from toolkit.wording import count, interval_level, percent, percent_interval
@@ -97,9 +97,9 @@ def next_day(question: Question) -> NextDay:
     last = days.calendar.number(question.until) - 1
     groups = question.groups
     values = "".join(f", born.{name} AS {name}" for name in groups)
-    rows = f"SELECT DISTINCT u, p AS day FROM ({masks.returning(days)})"
+    rows = f"SELECT DISTINCT u, p AS day FROM ({bitmaps.returning(days)})"
     if groups:
-        rows = f"SELECT r.u AS u, r.day AS day{values} FROM ({rows}) r JOIN ({masks.births(days)}) born USING (u)"
+        rows = f"SELECT r.u AS u, r.day AS day{values} FROM ({rows}) r JOIN ({bitmaps.births(days)}) born USING (u)"
     found = days.frame(within(rows, groups, last, [1]))
     found = found.rename(columns=dict(zip(groups, question.by, strict=True)))
     old = (

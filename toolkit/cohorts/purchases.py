@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from toolkit.cohorts.buyers import Definition, Repurchase
-from toolkit.cohorts.counts import COLUMNS
+from toolkit.cohorts.filters import Rows, by_groups, refuse_absent, sums, user_sums
+from toolkit.cohorts.from_counts import COLUMNS
 from toolkit.cohorts.periods import Calendar
 from toolkit.cohorts.question import Asked
-from toolkit.cohorts.rows import Rows, by_groups, refuse_absent, sums, user_sums
+from toolkit.cohorts.repurchases import Definition, Repurchase
 from toolkit.intervals import Rate, UserSums
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from toolkit.cohorts.rows import OWN
+from toolkit.cohorts.filters import OWN
 from toolkit.counts import refuse_taken
 from toolkit.intervals import Rate
 from toolkit.wording import some

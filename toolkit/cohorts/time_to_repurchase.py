@@ -12,14 +12,14 @@ from scipy import special
 
 from toolkit.cohorts.curves import headed, split
 from toolkit.cohorts.periods import DAY
-from toolkit.cohorts.tallies import first_purchases
+from toolkit.cohorts.purchases import first_purchases
 from toolkit.results import Result
 from toolkit.wording import count, counted, interval_level, p_value, percent, percent_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from toolkit.cohorts.tallies import Buying
+    from toolkit.cohorts.purchases import Buying
 
 
 @dataclass(frozen=True, repr=False, eq=False)

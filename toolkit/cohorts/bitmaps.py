@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from toolkit.cohorts.filters import select
 from toolkit.cohorts.question import Question
-from toolkit.cohorts.rows import select
 
 #: Bits of a BIGINT and of a HUGEINT that are free of its sign.
 BITS, WIDE = 63, 126

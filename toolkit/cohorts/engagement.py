@@ -10,9 +10,9 @@ import pandas as pd
 from scipy import special
 
 from toolkit.cohorts.curves import headed, split
-from toolkit.cohorts.days import shares, within
+from toolkit.cohorts.filters import by_groups, left_out, sums, user_sums
+from toolkit.cohorts.next_day import shares, within
 from toolkit.cohorts.periods import Calendar
-from toolkit.cohorts.rows import by_groups, left_out, sums, user_sums
 from toolkit.intervals import Rate
 from toolkit.results import Result
 from toolkit.wording import count, counted, interval_level, percent, percent_interval
@@ -20,7 +20,7 @@ from toolkit.wording import count, counted, interval_level, percent, percent_int
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from toolkit.cohorts.visits import Visiting
+    from toolkit.cohorts.active_users import Visiting
 
 #: Opens of a day that are told apart; the last stands for all above.
 MOST_OPENS = 10

@@ -81,7 +81,7 @@ def refusal(asked: Asked) -> str | None:
 
 
 def cells(question: Question) -> pd.DataFrame:
-    """The counts of `masks.cells`, from the index of the question's log."""
+    """The counts of `bitmaps.cells`, from the index of the question's log."""
     index = question.log.memory
     assert index is not None
     code, words = _words(question, index)

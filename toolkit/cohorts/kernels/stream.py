@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from numba import njit
 
-from toolkit.cohorts.masks import BITS
-from toolkit.cohorts.rows import select
+from toolkit.cohorts.bitmaps import BITS
+from toolkit.cohorts.filters import select
 from toolkit.logs.engines import WHOLE, watched
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def refusal(question: Question) -> str | None:
 
 
 def cells(question: Question) -> pd.DataFrame:
-    """The counts of `masks.cells`, by one pass over the log."""
+    """The counts of `bitmaps.cells`, by one pass over the log."""
     log = question.log
     source = (
         f"SELECT CAST(u AS BIGINT) AS u, t FROM ({select(log, [], question.until, where=question.start.sql)})"

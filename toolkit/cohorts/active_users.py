@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit import intervals
-from toolkit.cohorts import rows
+from toolkit.cohorts import filters
 from toolkit.cohorts.curves import headed, split
 from toolkit.cohorts.periods import Calendar, calendar, shown
 from toolkit.cohorts.question import Asked, way
@@ -23,7 +23,7 @@ from toolkit.wording import count, counted, interval_level, percent, percent_int
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from toolkit.cohorts.habits import Growth, Habits
+    from toolkit.cohorts.engagement import Growth, Habits
     from toolkit.logs.events import EventLog
 
 TRAILING = {"wau": 7, "mau": 30}
@@ -33,11 +33,11 @@ TRAILING = {"wau": 7, "mau": 30}
 class Visiting(Asked):
     """What `activity` was asked, checked against its log."""
 
-    visits: rows.Rows
+    visits: filters.Rows
     since: int
 
     @property
-    def kinds(self) -> tuple[rows.Rows, ...]:
+    def kinds(self) -> tuple[filters.Rows, ...]:
         """Visits alone."""
         return (self.visits,)
 
@@ -88,7 +88,7 @@ class Activity(Result):
         ValueError
             For a missing column, counts below 0 or fractional, and a day with more users than its month.
         """
-        from toolkit.cohorts.counts import days_of
+        from toolkit.cohorts.from_counts import days_of
 
         table, by = days_of(frame)
         return cls(_sticky(table, confidence_level(confidence)), by, confidence)
@@ -96,14 +96,14 @@ class Activity(Result):
     @cached_property
     def opens(self) -> Habits:
         """Rows (opens, visits) per active user and day: their distribution and mean."""
-        from toolkit.cohorts.habits import opens
+        from toolkit.cohorts.engagement import opens
 
         return opens(self._need_log("opens per day"))
 
     @cached_property
     def returns(self) -> Habits:
         """Time between visits: the share of active days that another one follows within 1, 2, ... 30 days."""
-        from toolkit.cohorts.habits import returns
+        from toolkit.cohorts.engagement import returns
 
         return returns(self._need_log("the time between visits"))
 
@@ -116,7 +116,7 @@ class Activity(Result):
         week_start : int
             0 for Monday to 6 for Sunday.
         """
-        from toolkit.cohorts.habits import growth
+        from toolkit.cohorts.engagement import growth
 
         asked = self._need_log("growth accounting")
         return growth(asked, calendar(asked.log.timezone, period, week_start))
@@ -206,9 +206,9 @@ def activity(
     0 2019-11-01    2
     1 2019-11-02    1
     """
-    rows.opened(log, "activity")
-    until = rows.end_of(log, observed_until)
-    first, _ = rows.span(log, until)
+    filters.opened(log, "activity")
+    until = filters.end_of(log, observed_until)
+    first, _ = filters.span(log, until)
     since = first if observed_from is None else instant(observed_from, log.timezone, "observed_from")
     if since >= until:
         raise ValueError(
@@ -216,8 +216,8 @@ def activity(
         )
     asked = Visiting(
         log=log,
-        visits=rows.matching(log, event, "event"),
-        by=rows.grouping(log, by),
+        visits=filters.matching(log, event, "event"),
+        by=filters.grouping(log, by),
         since=since,
         until=until,
         confidence=confidence_level(confidence),
@@ -226,13 +226,13 @@ def activity(
     asked = replace(asked, path=took)
     table = _table(asked)
     if not table["dau"].sum():
-        rows.refuse_absent(log, asked.visits.events)
+        filters.refuse_absent(log, asked.visits.events)
     notes = [*remarks]
     if observed_from is None or observed_until is None:
         ends = [("first", observed_from), ("last", observed_until)]
         named = " and ".join(name for name, given in ends if given is None)
         notes.append(f"the log's {named} day may be observed in part: left out unless whole")
-    return Activity(table, asked.by, asked.confidence, asked, (*notes, *rows.left_out(log)), took)
+    return Activity(table, asked.by, asked.confidence, asked, (*notes, *filters.left_out(log)), took)
 
 
 def _table(asked: Visiting) -> pd.DataFrame:
