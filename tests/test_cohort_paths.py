@@ -124,7 +124,7 @@ def test_the_index_gives_the_tables_of_sql_in_its_order_and_types(options: dict[
     pd.testing.assert_frame_equal(ours.table, theirs.table)
     assert ours.sentence() == theirs.sentence()
     if options.get("kind") is None:
-        pd.testing.assert_frame_equal(ours.d1().table, theirs.d1().table)
+        pd.testing.assert_frame_equal(ours.d1.table, theirs.d1.table)
     if options.get("clock") is None:
         spans = {"before": ("2019-09-09", "2019-10-08"), "after": ("2019-10-08", "2019-11-04")}
         mix = options["by"] if isinstance(options.get("by"), str) else "age"
@@ -164,7 +164,7 @@ def test_a_log_with_an_index_is_not_read_again() -> None:
     active, found = activity(indexed, by="platform"), retention(indexed, by="platform")
     for result in (active, active.growth(), active.opens, active.returns):
         assert len(result.table)
-    assert found.d1().table["n"].sum() > 0
+    assert found.d1.table["n"].sum() > 0
     split = found.split(
         mix="platform", before=("2019-09-09", "2019-10-07"), after=("2019-10-07", "2019-11-04")
     )
@@ -253,7 +253,7 @@ def test_a_large_log_is_answered_by_one_pass_where_no_index_answers(monkeypatch:
     assert retention(read_events(busy(3999))).path == "sql"
     assert repurchase(source).path == "sql"
     # Days are more than one pass tells apart, so that SQL answers a part of the same result.
-    pd.testing.assert_frame_equal(retention(source).d1().table, retention(source, path="sql").d1().table)
+    pd.testing.assert_frame_equal(retention(source).d1.table, retention(source, path="sql").d1.table)
 
 
 @pytest.mark.parametrize("question", [retention, repurchase, activity])

@@ -246,7 +246,7 @@ def test_next_day_retention_has_both_definitions_by_name():
         ("b", 4, "open"),
         ("b", 6, "open"),
     ]
-    table = retention(log(*rows), observed_until="2019-11-07").d1().table.set_index("definition")
+    table = retention(log(*rows), observed_until="2019-11-07").d1.table.set_index("definition")
     assert table.loc["new users", ["retained", "n"]].tolist() == [
         1,
         2,
@@ -423,11 +423,11 @@ def test_equal_curves_pass_the_log_rank_test_and_unlike_ones_do_not():
         if i % 4 == 0 or i % 3 == 0:
             rows.append((f"u{i}", 2 + i % 9, "pay"))
             platforms.append("ab"[i % 2])
-    chi, p = repurchase(log(*rows, platform=platforms), by="platform").waits.log_rank()
+    chi, p = repurchase(log(*rows, platform=platforms), by="platform").waits.log_rank
     assert chi > 5
     assert p < 0.05
     with pytest.raises(ValueError, match="compares groups; ask repurchase with by="):
-        repurchase(log(*rows)).waits.log_rank()
+        _ = repurchase(log(*rows)).waits.log_rank
 
 
 def test_active_users_of_trailing_days_wait_until_the_days_are_there():
@@ -494,7 +494,7 @@ def test_opens_per_day_and_the_time_between_visits():
     returns = result.returns.table.set_index("within")
     assert returns.loc[[1, 3, 7], "n"].tolist() == [4, 4, 2]
     assert returns.loc[[1, 3, 7], "estimate"].tolist() == [0.25, 0.5, 1.0]
-    d1 = retention(log(*rows), observed_until="2019-11-09").d1().table.set_index("definition")
+    d1 = retention(log(*rows), observed_until="2019-11-09").d1.table.set_index("definition")
     assert d1.loc["active users", "estimate"] == returns.loc[1, "estimate"]
 
 
@@ -504,7 +504,7 @@ ROWS = log(("a", 4, "open"), ("a", 12, "pay"), ("b", 5, "open"), amount=[1.0, 2.
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"start": "opne"}, "no event 'opne' in the frame; it has: open, pay"),
+        ({"start": "opne"}, "no event 'opne' in the frame .did you mean 'open'.*; it has: open, pay"),
         ({"returns": "payy"}, "no event 'payy'"),
         ({"returns": ["pay", "payy"]}, "no event 'payy'"),
         ({"start": []}, "start is an empty list"),
@@ -514,7 +514,7 @@ ROWS = log(("a", 4, "open"), ("a", 12, "pay"), ("b", 5, "open"), amount=[1.0, 2.
         ({"kind": "bounded"}, "kind='bounded'; use one of 'exact'"),
         ({"kind": "bracket"}, "needs brackets="),
         ({"kind": "bracket", "brackets": 3}, "needs brackets="),
-        ({"kind": "bracket", "brackets": [(3, 1)]}, r"\(3, 1\) is not \(first age, last age\)"),
+        ({"kind": "bracket", "brackets": [(3, 1)]}, r"\(3, 1\) is not \(first, last\)"),
         ({"brackets": [(0, 1)]}, "brackets= is for kind='bracket'"),
         ({"clock": "solar"}, "clock='solar'"),
         ({"clock": "elapsed", "period": "month"}, "months have no such length"),
@@ -525,7 +525,7 @@ ROWS = log(("a", 4, "open"), ("a", 12, "pay"), ("b", 5, "open"), amount=[1.0, 2.
         ({"confidence": 95}, "confidence=95 lies outside"),
         ({"observed_until": "2019-11-01"}, "is not after the first row, 2019-11-04"),
         ({"observed_until": 20191120}, "is not a time"),
-        ({"born_from": "2020-01-01"}, "nobody could be born"),
+        ({"born_from": "2020-01-01"}, "no user could have a first event"),
         ({"start": Step("big", where="amount")}, "start 'big': where='amount' is DOUBLE"),
     ],
 )
@@ -547,7 +547,7 @@ def test_what_is_of_the_wrong_kind_is_named():
     with pytest.raises(TypeError, match="a definition is a name, a length of time such as '30d'"):
         repurchase(ROWS, definition=30)
     for result in (Retention, Repurchase, Activity):
-        with pytest.raises(TypeError, match="counts are a DataFrame, not list"):
+        with pytest.raises(TypeError, match="counts are a DataFrame with .*, not list"):
             result.from_counts([1, 2])
 
 
@@ -624,21 +624,21 @@ def test_a_definition_that_cannot_be_is_refused(arguments, message):
 
 
 def test_every_definition_has_words_and_a_source():
-    from toolkit.cohorts.repurchases import known
+    from toolkit.cohorts.purchases import known_definitions
     from toolkit.sources.definitions import read as definitions
 
-    assert {"taobao_30d", "taobao_90d", "same_month"} <= set(known())
-    assert all(each.said and each.source and each.header for each in known().values())
+    assert {"taobao_30d", "taobao_90d", "same_month"} <= set(known_definitions())
+    assert all(each.said and each.source and each.header for each in known_definitions().values())
     assert any("unknown" in row["definition"] for row in definitions("repurchase")["published"])
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"retained": [50, 60]}, "cohort w1 at age 1: retained = 60 is above its cohort's size, 50"),
+        ({"retained": [50, 60]}, "row 1 .w1, 1.: retained = 60 is above its cohort's size, 50"),
         ({"retained": [50, -1]}, "retained = -1 is negative"),
         ({"retained": [50, 0.5]}, "is fractional: give counts, not rates"),
-        ({"size": [50, 40]}, "the size of cohort w1 differs between its ages"),
+        ({"size": [50, 40]}, "row 0 .w1.: the size of this cohort differs between its periods"),
         ({"size": [50, None]}, "size = nan is missing"),
         ({"age": [1, 1]}, "is given twice"),
         ({"status": ["complete", "open"]}, "status='open'; use one of"),
@@ -659,18 +659,18 @@ def test_a_result_from_counts_is_the_same_result_and_says_what_needs_a_log():
     pd.testing.assert_frame_equal(first.table, again.table)
     pd.testing.assert_frame_equal(first.curve().table, again.curve().table)
     with pytest.raises(ValueError, match="next-day retention needs a log"):
-        again.d1()
+        _ = again.d1
     with pytest.raises(ValueError, match="by='room'"):
         again.curve(by="room")
     counts = pd.DataFrame({"definition": ["ours"], "n": [263], "repurchased": [81]})
     # Newcombe (1998), Statistics in Medicine 17, 857-872, table I: 81 of 263.
     row = Repurchase.from_counts(counts).table.iloc[0]
     assert row[["low", "high"]].tolist() == pytest.approx([0.2553, 0.3662], abs=5e-5)
-    with pytest.raises(ValueError, match="300 of 263 is no count"):
+    with pytest.raises(ValueError, match="row 0 .ours.: repurchased = 300 is above its buyers, n = 263"):
         Repurchase.from_counts(counts.assign(repurchased=300))
     days = pd.DataFrame({"day": ["2019-11-01"], "dau": [81], "mau": [263]})
     assert Activity.from_counts(days).table.loc[0, "low"] == pytest.approx(0.2553, abs=5e-5)
-    with pytest.raises(ValueError, match="must rise"):
+    with pytest.raises(ValueError, match="users of 1, 7 and 30 days cannot fall"):
         Activity.from_counts(days.assign(dau=300))
     for result, frame, name in ((Repurchase, counts, "ours"), (Activity, days, "2019-11-01")):
         with pytest.raises(ValueError, match=f"{name}.* is given twice"):
@@ -701,7 +701,7 @@ def test_every_result_has_its_faces():
     days, visits = retention(busy, period="day", by="room"), activity(busy, by="room")
     bought = repurchase(busy, by="room", definition=["7d", "taobao_90d"])
     everybody = retention(busy, observed_until="2019-11-28 12:00")
-    results = [days, everybody, days.curve(), days.d1(), days.split(**spans), days.split(mix="room", **spans)]
+    results = [days, everybody, days.curve(), days.d1, days.split(**spans), days.split(mix="room", **spans)]
     results += [
         bought,
         bought.waits,

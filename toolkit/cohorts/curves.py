@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
+from toolkit.cohorts.groups import each_group, labelled
+from toolkit.counts import COMPLETE
 from toolkit.intervals import Rate, wilson
 from toolkit.results import Result
 from toolkit.wording import count, interval_level, percent, percent_interval, some
@@ -42,14 +43,10 @@ class Curve(Result):
 
     rates: ClassVar = frozenset({"estimate", "low", "high"})
 
-    def groups(self) -> Iterator[tuple[str, pd.DataFrame]]:
-        """Each group's name and its rows, in order; the name is empty where there is no `by`."""
-        yield from split(self.table, self.by)
-
     def sentence(self) -> str:
         """The first and the last age of each group, with what the curve cannot say."""
         parts = []
-        for name, rows in self.groups():
+        for name, rows in each_group(self.table, self.by):
             known = rows[(rows["age"] > 0) & (rows["n"] > 0)]
             known = rows[rows["n"] > 0] if known.empty else known
             if known.empty:
@@ -69,7 +66,7 @@ class Curve(Result):
         """A line with its interval for each group."""
         from toolkit.cohorts import plots
 
-        return plots.curve(self, ax)
+        return plots.curve(self.table, self.by, self.period, ax)
 
 
 def aged(period: str, row: Any) -> str:
@@ -78,35 +75,19 @@ def aged(period: str, row: Any) -> str:
     return f"{period} {low}" if low == high else f"{period}s {low} to {high}"
 
 
-def split(table: pd.DataFrame, by: Sequence[str]) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Each group's name and its rows, null last."""
-    if not by:
-        yield "", table
-        return
-    for key, rows in table.groupby(list(by), dropna=False, sort=False):
-        yield " ".join("<null>" if pd.isna(value) else str(value) for value in key), rows
-
-
-def headed(frame: pd.DataFrame, rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """What was found of a group, with the group's own values, from its rows, in front."""
-    for place, name in enumerate(by):
-        frame.insert(place, name, pd.Series([rows[name].iloc[0]] * len(frame), dtype=rows[name].dtype))
-    return frame
-
-
 def pooled(cells: pd.DataFrame, by: tuple[str, ...], confidence: float) -> pd.DataFrame:
     """The curve's table from cells; see `Curve`."""
     ages = cells[["age", "age_to"]].drop_duplicates()
     frames = []
-    for _, rows in split(cells, by):
-        whole = rows[rows["status"] == "complete"]
+    for _, rows in each_group(cells, by):
+        whole = rows[rows["status"] == COMPLETE]
         # A cohort split by a column that is pooled over is one cluster again.
         whole = whole.groupby(["age", "age_to", "cohort"], as_index=False)[
             ["eligible", "retained_eligible"]
         ].sum()
         found = ages.merge(rates(whole, confidence), on=["age", "age_to"], how="left")
         found[["n", "retained", "cohorts"]] = found[["n", "retained", "cohorts"]].fillna(0).astype("int64")
-        frames.append(headed(found, rows, by))
+        frames.append(labelled(found, rows, by))
     columns = [*by, "age", "age_to", "estimate", "low", "high", "n", "retained", "cohorts"]
     return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
 
@@ -168,7 +149,7 @@ def rising(cells: pd.DataFrame, confidence: float) -> tuple[pd.Series, pd.Series
     Ages are compared over the cohorts that are complete at both, so that it is not the cohorts that differ. The
     level of the intervals is adjusted for the number of ages (Bonferroni).
     """
-    whole = cells[(cells["status"] == "complete") & (cells["age"] > 0) & (cells["eligible"] > 0)]
+    whole = cells[(cells["status"] == COMPLETE) & (cells["age"] > 0) & (cells["eligible"] > 0)]
     table = whole.pivot(index="cohort", columns="age", values=["eligible", "retained_eligible"]).fillna(0)
     if table.empty:
         return None
@@ -190,7 +171,7 @@ def rising(cells: pd.DataFrame, confidence: float) -> tuple[pd.Series, pd.Series
 def overlooked(cells: pd.DataFrame, by: tuple[str, ...], period: str, confidence: float) -> list[str]:
     """A warning where retention rises with age in some group."""
     found = []
-    for name, rows in split(cells, by):
+    for name, rows in each_group(cells, by):
         pair = rising(rows, confidence)
         if pair is not None:
             early, late = (f"{percent(row['estimate'])} in {aged(period, row)}" for row in pair)

@@ -1,4 +1,4 @@
-"""Cohorts, buyers and active users from a table of counts: what most analysts hold."""
+"""Cohorts, buyers and active users from a table of counts, for analysts who hold no log."""
 
 from __future__ import annotations
 
@@ -8,170 +8,121 @@ import numpy as np
 import pandas as pd
 
 from toolkit.cohorts.filters import OWN
-from toolkit.counts import refuse_taken
+from toolkit.counts import COMPLETE, FUTURE, STATUSES, counts_table, numbers, one_of, refuse_taken, row_name
 from toolkit.intervals import Rate
-from toolkit.wording import some
 
-STATUSES = ("complete", "partial", "future")
 #: Columns of a table of repurchase, after `by`.
 COLUMNS = [
-    "definition",
-    "estimate",
-    "low",
-    "high",
-    "n",
-    "repurchased",
-    "buyers",
-    "immature",
-    "repurchased_all",
-    "note",
+    *("definition", "estimate", "low", "high", "n", "repurchased"),
+    *("buyers", "immature", "repurchased_all", "note"),
 ]
 
 
 def cells_of(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...], tuple[str, ...]]:
     """Cells, `by` columns and remarks, from a tidy frame. See `Retention.from_counts`."""
     needed = ("cohort", "age", "size", "retained")
-    known = (*needed, "status", "age_to", "eligible", "retained_eligible", "rate", "low", "high")
-    by = _others(frame, needed, known)
-    cells = frame.reset_index(drop=True)
-    for name in ("age", "size"):
-        _refuse_bad_numbers(frame, name, pd.Series(True, index=frame.index))
-    given = frame["retained"].notna()
-    _refuse_bad_numbers(frame, "retained", given)
-    status = _status(frame, given)
-    above = (given & (frame["retained"] > frame["size"])).to_numpy(bool)
-    if above.any():
-        row = frame.iloc[int(np.flatnonzero(above)[0])]
+    by = _by(
+        frame, needed, (*needed, "status", "age_to", "eligible", "retained_eligible", "rate", "low", "high")
+    )
+    cohorts, keys = [*by, "cohort"], [*by, "cohort", "age"]
+    age, size = (numbers(frame, name, keys) for name in ("age", "size"))
+    retained = numbers(frame, "retained", keys, missing=True)
+    status = _statuses(frame, retained, keys)
+    if (at := _first(retained > size)) is not None:
         raise ValueError(
-            f"{_where(row)}: retained = {row['retained']} is above its cohort's size, {row['size']}"
+            f"{row_name(frame, at, keys)}: retained = {retained[at]:g} is above its cohort's size, {size[at]:g}"
         )
-    keys = [*by, "cohort"]
-    twice = cells.duplicated([*keys, "age"]).to_numpy()
-    if twice.any():
-        raise ValueError(f"{_where(frame.iloc[int(np.flatnonzero(twice)[0])])} is given twice")
-    sizes = cells.groupby(keys, dropna=False, sort=False)["size"].transform("nunique").to_numpy()
-    if (sizes > 1).any():
-        row = frame.iloc[int(np.flatnonzero(sizes > 1)[0])]
+    _refuse_twice(frame, keys)
+    sizes = frame.assign(size=size).groupby(cohorts, dropna=False, sort=False)["size"].transform("nunique")
+    if (at := _first(sizes > 1)) is not None:
         raise ValueError(
-            f"the size of cohort {row['cohort']} differs between its ages; give the number of its users at every age"
+            f"{row_name(frame, at, cohorts)}: the size of this cohort differs between its periods; give the number "
+            "of its users in every period"
         )
-    whole = status == "complete"
-    cells = cells[keys].assign(
-        age=cells["age"].astype("int64"),
-        age_to=cells.get("age_to", cells["age"]).astype("int64"),
-        size=cells["size"].astype("int64"),
-        eligible=np.where(whole, cells["size"], 0).astype("int64"),
-        retained=cells["retained"].astype("Int64"),
-        retained_eligible=np.where(whole, cells["retained"].fillna(0), 0).astype("int64"),
+    whole = status == COMPLETE
+    cells = frame[cohorts].assign(
+        age=age.astype("int64"),
+        age_to=frame.get("age_to", frame["age"]).astype("int64"),
+        size=size.astype("int64"),
+        eligible=np.where(whole, size, 0).astype("int64"),
+        retained=pd.array(retained, dtype="Float64").astype("Int64"),
+        retained_eligible=np.where(whole, retained, 0).astype("int64"),
         status=status,
     )
-    remarks = (
-        ()
-        if "status" in frame
-        else ("every given number is taken as complete; a status column says otherwise",)
-    )
-    return cells.sort_values([*keys, "age"], ignore_index=True), by, remarks
+    remarks = () if "status" in frame else ("without a status column, every count is taken as complete",)
+    return cells.sort_values(keys, ignore_index=True), by, remarks
 
 
-def _status(frame: pd.DataFrame, given: pd.Series) -> np.ndarray:
+def _statuses(frame: pd.DataFrame, retained: np.ndarray, keys: Sequence[str]) -> np.ndarray:
+    """The status of each cell: as given, else complete where there is a count and future where there is none."""
+    unknown = np.isnan(retained)
     if "status" not in frame:
-        return np.where(given, "complete", "future")
-    status = frame["status"].astype(str).to_numpy()
-    for row, said, known in zip((frame.iloc[i] for i in range(len(frame))), status, given, strict=True):
-        if said not in STATUSES:
-            raise ValueError(f"{_where(row)}: status={said!r}; use one of {', '.join(map(repr, STATUSES))}")
-        if (said == "future") == bool(known):
-            raise ValueError(
-                f"{_where(row)}: a future cell has no count, and only a future one; it is {said}"
-            )
+        return np.where(unknown, FUTURE, COMPLETE)
+    status: np.ndarray = frame["status"].astype(str).to_numpy(dtype=object)
+    for at, said in enumerate(status):
+        one_of(f"{row_name(frame, at, keys)}: status", said, STATUSES)
+    if (at_fault := _first((status == FUTURE) != unknown)) is not None:
+        raise ValueError(
+            f"{row_name(frame, at_fault, keys)}: a future cell has no count, and only a future one; it is "
+            f"{status[at_fault]}"
+        )
     return status
-
-
-def _where(row: pd.Series) -> str:
-    return f"cohort {row['cohort']} at age {row['age']}"
-
-
-def _refuse_bad_numbers(frame: pd.DataFrame, column: str, given: pd.Series) -> None:
-    chosen = frame[given]
-    values = pd.to_numeric(chosen[column], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    for bad, fault in (
-        (np.isnan(values), "is missing or not a number"),
-        (np.isinf(values), "is infinite"),
-        (values < 0, "is negative"),
-        (values != np.floor(values), "is fractional: give counts, not rates"),
-    ):
-        if bad.any():
-            row = chosen.iloc[int(np.flatnonzero(bad)[0])]
-            raise ValueError(f"{_where(row)}: {column} = {row[column]} {fault}")
 
 
 def rates_of(frame: pd.DataFrame, confidence: float) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Table and `by` columns from a tidy frame. See `Repurchase.from_counts`."""
-    by = _others(frame, ("definition", "n", "repurchased"), COLUMNS)
-    _refuse_twice(frame, [*by, "definition"])
-    numbers = frame[["n", "repurchased"]].apply(pd.to_numeric, errors="coerce")
-    bad = numbers.isna().any(axis=1) | (numbers < 0).any(axis=1) | (numbers % 1 != 0).any(axis=1)
-    bad |= numbers["repurchased"] > numbers["n"]
-    if bad.any():
-        row = frame[bad].iloc[0]
+    by = _by(frame, ("definition", "n", "repurchased"), COLUMNS)
+    keys = [*by, "definition"]
+    _refuse_twice(frame, keys)
+    n, again = (numbers(frame, name, keys) for name in ("n", "repurchased"))
+    if (at := _first(again > n)) is not None:
         raise ValueError(
-            f"{row['definition']}: {row['repurchased']} of {row['n']} is no count of buyers who bought again; give "
-            "whole numbers, repurchased at most n"
+            f"{row_name(frame, at, keys)}: repurchased = {again[at]:g} is above its buyers, n = {n[at]:g}"
         )
-    rate = Rate.of_counts(numbers["repurchased"].to_numpy(), numbers["n"].to_numpy())
+    rate = Rate.of_counts(again, n)
     low, high = rate.interval(confidence)
-    counts = numbers.astype("int64")
-    table = frame[[*by, "definition"]].assign(estimate=rate.estimate, low=low, high=high, **counts)
-    table = table.assign(buyers=counts["n"], immature=0, repurchased_all=counts["repurchased"], note="")
+    buyers, again = n.astype("int64"), again.astype("int64")
+    table = frame[keys].assign(estimate=rate.estimate, low=low, high=high, n=buyers, repurchased=again)
+    table = table.assign(buyers=buyers, immature=0, repurchased_all=again, note="")
     return table.reset_index(drop=True), by
 
 
 def days_of(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Counts of active users and `by` columns from a tidy frame. See `Activity.from_counts`."""
-    by = _others(frame, ("day", "dau"), ("day", "dau", "wau", "mau", "stickiness", "low", "high"))
-    table = frame[[*by, "day"]].assign(day=pd.to_datetime(frame["day"], errors="coerce"))
-    if table["day"].isna().any():
-        raise ValueError(f"day = {frame['day'][table['day'].isna()].iloc[0]!r} is no date")
-    _refuse_twice(table, [*by, "day"])
+    by = _by(frame, ("day", "dau"), ("day", "dau", "wau", "mau", "stickiness", "low", "high"))
+    keys = [*by, "day"]
+    table = frame[keys].assign(day=pd.to_datetime(frame["day"], errors="coerce"))
+    if (at := _first(table["day"].isna())) is not None:
+        raise ValueError(f"{row_name(frame, at)}: day = {frame['day'].iloc[at]!r} is no date")
+    _refuse_twice(frame.assign(day=table["day"]), keys)
+    found = {}
     for name in ("dau", "wau", "mau"):
-        values = frame[name] if name in frame else pd.Series(pd.NA, index=frame.index)
-        numbers = pd.to_numeric(values, errors="coerce").astype("Float64")
-        wrong = (
-            (numbers.isna() & values.notna()) | (numbers < 0).fillna(False) | (numbers % 1 != 0).fillna(False)
-        )
-        wrong |= values.isna() if name == "dau" else False
-        if wrong.any():
-            at = int(np.flatnonzero(wrong)[0])
-            raise ValueError(f"{frame['day'].iloc[at]}: {name} = {values.iloc[at]} is no count of users")
-        table[name] = numbers.astype("Int64")
-    above = (table["dau"] > table["mau"]).fillna(False) | (table["dau"] > table["wau"]).fillna(False)
-    above |= (table["wau"] > table["mau"]).fillna(False)
-    if above.any():
-        row = table[above].iloc[0]
+        given = frame if name in frame else frame.assign(**{name: np.nan})
+        found[name] = numbers(given, name, keys, missing=name != "dau")
+        table[name] = pd.array(found[name], dtype="Float64").astype("Int64")
+    dau, wau, mau = found.values()
+    if (at := _first((dau > mau) | (dau > wau) | (wau > mau))) is not None:
         raise ValueError(
-            f"{row['day'].date()}: dau, wau, mau = {row['dau']}, {row['wau']}, {row['mau']} must rise"
+            f"{row_name(frame, at, keys)}: users of 1, 7 and 30 days cannot fall, but dau, wau, mau = {dau[at]:g}, "
+            f"{wau[at]:g}, {mau[at]:g}"
         )
     return table.reset_index(drop=True), by
 
 
-def _refuse_twice(frame: pd.DataFrame, keys: list[str]) -> None:
-    twice = frame.duplicated(keys).to_numpy()
-    if twice.any():
-        row = frame.iloc[int(np.flatnonzero(twice)[0])]
-        raise ValueError(f"{' '.join(str(row[key]) for key in keys)} is given twice")
-
-
-def _others(frame: pd.DataFrame, needed: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+def _by(frame: pd.DataFrame, needed: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
     """Columns to break down by: those that are not known. An error where one is missing that is needed."""
-    if not isinstance(frame, pd.DataFrame):
-        raise TypeError(f"counts are a DataFrame, not {type(frame).__name__}")
-    for name in needed:
-        if name not in frame.columns:
-            raise ValueError(
-                f"no column {name!r} among the counts; they have: {some([str(c) for c in frame.columns])}"
-            )
-    if not len(frame):
-        raise ValueError("the table of counts has no rows")
+    counts_table(frame, needed)
     by = tuple(str(name) for name in frame.columns if name not in known)
     refuse_taken(by, OWN)
     return by
+
+
+def _refuse_twice(frame: pd.DataFrame, keys: Sequence[str]) -> None:
+    if (at := _first(frame.duplicated(list(keys)))) is not None:
+        raise ValueError(f"{row_name(frame, at, keys)} is given twice")
+
+
+def _first(bad: np.ndarray | pd.Series) -> int | None:
+    """The place of the first row that is bad."""
+    places = np.flatnonzero(bad)
+    return int(places[0]) if len(places) else None

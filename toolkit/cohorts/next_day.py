@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, ClassVar
 import pandas as pd
 
 from toolkit.cohorts import bitmaps
-from toolkit.cohorts.curves import pooled, split
-from toolkit.cohorts.filters import by_groups, left_out, sums, user_sums
+from toolkit.cohorts.cells import cells
+from toolkit.cohorts.curves import pooled
+from toolkit.cohorts.filters import left_out
+from toolkit.cohorts.groups import each_group, per_group, user_sums, user_sums_sql
 from toolkit.cohorts.periods import Calendar
-from toolkit.cohorts.question import way
+from toolkit.cohorts.question import RetentionQuestion, answered
 from toolkit.intervals import Rate
 from toolkit.results import Result
 from toolkit.wording import count, interval_level, percent, percent_interval
@@ -20,7 +22,6 @@ from toolkit.wording import count, interval_level, percent, percent_interval
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from toolkit.cohorts.question import Question
 
 NEW, ACTIVE = "new users", "active users"
 MEANINGS = {
@@ -52,7 +53,7 @@ class NextDay(Result):
     def sentence(self) -> str:
         """Both numbers, each with its definition."""
         parts = []
-        for name, rows in split(self.table, self.by):
+        for name, rows in each_group(self.table, self.by):
             said = [
                 f"{percent(row['estimate'])} ({percent_interval(row['low'], row['high'])}, n = {count(row['n'])}) of "
                 f"{row['definition']}"
@@ -69,10 +70,8 @@ class NextDay(Result):
         return plots.estimates(self.table, [*self.by, "definition"], "active again the next day", ax)
 
 
-def next_day(question: Question) -> NextDay:
+def next_day(question: RetentionQuestion) -> NextDay:
     """See `Retention.d1`."""
-    from toolkit.cohorts.answer import counted, marked
-
     days = replace(
         question,
         calendar=Calendar(question.log.timezone, "day"),
@@ -80,9 +79,9 @@ def next_day(question: Question) -> NextDay:
         kind="exact",
         cells=((1, 1),),
     )
-    # What answered in periods need not answer in days.
-    days = replace(days, path=way(days, "sql" if question.path == "sql" else "auto")[0])
-    new = marked(days, counted(days))
+    # A path that can answer by weeks need not be able to answer by days.
+    days = answered(days, "sql" if question.path == "sql" else "auto")
+    new = cells(days)
     notes = []
     if question.born_from is None:
         # On that day nobody can be told old from new, and the old come back more often.
@@ -99,21 +98,16 @@ def next_day(question: Question) -> NextDay:
     values = "".join(f", born.{name} AS {name}" for name in groups)
     rows = f"SELECT DISTINCT u, p AS day FROM ({bitmaps.returning(days)})"
     if groups:
-        rows = f"SELECT r.u AS u, r.day AS day{values} FROM ({rows}) r JOIN ({bitmaps.births(days)}) born USING (u)"
+        born = bitmaps.first_events(days)
+        rows = f"SELECT r.u AS u, r.day AS day{values} FROM ({rows}) r JOIN ({born}) born USING (u)"
     found = days.frame(within(rows, groups, last, [1]))
-    found = found.rename(columns=dict(zip(groups, question.by, strict=True)))
-    old = (
-        shares(found, list(question.by), [1], question.confidence)
-        .drop(columns="within")
-        .assign(definition=ACTIVE)
-    )
+    old = shares(found, groups, [1], question.confidence).drop(columns="within")
+    old = question.named(old).assign(definition=ACTIVE)
     table = pd.concat([fresh, old], ignore_index=True)[list(fresh.columns)]
     if question.by:
-        order = {name: place for place, (name, _) in enumerate(split(fresh, question.by))}
-        keys = pd.Series("", index=table.index, dtype=object)
-        for name, rows_of in split(table, question.by):
-            keys[rows_of.index] = order.get(name, len(order))
-        table = table.iloc[keys.astype(int).argsort(kind="stable")].reset_index(drop=True)
+        # Both definitions of a group stand together, groups in the order of the first.
+        order = table.groupby(list(question.by), dropna=False, sort=False).ngroup()
+        table = table.iloc[order.argsort(kind="stable")].reset_index(drop=True)
     table["meaning"] = table["definition"].map(MEANINGS)
     return NextDay(table, question.by, question.confidence, (*notes, *left_out(question.log)))
 
@@ -134,10 +128,10 @@ def within(days: str, groups: Sequence[str], last: int, lengths: Sequence[int]) 
         f"count(*) FILTER (day + {k} <= {last} AND later - day <= {k}) AS y{k}"
         for k in lengths
     )
-    chosen = ", ".join([*groups, *(sums(f"x{k}", f"y{k}", f"k{k}_") for k in lengths)])
+    chosen = ", ".join([*groups, *(user_sums_sql(f"x{k}", f"y{k}", f"k{k}_") for k in lengths)])
     return (
         f"SELECT {chosen} FROM (SELECT {unit}, {own} FROM (SELECT *, lead(day) OVER (PARTITION BY {unit} ORDER BY day) "
-        f"AS later FROM ({days})) GROUP BY {unit}){by_groups(groups)}"
+        f"AS later FROM ({days})) GROUP BY {unit}){per_group(groups)}"
     )
 
 
@@ -146,8 +140,7 @@ def shares(found: pd.DataFrame, by: Sequence[str], lengths: Sequence[int], confi
     lines = []
     for _, row in found.iterrows():
         for k in lengths:
-            own = user_sums(row, f"k{k}_")
-            rate = Rate.of_users(own)
+            rate = Rate.of_users(user_sums(row, f"k{k}_"))
             limits = rate.interval(confidence)
             lines.append(
                 [

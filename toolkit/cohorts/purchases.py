@@ -1,57 +1,110 @@
-"""Buyers counted in the engine under each definition."""
+"""Purchases: what each definition of a repurchase rate counts, and the SQL that counts it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal, get_args
 
-import numpy as np
 import pandas as pd
 
-from toolkit.cohorts.filters import Rows, by_groups, refuse_absent, sums, user_sums
-from toolkit.cohorts.from_counts import COLUMNS
-from toolkit.cohorts.periods import Calendar
-from toolkit.cohorts.question import Asked
-from toolkit.cohorts.repurchases import Definition, Repurchase
-from toolkit.intervals import Rate, UserSums
+from toolkit.cohorts.groups import per_group, user_sums_sql
+from toolkit.cohorts.periods import DAY, MOST_DAYS, Calendar, whole
+from toolkit.cohorts.question import PurchaseQuestion
+from toolkit.counts import one_of
+from toolkit.sources import definitions
 
-if TYPE_CHECKING:
-    from toolkit.intervals import Interval
+Kind = Literal["windows", "within", "month"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Buying(Asked):
-    """What `repurchase` was asked, checked against its log."""
+@dataclass(frozen=True)
+class Definition:
+    """What a repurchase rate counts.
 
-    purchases: Rows
+    Parameters
+    ----------
+    name : str
+    kind : {"windows", "within", "month"}
+        Buyers of `base` who bought in `again`, both in days before the end; a second purchase within `days` of the
+        first; buyers of a calendar month who bought again `months` later (0: in the same month).
+    base, again : (int, int)
+    days : float
+    months : int
+    said : str
+        The definition in words.
+    header : str
+        The platform's own word.
+    source : str
+    """
+
+    name: str
+    kind: Kind
+    base: tuple[int, int] = (0, 0)
+    again: tuple[int, int] = (0, 0)
+    days: float = 0.0
+    months: int = 0
+    said: str = ""
+    header: str = ""
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("base", "again"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        one_of(f"definition {self.name!r}: kind", self.kind, KINDS)
+        if self.kind == "windows" and not 1 <= self.again[0] <= self.again[1] < self.base[0] <= self.base[1]:
+            raise ValueError(
+                f"definition {self.name!r}: base={self.base} and again={self.again} are days before the end, (nearest, "
+                "farthest), the base farther than all of again"
+            )
+        if self.kind == "within" and not 0 < self.days < MOST_DAYS:
+            raise ValueError(
+                f"definition {self.name!r}: days={self.days} must be above 0 and below {MOST_DAYS:,}"
+            )
+        if self.kind == "month" and (not whole(self.months) or self.months < 0):
+            raise ValueError(
+                f"definition {self.name!r}: months={self.months} must be a whole number from 0 on"
+            )
 
     @property
-    def kinds(self) -> tuple[Rows, ...]:
-        """Purchases alone."""
-        return (self.purchases,)
+    def length(self) -> int:
+        """The window after a first purchase, in microseconds."""
+        return round(self.days * DAY)
 
 
-def answer(asked: Buying, definitions: tuple[Definition, ...]) -> Repurchase:
-    """Rates under each definition, group by group."""
-    lines = []
-    for place, definition in enumerate(definitions):
-        for row in asked.frame(counted(asked, definition)).to_dict("records"):
-            groups = [row[f"b{i}"] for i in range(len(asked.by))]
-            lines.append([*groups, *_line(asked, definition, row), place])
-    table = pd.DataFrame(lines, columns=[*asked.by, *COLUMNS, "place"])
-    if asked.by:
-        # Groups stand in the order of the engine, which puts null last, each with its definitions together.
-        order = table.groupby(list(asked.by), dropna=False, sort=True).ngroup()
-        table = table.iloc[np.lexsort([table["place"], order])]
-    table = table.drop(columns="place").reset_index(drop=True)
-    if not len(table) or not table["buyers"].sum():
-        refuse_absent(asked.log, asked.purchases.events)
-    table[["estimate", "low", "high"]] = table[["estimate", "low", "high"]].astype("float64")
-    return Repurchase(table, asked.by, asked.confidence, definitions, asked, asked.path)
+def known_definitions() -> dict[str, Definition]:
+    """The definitions that come with the toolkit, by name."""
+    return {row["name"]: Definition(**row) for row in definitions.read("repurchase")["definition"]}
 
 
-def first_purchases(asked: Buying) -> str:
+def definition_of(given: Any) -> Definition:
+    """The definition of a name, of a length of time such as "7d", or as given."""
+    if isinstance(given, Definition):
+        return given
+    if not isinstance(given, str):
+        raise TypeError(
+            f"a definition is a name, a length of time such as '30d', or a Definition, not {given!r}"
+        )
+    named = known_definitions()
+    if given in named:
+        return named[given]
+    if re.match(r"\s*[\d.]", given):
+        try:
+            length = pd.Timedelta(re.sub(r"(?<=[\d\s])d(?![a-zA-Z])", "D", given))
+        except ValueError:
+            length = pd.NaT
+        if length is not pd.NaT and re.search(r"[a-zA-Z]", given):
+            days = length / pd.Timedelta(1, "D")
+            return Definition(
+                given, "within", days=days, said=f"bought again within {given} of their first purchase"
+            )
+    raise ValueError(
+        f"definition={given!r}; use one of {', '.join(map(repr, named))}, or a length of time such as '7d'"
+    )
+
+
+def first_purchases(asked: PurchaseQuestion) -> str:
     """SQL of one row per buyer: u, first and second purchase, values of `by` in the first."""
     source = asked.source(asked.purchases, by=True, ordered=bool(asked.by))
     values = "".join(f", arg_min_null(b{i}, (t, seq)) AS b{i}" for i in range(len(asked.by)))
@@ -60,9 +113,9 @@ def first_purchases(asked: Buying) -> str:
     )
 
 
-def counted(asked: Buying, definition: Definition) -> str:
+def counted(asked: PurchaseQuestion, definition: Definition) -> str:
     """SQL of one row per group: `buyers`, `again_all`, and sums over users with the prefix m for the mature."""
-    groups = [f"b{i}" for i in range(len(asked.by))]
+    groups = asked.groups
     if definition.kind == "within":
         again = f"coalesce(second - first <= {definition.length}, FALSE)"
         per_user = (
@@ -76,12 +129,12 @@ def counted(asked: Buying, definition: Definition) -> str:
         *groups,
         "coalesce(sum(x_all), 0) AS buyers",
         "coalesce(sum(y_all), 0) AS again_all",
-        sums("x", "y", "m"),
+        user_sums_sql("x", "y", "m"),
     ]
-    return f"SELECT {', '.join(chosen)} FROM ({per_user}){by_groups(groups)}"
+    return f"SELECT {', '.join(chosen)} FROM ({per_user}){per_group(groups)}"
 
 
-def _by_calendar(asked: Buying, definition: Definition, groups: Sequence[str]) -> str:
+def _by_calendar(asked: PurchaseQuestion, definition: Definition, groups: Sequence[str]) -> str:
     """SQL of one row per user with x trials and y successes, from the days or months of all purchases."""
     log = asked.log
     days = Calendar(log.timezone, "day" if definition.kind == "windows" else "month")
@@ -116,28 +169,7 @@ def _by_calendar(asked: Buying, definition: Definition, groups: Sequence[str]) -
     return f"SELECT * FROM ({units}) JOIN ({firsts}) ON u = buyer"
 
 
-def first_month(asked: Buying) -> int:
+def first_month(asked: PurchaseQuestion) -> int:
     """The first month that the log holds from its first day on."""
     days, months = Calendar(asked.log.timezone, "day"), Calendar(asked.log.timezone, "month")
     return months.first_whole(days.start(days.number(asked.span[0])))
-
-
-def _line(asked: Buying, definition: Definition, row: dict[str, Any]) -> list[Any]:
-    own = user_sums(pd.Series(row), "m")
-    n, again, buyers = int(row["mx"]), int(row["my"]), int(row["buyers"])
-    note = ""
-    if definition.kind == "windows":
-        days = Calendar(asked.log.timezone, "day")
-        reach = days.number(asked.until) - days.number(asked.span[0])
-        if reach < definition.base[1]:
-            note = f"the log reaches {reach} days back, the definition {definition.base[1]}"
-    estimate, (low, high) = _rate(own, asked.confidence)
-    if note:
-        estimate = low = high = np.nan
-    everybody = [buyers, buyers - n, int(row["again_all"])]
-    return [definition.name, estimate, low, high, n, again, *everybody, note]
-
-
-def _rate(own: UserSums, confidence: float) -> tuple[float, Interval]:
-    rate = Rate.of_users(own)
-    return rate.estimate, rate.interval(confidence)

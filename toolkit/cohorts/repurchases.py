@@ -2,92 +2,30 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 import pandas as pd
 
 from toolkit.cohorts import filters
-from toolkit.cohorts.curves import split
-from toolkit.cohorts.periods import DAY, MOST_DAYS, whole
-from toolkit.cohorts.question import way
+from toolkit.cohorts.from_counts import COLUMNS, rates_of
+from toolkit.cohorts.groups import each_group, user_sums
+from toolkit.cohorts.purchases import Definition, counted, definition_of, known_definitions
+from toolkit.cohorts.question import PurchaseQuestion, TwoPaths, answered
+from toolkit.cohorts.time_to_repurchase import TimeToRepurchase, time_to_repurchase
 from toolkit.counts import confidence_level
+from toolkit.intervals import Rate
 from toolkit.results import Result
-from toolkit.sources import definitions
-from toolkit.wording import count, counted, interval_level, percent, percent_interval
+from toolkit.wording import count, interval_level, percent, percent_interval
+from toolkit.wording import counted as in_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from toolkit.cohorts.time_to_repurchase import Waits
     from toolkit.logs.events import EventLog
-
-KINDS = ("windows", "within", "month")
-
-
-@dataclass(frozen=True)
-class Definition:
-    """What a repurchase rate counts.
-
-    Parameters
-    ----------
-    name : str
-    kind : {"windows", "within", "month"}
-        Buyers of `base` who bought in `again`, both in days before the end; a second purchase within `days` of the
-        first; buyers of a calendar month who bought again `months` later (0: in the same month).
-    base, again : (int, int)
-    days : float
-    months : int
-    said : str
-        The definition in words.
-    header : str
-        The platform's own word.
-    source : str
-    """
-
-    name: str
-    kind: str
-    base: tuple[int, int] = (0, 0)
-    again: tuple[int, int] = (0, 0)
-    days: float = 0.0
-    months: int = 0
-    said: str = ""
-    header: str = ""
-    source: str = ""
-
-    def __post_init__(self) -> None:
-        for name in ("base", "again"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        if self.kind not in KINDS:
-            raise ValueError(
-                f"definition {self.name!r}: kind={self.kind!r}; use one of {', '.join(map(repr, KINDS))}"
-            )
-        if self.kind == "windows" and not 1 <= self.again[0] <= self.again[1] < self.base[0] <= self.base[1]:
-            raise ValueError(
-                f"definition {self.name!r}: base={self.base} and again={self.again} are days before the end, (nearest, "
-                "farthest), the base farther than all of again"
-            )
-        if self.kind == "within" and not 0 < self.days < MOST_DAYS:
-            raise ValueError(
-                f"definition {self.name!r}: days={self.days} must be above 0 and below {MOST_DAYS:,}"
-            )
-        if self.kind == "month" and (not whole(self.months) or self.months < 0):
-            raise ValueError(
-                f"definition {self.name!r}: months={self.months} must be a whole number from 0 on"
-            )
-
-    @property
-    def length(self) -> int:
-        """The window after a first purchase, in microseconds."""
-        return round(self.days * DAY)
-
-
-def known() -> dict[str, Definition]:
-    """The definitions that come with the toolkit, by name."""
-    return {row["name"]: Definition(**row) for row in definitions.read("repurchase")["definition"]}
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -110,7 +48,7 @@ class Repurchase(Result):
     by: tuple[str, ...]
     confidence: float
     definitions: tuple[Definition, ...] = field(repr=False, default=())
-    question: Any = field(repr=False, default=None)
+    question: PurchaseQuestion | None = field(repr=False, default=None)
     path: str = "counts"
 
     rates: ClassVar = frozenset({"estimate", "low", "high"})
@@ -124,41 +62,40 @@ class Repurchase(Result):
         ValueError
             For counts that are missing, negative, fractional or above their buyers.
         """
-        from toolkit.cohorts.from_counts import rates_of
-
         table, by = rates_of(frame, confidence_level(confidence))
         return cls(table, by, confidence)
 
-    def compare_definitions(self) -> Repurchase:
-        """The same buyers under every definition that comes with the toolkit, and under this result's own."""
-        from toolkit.cohorts.purchases import answer
+    def compare_definitions(self, definitions: Sequence[str | Definition] | None = None) -> Repurchase:
+        """The same buyers under several definitions, this result's own first.
 
-        asked = self._need_log("a comparison of definitions")
-        return answer(
-            asked, tuple({each.name: each for each in (*self.definitions, *known().values())}.values())
-        )
+        Parameters
+        ----------
+        definitions : list of str or Definition, optional
+            As for `repurchase`; all that come with the toolkit if not given.
+        """
+        question = self._need_log("a comparison of definitions")
+        others = known_definitions().values() if definitions is None else map(definition_of, definitions)
+        return answer(question, tuple({each.name: each for each in (*self.definitions, *others)}.values()))
 
     @cached_property
-    def waits(self) -> Waits:
+    def waits(self) -> TimeToRepurchase:
         """Time from the first purchase to the second, with buyers who have not bought again yet (Kaplan-Meier)."""
-        from toolkit.cohorts.time_to_repurchase import waits
-
-        return waits(self._need_log("the time to a second purchase"))
+        return time_to_repurchase(self._need_log("the time to a second purchase"))
 
     def sentence(self) -> str:
         """Each rate with its definition, and how many buyers are too recent to tell."""
         said = {each.name: each.said or each.name for each in self.definitions}
         parts = []
-        for name, lines in split(self.table, self.by):
+        for name, lines in each_group(self.table, self.by):
             for _, row in lines.iterrows():
                 head = f"{name}{', ' if name else ''}{row['definition']}"
                 if pd.isna(row["estimate"]):
-                    recent = f"{counted(row['immature'], 'buyer')} too recent"
+                    recent = f"{in_words(row['immature'], 'buyer')} too recent"
                     parts.append(f"{head} unknown ({row['note'] or f'nobody whose time is over, {recent}'})")
                     continue
                 text = f"{head} {percent(row['estimate'])} ({percent_interval(row['low'], row['high'])}, "
                 text += f"n = {count(row['n'])}"
-                recent = f", {counted(row['immature'], 'buyer')} too recent" if row["immature"] else ""
+                recent = f", {in_words(row['immature'], 'buyer')} too recent" if row["immature"] else ""
                 parts.append(f"{text}{recent})")
         told = "; ".join(f"{name}: {words}" for name, words in said.items())
         notes = f"; {told}" if told else ""
@@ -174,7 +111,7 @@ class Repurchase(Result):
 
         return plots.estimates(self.table, [*self.by, "definition"], "bought again", ax)
 
-    def _need_log(self, what: str) -> Any:
+    def _need_log(self, what: str) -> PurchaseQuestion:
         if self.question is None:
             raise ValueError(f"{what} needs a log; a result from counts knows only its own rates")
         return self.question
@@ -183,12 +120,12 @@ class Repurchase(Result):
 def repurchase(
     log: EventLog,
     *,
-    event: Any = "pay",
+    event: filters.Events = "pay",
     definition: str | Definition | Sequence[str | Definition] = "first_30d",
     by: str | Sequence[str] | None = None,
     observed_until: Any = None,
     dedupe: str | None = None,
-    path: str = "auto",
+    path: TwoPaths = "auto",
     confidence: float = 0.95,
 ) -> Repurchase:
     """How many buyers buy again, under a definition that has a name.
@@ -199,8 +136,8 @@ def repurchase(
     event : str, Step or list
         What a purchase is.
     definition : str, Definition or list
-        A name that comes with the toolkit (`toolkit.cohorts.repurchases.known()`), a length of time such as "7d" for a
-        second purchase within it, or a `Definition` of your own.
+        A name that comes with the toolkit (see `toolkit.cohorts.purchases.known_definitions`), a length of time such
+        as "7d" for a second purchase within it, or a `Definition` of your own.
     by : str or list of str, optional
         Properties of the buyer's first purchase; later ones count wherever they are made.
     observed_until : time, optional
@@ -235,50 +172,49 @@ def repurchase(
       definition  repurchased  n
     0         7d            1  2
     """
-    from toolkit.cohorts.purchases import Buying, answer
-
-    filters.opened(log, "repurchase")
+    filters.refuse_other_than_log(log, "repurchase")
     listed = list(definition) if isinstance(definition, list | tuple) else [definition]
-    chosen = tuple(_definition(each) for each in listed)
+    chosen = tuple(definition_of(each) for each in listed)
     names = [each.name for each in chosen]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"definition={names!r}; give one name or several different ones")
     if event is None:
         raise ValueError("event=None would make every row a purchase; name the event, such as 'pay'")
-    if dedupe is not None:
-        log.column(dedupe, "dedupe column")
-    asked = Buying(
+    question = PurchaseQuestion(
         log=log,
         purchases=filters.matching(log, event, "event"),
         by=filters.grouping(log, by),
         until=filters.end_of(log, observed_until),
-        dedupe=dedupe,
+        dedupe=filters.deduplicated(log, dedupe),
         confidence=confidence_level(confidence),
     )
-    took, notes = way(asked, path)
-    return answer(replace(asked, path=took, notes=notes), chosen)
+    return answer(answered(question, path), chosen)
 
 
-def _definition(given: Any) -> Definition:
-    if isinstance(given, Definition):
-        return given
-    if not isinstance(given, str):
-        raise TypeError(
-            f"a definition is a name, a length of time such as '30d', or a Definition, not {given!r}"
-        )
-    named = known()
-    if given in named:
-        return named[given]
-    if re.match(r"\s*[\d.]", given):
-        try:
-            length = pd.Timedelta(re.sub(r"(?<=[\d\s])d(?![a-zA-Z])", "D", given))
-        except ValueError:
-            length = pd.NaT
-        if length is not pd.NaT and re.search(r"[a-zA-Z]", given):
-            days = length / pd.Timedelta(1, "D")
-            return Definition(
-                given, "within", days=days, said=f"bought again within {given} of their first purchase"
-            )
-    raise ValueError(
-        f"definition={given!r}; use one of {', '.join(map(repr, named))}, or a length of time such as '7d'"
-    )
+def answer(question: PurchaseQuestion, definitions: tuple[Definition, ...]) -> Repurchase:
+    """Rates under each definition, group by group."""
+    groups, lines = question.groups, []
+    for place, definition in enumerate(definitions):
+        # Records, since rows of a frame would have one type for groups and sums.
+        for row in question.frame(counted(question, definition)).to_dict("records"):
+            lines.append([*(row[name] for name in groups), *_line(question, definition, row), place])
+    table = pd.DataFrame(lines, columns=[*groups, *COLUMNS, "place"])
+    if groups:
+        # Groups stand in the order of the engine, which puts null last, each with its definitions together.
+        order = table.groupby(groups, dropna=False, sort=True).ngroup()
+        table = table.iloc[np.lexsort([table["place"], order])]
+    table = question.named(table.drop(columns="place").reset_index(drop=True))
+    if not len(table) or not table["buyers"].sum():
+        filters.refuse_absent(question.log, question.purchases.events)
+    table[["estimate", "low", "high"]] = table[["estimate", "low", "high"]].astype("float64")
+    return Repurchase(table, question.by, question.confidence, definitions, question, question.path)
+
+
+def _line(question: PurchaseQuestion, definition: Definition, row: dict[Hashable, Any]) -> list[Any]:
+    """One definition's columns of the table, from the sums of one group."""
+    n, again, buyers = int(row["mx"]), int(row["my"]), int(row["buyers"])
+    reach, needed = question.days_back, definition.base[1] if definition.kind == "windows" else 0
+    note = f"the log reaches {reach} days back, the definition {needed}" if reach < needed else ""
+    rate = Rate.of_users(user_sums(pd.Series(row), "m"))
+    estimates = [np.nan] * 3 if note else [rate.estimate, *rate.interval(question.confidence)]
+    return [definition.name, *estimates, n, again, buyers, buyers - n, int(row["again_all"]), note]

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
-from toolkit import intervals
-from toolkit.cohorts import filters
 from toolkit.cohorts.curves import Curve, overlooked, pooled
+from toolkit.cohorts.filters import left_out
+from toolkit.cohorts.from_counts import cells_of
+from toolkit.cohorts.next_day import NextDay, next_day
 from toolkit.cohorts.periods import shown
-from toolkit.counts import confidence_level
+from toolkit.cohorts.question import RetentionQuestion
+from toolkit.cohorts.split import Split, split
+from toolkit.counts import COMPLETE, PARTIAL, confidence_level
+from toolkit.intervals import wilson
 from toolkit.results import Result
 from toolkit.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from toolkit.cohorts.next_day import NextDay
-    from toolkit.cohorts.question import Question
-    from toolkit.cohorts.split import Split
 
 
 #: With so few cohorts an interval rests on a guess of how much cohorts differ, or on none.
@@ -48,7 +48,7 @@ class Retention(Result):
     period: str
     kind: str
     confidence: float
-    question: Question | None = field(default=None, repr=False)
+    question: RetentionQuestion | None = field(default=None, repr=False)
     remarks: tuple[str, ...] = field(default=(), repr=False)
     path: str = "counts"
 
@@ -84,8 +84,6 @@ class Retention(Result):
         0    0       1.0  100
         1    1       0.4   50
         """
-        from toolkit.cohorts.from_counts import cells_of
-
         cells, by, remarks = cells_of(frame)
         return cls(cells, by, period, "counts", confidence_level(confidence), remarks=remarks)
 
@@ -102,8 +100,8 @@ class Retention(Result):
         share = table["retained"].astype("Float64").to_numpy(float, na_value=float("nan")) / table[
             "size"
         ].to_numpy(float)
-        whole = (table["status"] == "complete").to_numpy()
-        low, high = intervals.wilson(
+        whole = (table["status"] == COMPLETE).to_numpy()
+        low, high = wilson(
             table["retained_eligible"].to_numpy(float), table["eligible"].to_numpy(float), self.confidence
         )
         place = list(table.columns).index("status")
@@ -145,11 +143,10 @@ class Retention(Result):
         )
         return Curve(table, names, self.period, self.kind, self.confidence, (*notes, *self._unfinished()))
 
+    @cached_property
     def d1(self) -> NextDay:
         """Next-day retention under both definitions in use, each with its name: new users, and active users."""
-        from toolkit.cohorts.next_day import next_day
-
-        return next_day(self.need_log("next-day retention"))
+        return next_day(self._need_log("next-day retention"))
 
     def split(self, *, mix: str = "new_or_old", before: tuple[Any, Any], after: tuple[Any, Any]) -> Split:
         """Whether retention itself changed between two spans of time, or who was active.
@@ -167,9 +164,7 @@ class Retention(Result):
             Retention of active users from one period to the next: its change, as mix and rate (Kitagawa), with the
             same fixed users followed through both spans beside it.
         """
-        from toolkit.cohorts.split import split
-
-        return split(self.need_log("a split"), mix, before, after)
+        return split(self._need_log("a split"), mix, before, after)
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
@@ -199,9 +194,9 @@ class Retention(Result):
         text = curve.removeprefix("Retention by age, ")
         for note in self._unfinished():
             text = text.replace(f"; {note}", "")
-        return f"Of {who}, came back ({self.meaning()}), {text}{self._caveats()}."
+        return f"Of {who}, came back ({self._meaning()}), {text}{self._caveats()}."
 
-    def meaning(self) -> str:
+    def _meaning(self) -> str:
         """What counts as coming back, in words."""
         question = self.question
         if question is None:
@@ -217,7 +212,7 @@ class Retention(Result):
         return f"{question.returns.said} {ages[self.kind]}, {clock}"
 
     def _unfinished(self) -> list[str]:
-        partial = int((self.cells["status"] == "partial").sum())
+        partial = int((self.cells["status"] == PARTIAL).sum())
         return [f"{counted(partial, 'partial cell')} left out"] if partial else []
 
     def _caveats(self) -> str:
@@ -229,7 +224,7 @@ class Retention(Result):
                 if question.born_from is not None:
                     begin = shown(question.born_from, question.log.timezone)
                     notes.append(f"users born before {begin} are left out (born_from)")
-            elif not (self.cells["status"] == "complete").any():
+            elif not (self.cells["status"] == COMPLETE).any():
                 notes.append(
                     f"no {self.period} is complete: observation ends {shown(question.until, question.log.timezone)}"
                 )
@@ -237,7 +232,7 @@ class Retention(Result):
                 notes.append("the first row itself counts as a return at age 0")
             if question.kind == "rolling":
                 notes.append("rolling: a younger cohort has had less time to be seen again")
-            notes += filters.left_out(question.log)
+            notes += left_out(question.log)
         cohorts = self.cells["cohort"].nunique()
         if 1 <= cohorts <= FEW:
             notes.append(f"{counted(cohorts, 'cohort')} can hardly tell how much cohorts differ")
@@ -249,9 +244,9 @@ class Retention(Result):
         from toolkit.cohorts import plots
 
         groups = self.cells[list(self.by)].drop_duplicates() if self.by else [()]
-        return plots.heat(self, ax) if len(groups) <= 1 else plots.curve(self.curve(), ax)
+        return plots.heat(self.table, self.period, ax) if len(groups) <= 1 else self.curve().plot(ax)
 
-    def need_log(self, what: str) -> Question:
+    def _need_log(self, what: str) -> RetentionQuestion:
         """The question behind the result, or an error that says what needs it."""
         if self.question is None:
             raise ValueError(

@@ -17,12 +17,12 @@ from toolkit.cohorts.periods import shown
 from toolkit.logs.engines import literal
 from toolkit.logs.times import instant
 from toolkit.results import Result
-from toolkit.wording import counted, interval_level, some
+from toolkit.wording import counted, group_name, interval_level, some
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from toolkit.cohorts.question import Question
+    from toolkit.cohorts.question import RetentionQuestion
 
 #: Ages kept apart by mix="age"; the last stands for all above.
 AGES = 4
@@ -79,7 +79,7 @@ class Split(Result):
         return plots.estimates(shown_rows, ["part"], "points of retention", ax, points=True)
 
 
-def split(question: Question, mix: str, before: tuple[Any, Any], after: tuple[Any, Any]) -> Split:
+def split(question: RetentionQuestion, mix: str, before: tuple[Any, Any], after: tuple[Any, Any]) -> Split:
     """See `Retention.split`."""
     if mix not in ("new_or_old", "age", *question.by):
         known = ", ".join(map(repr, ("new_or_old", "age", *question.by)))
@@ -110,7 +110,7 @@ def split(question: Question, mix: str, before: tuple[Any, Any], after: tuple[An
     )
 
 
-def _span(question: Question, span: tuple[Any, Any], option: str) -> tuple[int, int]:
+def _span(question: RetentionQuestion, span: tuple[Any, Any], option: str) -> tuple[int, int]:
     """Numbers of the periods in a span (the last excluded) whose following period is observed."""
     if isinstance(span, str) or len(span) != 2:
         raise ValueError(f"{option}={span!r}; give (from, to)")
@@ -127,7 +127,7 @@ def _span(question: Question, span: tuple[Any, Any], option: str) -> tuple[int, 
 
 
 def _moments(
-    question: Question, mix: str, spans: dict[str, tuple[int, int]]
+    question: RetentionQuestion, mix: str, spans: dict[str, tuple[int, int]]
 ) -> tuple[list[Any], np.ndarray, np.ndarray]:
     """Groups; totals (span x group x active and retained); sums over users of products of any two of these.
 
@@ -139,7 +139,7 @@ def _moments(
     inside = " OR ".join(f"(p >= {low} AND p < {high})" for low, high in spans.values())
     active = (
         f"SELECT r.u AS u, r.p AS p, born.c AS c{values} FROM ({bitmaps.returning(question)}) r JOIN "
-        f"({bitmaps.births(question)}) born USING (u) WHERE r.t >= born.born GROUP BY ALL"
+        f"({bitmaps.first_events(question)}) born USING (u) WHERE r.t >= born.born GROUP BY ALL"
     )
     kept = (
         f"SELECT *, coalesce(lead(p) OVER (PARTITION BY u ORDER BY p) = p + 1, FALSE) AS kept FROM ({active})"
@@ -185,7 +185,7 @@ def _names(mix: str, found: list[Any]) -> list[str]:
         return ["old" if group else "new" for group in found]
     if mix == "age":
         return [f"age {group}{'+' * (group == AGES)}" for group in found]
-    return ["<null>" if group is None else str(group) for group in found]
+    return [group_name([group]) for group in found]
 
 
 def components(totals: np.ndarray) -> np.ndarray:
@@ -195,7 +195,8 @@ def components(totals: np.ndarray) -> np.ndarray:
     rate = np.where(some_active, y / np.where(some_active, n, 1), 0)
     # A group that one span lacks has no rate there to differ: it is all composition.
     rate = np.where(some_active, rate, rate[::-1])
-    return decompositions.kitagawa(rate, n / n.sum(-1, keepdims=True))[0].sum(-1)
+    by_group, _ = decompositions.kitagawa(rate, n / n.sum(-1, keepdims=True))
+    return np.asarray(by_group.sum(-1))
 
 
 def _table(names: list[str], totals: np.ndarray, moments: np.ndarray, confidence: float) -> pd.DataFrame:

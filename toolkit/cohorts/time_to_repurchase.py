@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
-from toolkit.cohorts.curves import headed, split
+from toolkit.cohorts.groups import each_group, labelled
 from toolkit.cohorts.periods import DAY
 from toolkit.cohorts.purchases import first_purchases
 from toolkit.results import Result
@@ -19,11 +19,11 @@ from toolkit.wording import count, counted, interval_level, p_value, percent, pe
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from toolkit.cohorts.purchases import Buying
+    from toolkit.cohorts.question import PurchaseQuestion
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Waits(Result):
+class TimeToRepurchase(Result):
     """Share of buyers who have bought again, by days since the first purchase. Made by `Repurchase.waits`.
 
     Attributes
@@ -44,16 +44,12 @@ class Waits(Result):
 
     rates: ClassVar = frozenset({"estimate", "low", "high"})
 
-    def groups(self) -> Iterator[tuple[str, pd.DataFrame]]:
-        """Each group's name and its rows of `table`."""
-        yield from split(self.table, self.by)
-
     def at(self, day: int) -> pd.DataFrame:
         """The curve's value at a number of days: `by`, `estimate`, `low`, `high`, `n`; missing past the last buyer."""
         if not day >= 0:
             raise ValueError(f"day={day!r}: days since the first purchase are 0 or more")
         lines = []
-        for _, rows in split(self.days, self.by):
+        for _, rows in each_group(self.days, self.by):
             steps = _curve(rows, self.confidence)
             known = steps[steps["day"] <= day]
             n = int((rows["again"] + rows["censored"])[rows["day"] >= day].sum())
@@ -61,6 +57,7 @@ class Waits(Result):
             lines.append([*rows[list(self.by)].iloc[0], *(values if n else [np.nan] * 3), n])
         return pd.DataFrame(lines, columns=[*self.by, "estimate", "low", "high", "n"])
 
+    @cached_property
     def log_rank(self) -> tuple[float, float]:
         """Chi-squared and p value of one and the same curve in all groups.
 
@@ -70,10 +67,10 @@ class Waits(Result):
         """
         from statsmodels.duration.survfunc import survdiff
 
-        if len(dict(self.groups())) < 2:
+        if len(list(each_group(self.days, self.by))) < 2:
             raise ValueError("a log-rank test compares groups; ask repurchase with by=")
         time, status, group = [], [], []
-        for place, (_, rows) in enumerate(split(self.days, self.by)):
+        for place, (_, rows) in enumerate(each_group(self.days, self.by)):
             for column, event in (("again", 1), ("censored", 0)):
                 repeats = rows[column].to_numpy()
                 time.append(np.repeat(rows["day"].to_numpy(), repeats))
@@ -85,7 +82,7 @@ class Waits(Result):
     def sentence(self) -> str:
         """How many have bought again by 30 and 90 days, group by group, and whether groups differ."""
         parts = []
-        for place, (name, rows) in enumerate(split(self.days, self.by)):
+        for place, (name, rows) in enumerate(each_group(self.days, self.by)):
             longest = int(rows["day"].max()) if len(rows) else 0
             said = []
             for day in [30, 90][: 1 + (longest >= 90)] if longest >= 30 else [longest]:
@@ -99,7 +96,7 @@ class Waits(Result):
             f"Bought again (Kaplan-Meier, pointwise {interval_level(self.confidence)}s): {'; '.join(parts)}"
         )
         if len(parts) > 1:
-            chi, p = self.log_rank()
+            chi, p = self.log_rank
             text += f"; log-rank test of equal curves: chi-squared {chi:.1f}, p {_equals(p)}"
         return f"{text}; it takes buyers of late dates to be like earlier ones."
 
@@ -107,12 +104,12 @@ class Waits(Result):
         """A rising step for each group, with its interval."""
         from toolkit.cohorts import plots
 
-        return plots.waits(self, ax)
+        return plots.time_to_repurchase(self.table, self.by, ax)
 
 
-def waits(asked: Buying) -> Waits:
+def time_to_repurchase(asked: PurchaseQuestion) -> TimeToRepurchase:
     """See `Repurchase.waits`."""
-    groups = [f"b{i}" for i in range(len(asked.by))]
+    groups = asked.groups
     # A second purchase counts in the day that it ends, if that day was observed to its end.
     follow = f"(({asked.until} - 1 - first) // {DAY})"
     wait = f"((second - first + {DAY - 1}) // {DAY})"
@@ -125,15 +122,13 @@ def waits(asked: Buying) -> Waits:
         f"CASE WHEN {again} THEN {wait} ELSE {follow} END AS day "
         f"FROM ({first_purchases(asked)})) GROUP BY ALL ORDER BY {order}"
     )
-    days = days.rename(columns=dict(zip(groups, asked.by, strict=True)))
-    days = days.astype(dict.fromkeys(("day", "again", "censored"), "int64"))
+    days = asked.named(days.astype(dict.fromkeys(("day", "again", "censored"), "int64")))
     frames = []
-    for _, rows in split(days, asked.by):
-        curve = _curve(rows, asked.confidence)
-        frames.append(headed(curve, rows, asked.by))
+    for _, rows in each_group(days, asked.by):
+        frames.append(labelled(_curve(rows, asked.confidence), rows, asked.by))
     columns = [*asked.by, "day", "estimate", "low", "high", "n", "events"]
     table = pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
-    return Waits(table, asked.by, asked.confidence, days)
+    return TimeToRepurchase(table, asked.by, asked.confidence, days)
 
 
 def _curve(days: pd.DataFrame, confidence: float) -> pd.DataFrame:

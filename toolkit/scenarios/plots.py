@@ -163,9 +163,7 @@ def _title(answer: WhatIf) -> str:
 
 def returns(answer: WhoReturns, ax: Axes | None = None) -> Axes:
     """Draw the curve in its platform's look, with the definition in the title."""
-    from toolkit.cohorts import plots
-
-    ax = plots.curve(answer.cohorts.curve(), ax)
+    ax = answer.cohorts.curve().plot(ax)
     if answer.platform is not None:
         look = style.look(answer.platform)
         for band in ax.collections:
