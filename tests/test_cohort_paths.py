@@ -273,6 +273,6 @@ def test_more_groups_than_the_index_counts_are_left_to_sql() -> None:
     assert "more than the index counts" in result.sentence()
 
 
-def test_an_index_of_no_rows_has_nobody() -> None:
+def test_an_index_of_no_rows_has_no_user() -> None:
     empty = read_events(busy().head(0)).index()
-    assert "Nobody" in retention(empty, observed_until="2019-11-11", path="index").sentence()
+    assert "No user" in retention(empty, observed_until="2019-11-11", path="index").sentence()

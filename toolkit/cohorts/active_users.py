@@ -1,4 +1,4 @@
-"""How many are active, how often they come, when they come again, and where a change of their number comes from."""
+"""Active users by day, in 7 days and in 30 (DAU, WAU, MAU), and their stickiness."""
 
 from __future__ import annotations
 
@@ -44,6 +44,12 @@ class Activity(Result):
     confidence : float
     path : {"sql", "index", "counts"}
         Where rows were read from.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> Activity.from_counts(pd.DataFrame({"day": ["2019-11-30"], "dau": [81], "mau": [263]}))
+    Activity: 81 users active on 2019-11-30, 30.8 % (95 % interval 25.5 to 36.6 %) of the 263 of the last 30 days.
     """
 
     table: pd.DataFrame
@@ -61,16 +67,19 @@ class Activity(Result):
 
         Raises
         ------
+        TypeError
+            If `frame` is no DataFrame.
         ValueError
-            For a missing column, counts below 0 or fractional, and a day with more users than its month.
+            For a missing column, counts below 0 or fractional, a day given twice, and a day with more users than its
+            week or month.
         """
         table, by = days_of(frame)
         return cls(_sticky(table, confidence_level(confidence)), by, confidence)
 
     @cached_property
     def opens(self) -> Engagement:
-        """Rows (opens, visits) per active user and day: their distribution and mean."""
-        return opens_per_day(self._need_log("opens per day"))
+        """Sessions a day of active users, a session being a row: their distribution and mean."""
+        return opens_per_day(self._need_log("sessions a day"))
 
     @cached_property
     def returns(self) -> Engagement:
@@ -78,7 +87,7 @@ class Activity(Result):
         return time_between_visits(self._need_log("the time between visits"))
 
     def growth(self, period: Period = "week", *, week_start: int = 0) -> Growth:
-        """Active users of each whole period as new, retained and resurrected, and those who churned since the last.
+        """Active users of each whole period as new, retained and resurrected, and those who churned since the last one.
 
         Parameters
         ----------
@@ -90,27 +99,29 @@ class Activity(Result):
         return growth_accounting(asked, calendar(asked.log.timezone, period, week_start))
 
     def sentence(self) -> str:
-        """Active users of the last day, and how the mean of the last days stands to that of the first."""
+        """Active users of the last day, their stickiness, and the mean of the first and of the last 7 days."""
         parts = []
         for name, lines in each_group(self.table, self.by):
             if not len(lines):
                 continue
             last = lines.iloc[-1]
-            text = f"{name}{': ' if name else ''}{counted(last['dau'], 'user')} on {last['day'].date()}"
+            text = (
+                f"{name}{': ' if name else ''}{counted(last['dau'], 'user')} active on {last['day'].date()}"
+            )
             if pd.isna(last["mau"]):
-                text += ", no month of 30 days observed yet"
+                text += ", 30 days not observed yet"
             else:
-                limits = percent_interval(last["low"], last["high"])
-                text += f", {percent(last['stickiness'])} ({limits}) of the {count(last['mau'])} of 30 days"
+                limits = f"{interval_level(self.confidence)} {percent_interval(last['low'], last['high'])}"
+                text += f", {percent(last['stickiness'])} ({limits}) of the {count(last['mau'])} of the last 30 days"
             weeks = lines["dau"].astype(float)
             if len(weeks) >= 14:
                 ends = count(weeks[:7].mean()), count(weeks[-7:].mean())
-                text += f"; mean of the first 7 days {ends[0]}, of the last 7 {ends[1]}"
+                text += f"; {ends[0]} a day in the first 7 days, {ends[1]} in the last 7"
             parts.append(text)
         notes = "".join(f"; {note}" for note in self.notes)
         if not parts:
             return f"No day is fully observed{notes}."
-        return f"Active: {'; '.join(parts)} ({interval_level(self.confidence)}s){notes}."
+        return f"{'; '.join(parts)}{notes}."
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Daily, weekly and monthly active users of one group; of several groups the daily ones."""
@@ -134,7 +145,7 @@ def activity(
     path: TwoPaths = "auto",
     confidence: float = 0.95,
 ) -> Activity:
-    """How many users are active per day, in the last 7 and in the last 30 days.
+    """Active users: how many on each day, in the 7 days and in the 30 days that end with it.
 
     Parameters
     ----------
@@ -157,12 +168,14 @@ def activity(
     Raises
     ------
     ValueError
-        For an event that the log does not have, or a span of observation without a day.
+        For an event that the log does not have, or an `observed_from` that is not before the end.
+    TypeError
+        If `log` is no log.
 
     Examples
     --------
-    >>> from toolkit import read_events
-    >>> from toolkit.cohorts import activity
+    >>> import pandas as pd
+    >>> from toolkit import activity, read_events
     >>> days = pd.to_datetime(["2019-11-01", "2019-11-01", "2019-11-02"])
     >>> log = read_events(pd.DataFrame({"user_id": [1, 2, 1], "event": "open", "timestamp": days}))
     >>> activity(log, observed_until="2019-11-03").table[["day", "dau"]]
@@ -200,7 +213,7 @@ def activity(
 
 def _table(asked: ActivityQuestion) -> pd.DataFrame:
     low, high = asked.days
-    unit = ", ".join(["u", *asked.groups])
+    user = ", ".join(["u", *asked.groups])
     groups = "".join(f"{name}, " for name in asked.groups)
     # An active day d counts in the k days from d on, up to the user's next active day, which then counts itself.
     ends = "".join(
@@ -211,7 +224,7 @@ def _table(asked: ActivityQuestion) -> pd.DataFrame:
         f" UNION ALL SELECT {groups}day AS d, '{name}' AS what, 1 AS n FROM active" for name in TRAILING
     )
     found = asked.frame(
-        f"WITH active AS (SELECT {unit}, day, coalesce(lead(day) OVER (PARTITION BY {unit} ORDER BY day), 1000000000) "
+        f"WITH active AS (SELECT {user}, day, coalesce(lead(day) OVER (PARTITION BY {user} ORDER BY day), 1000000000) "
         f"AS later FROM ({asked.active(Calendar(asked.log.timezone))})) SELECT {groups}d, what, sum(n) AS n FROM "
         f"(SELECT {groups}day AS d, 'dau' AS what, 1 AS n FROM active{starts}{ends}) GROUP BY ALL "
         f"ORDER BY {''.join(f'{name} NULLS LAST, ' for name in asked.groups)}d"

@@ -1,4 +1,4 @@
-"""Engagement of the active: opens per day, time between visits, and the flows behind their number."""
+"""Engagement of active users: sessions a day, and time between visits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from toolkit.cohorts.question import ActivityQuestion
 
-#: Opens of a day that are told apart; the last stands for all above.
+#: Sessions of a day that are told apart; the last number stands for all above.
 MOST_OPENS = 10
 #: Days within which a visit is followed by another.
 LENGTHS = (1, 2, 3, 7, 14, 30)
@@ -30,17 +30,29 @@ LENGTHS = (1, 2, 3, 7, 14, 30)
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Engagement(Result):
-    """How often, or how soon again. Made by `Activity.opens` and `Activity.returns`.
+    """How often users come on an active day, or how soon again. Made by `Activity.opens` and `Activity.returns`.
 
     Attributes
     ----------
     table : DataFrame
-        `by`, `opens` (in a day of an active user) or `within` (days), `estimate` (share of the active days), `low`,
-        `high` (clustered by user), `n` (active days).
+        `by`, `opens` (sessions on an active day; 10 stands for 10 and more) or `within` (days), `estimate` (share of
+        the active days), `low`, `high` (clustered by user), `n` (active days; for `within` those whose days are over).
     means : DataFrame
-        `by`, `estimate` (opens per active day), `low`, `high`, `n`; empty for returns.
+        `by`, `estimate` (sessions per active day), `low`, `high`, `n`; empty for `Activity.returns`.
     by : tuple of str
     confidence : float
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from toolkit import activity, read_events
+    >>> days = pd.to_datetime(["2019-11-01", "2019-11-01", "2019-11-02", "2019-11-01"])
+    >>> log = read_events(pd.DataFrame({"user_id": [1, 1, 1, 2], "event": "open", "timestamp": days}))
+    >>> active = activity(log, observed_from="2019-11-01", observed_until="2019-11-03")
+    >>> active.opens.table[["opens", "estimate", "n"]].head(2).round(2)
+       opens  estimate  n
+    0      1      0.67  3
+    1      2      0.33  3
     """
 
     table: pd.DataFrame
@@ -57,21 +69,21 @@ class Engagement(Result):
         return "opens" if "opens" in self.table else "within"
 
     def sentence(self) -> str:
-        """The mean and the share of days with one open, or the shares that come again at once and in a week."""
+        """The mean and the share of days with one session, or the shares that come again within a day and a week."""
         parts = []
         for place, (name, rows) in enumerate(each_group(self.table, self.by)):
             said = []
             if self.measure == "opens" and len(self.means):
                 mean = self.means.iloc[place]
                 said.append(
-                    f"{mean['estimate']:.2f} opens ({mean['low']:.2f} to {mean['high']:.2f}) per active day, "
-                    f"n = {count(mean['n'])} days"
+                    f"{mean['estimate']:.2f} sessions per active day ({mean['low']:.2f} to {mean['high']:.2f}, "
+                    f"n = {count(mean['n'])} active days)"
                 )
             wanted = rows[rows[self.measure].isin([1] if self.measure == "opens" else [1, 7])]
             for _, row in wanted[wanted["n"] > 0].iterrows():
                 limits = f"{percent(row['estimate'])} ({percent_interval(row['low'], row['high'])})"
                 if self.measure == "opens":
-                    said.append(f"{limits} of days with a single one")
+                    said.append(f"{limits} of these with a single one")
                 else:
                     days = counted(row["within"], "day")
                     said.append(
@@ -94,7 +106,7 @@ def opens_per_day(asked: ActivityQuestion) -> Engagement:
     inside = (
         f"SELECT * FROM ({asked.active(Calendar(asked.log.timezone))}) WHERE day BETWEEN {low} AND {high}"
     )
-    unit, groups = ", ".join(["u", *asked.groups]), asked.groups
+    user, groups = ", ".join(["u", *asked.groups]), asked.groups
     own = ", ".join(
         f"count(*) FILTER (opens {'>=' if k == MOST_OPENS else '='} {k}) AS y{k}"
         for k in range(1, MOST_OPENS + 1)
@@ -102,8 +114,8 @@ def opens_per_day(asked: ActivityQuestion) -> Engagement:
     products = "sum(o) AS o, sum(o * o) AS oo, sum(o * x) AS ox"
     chosen = [*groups, products, *(user_sums_sql("x", f"y{k}", f"k{k}_") for k in range(1, MOST_OPENS + 1))]
     found = asked.frame(
-        f"SELECT {', '.join(chosen)} FROM (SELECT {unit}, count(*) AS x, CAST(sum(opens) AS DOUBLE) AS o, {own} "
-        f"FROM ({inside}) GROUP BY {unit}){per_group(groups)}"
+        f"SELECT {', '.join(chosen)} FROM (SELECT {user}, count(*) AS x, CAST(sum(opens) AS DOUBLE) AS o, {own} "
+        f"FROM ({inside}) GROUP BY {user}){per_group(groups)}"
     )
     lines, means = [], []
     for _, row in found.iterrows():
@@ -117,7 +129,7 @@ def opens_per_day(asked: ActivityQuestion) -> Engagement:
     kinds = {name: found[name].dtype for name in groups}
     table = pd.DataFrame(lines, columns=[*groups, "opens", *columns]).astype(kinds)
     mean = pd.DataFrame(means, columns=[*groups, *columns]).astype(kinds)
-    notes = (f"{MOST_OPENS} opens stand for {MOST_OPENS} and more", *left_out(asked.log))
+    notes = (f"each row of {asked.visits.said} counts as a session", *left_out(asked.log))
     return Engagement(asked.named(table), asked.named(mean), asked.by, asked.confidence, notes)
 
 
@@ -142,5 +154,5 @@ def time_between_visits(asked: ActivityQuestion) -> Engagement:
     found = asked.frame(within(days, asked.groups, high, LENGTHS))
     table = asked.named(shares(found, asked.groups, LENGTHS, asked.confidence).drop(columns="retained"))
     empty = pd.DataFrame(columns=[*asked.by, "estimate", "low", "high", "n"])
-    notes = ("active days count once their days are over", *left_out(asked.log))
+    notes = ("an active day counts once the days after it are observed", *left_out(asked.log))
     return Engagement(table, empty, asked.by, asked.confidence, notes)

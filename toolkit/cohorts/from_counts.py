@@ -49,7 +49,11 @@ def cells_of(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...], tuple[
         retained_eligible=np.where(whole, retained, 0).astype("int64"),
         status=status,
     )
-    remarks = () if "status" in frame else ("without a status column, every count is taken as complete",)
+    remarks = (
+        ()
+        if "status" in frame
+        else ("all cells with a count are taken as complete, for the table has no status column",)
+    )
     return cells.sort_values(keys, ignore_index=True), by, remarks
 
 

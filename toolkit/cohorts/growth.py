@@ -35,6 +35,18 @@ class Growth(Result):
         missing in the log's first period, of which nothing earlier is known.
     by : tuple of str
     period : str
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from toolkit import activity, read_events
+    >>> days = pd.to_datetime(["2019-11-04", "2019-11-05", "2019-11-06", "2019-11-05"])
+    >>> log = read_events(pd.DataFrame({"user_id": [1, 1, 2, 3], "event": "open", "timestamp": days}))
+    >>> growth = activity(log, observed_from="2019-11-04", observed_until="2019-11-07").growth("day")
+    >>> growth.table[["active", "new", "retained", "churned"]].tail(2)
+       active  new  retained  churned
+    1       2    1         1        0
+    2       1    1         0        2
     """
 
     table: pd.DataFrame
@@ -43,18 +55,19 @@ class Growth(Result):
     notes: tuple[str, ...] = field(default=(), repr=False)
 
     def sentence(self) -> str:
-        """The flows of the last period."""
+        """How many were active in the last period, and the flows that make their number."""
         parts = []
         for name, rows in each_group(self.table, self.by):
             if not len(rows):
                 continue
             last = rows.iloc[-1]
-            text = f"{name}{': ' if name else ''}{counted(last['active'], 'user')} in the {self.period} of "
+            text = f"{name}{': ' if name else ''}{counted(last['active'], 'user')} active in the {self.period} of "
             text += str(last["start"].date())
             if not pd.isna(last["new"]):
                 text += (
                     f", of whom {count(last['new'])} new, {count(last['retained'])} retained and "
-                    f"{count(last['resurrected'])} back; {count(last['churned'])} of the {self.period} before are gone"
+                    f"{count(last['resurrected'])} resurrected; {count(last['churned'])} of the {self.period} before "
+                    "churned"
                 )
             parts.append(text)
         notes = "".join(f"; {note}" for note in self.notes)
@@ -69,11 +82,11 @@ class Growth(Result):
 
 def growth_accounting(asked: ActivityQuestion, periods: Calendar) -> Growth:
     """See `Activity.growth`."""
-    unit, groups = ", ".join(["u", *asked.groups]), "".join(f"{name}, " for name in asked.groups)
+    user, groups = ", ".join(["u", *asked.groups]), "".join(f"{name}, " for name in asked.groups)
     begun = periods.number(asked.span[0])
     low, high = periods.first_whole(asked.since), periods.number(asked.until)
-    over = f"OVER (PARTITION BY {unit} ORDER BY day)"
-    # Who churned is counted where they are missed, one period later.
+    over = f"OVER (PARTITION BY {user} ORDER BY day)"
+    # Users who churned count in the period after their last one.
     found = asked.frame(
         f"WITH flows AS (SELECT *, lag(day) {over} AS earlier, lead(day) {over} AS later "
         f"FROM ({asked.active(periods)})) "

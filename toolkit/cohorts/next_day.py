@@ -1,4 +1,4 @@
-"""Next-day retention under both definitions in use, never one number without its name."""
+"""Next-day retention under both definitions in use, each number with its name."""
 
 from __future__ import annotations
 
@@ -32,15 +32,31 @@ MEANINGS = {
 
 @dataclass(frozen=True, repr=False, eq=False)
 class NextDay(Result):
-    """Next-day retention (次日留存率) by definition. Made by `Retention.d1`.
+    """Next-day retention (次日留存率) under each definition. Made by `Retention.d1`.
 
     Attributes
     ----------
     table : DataFrame
         `by`, `definition` ("new users" or "active users"), `estimate`, `low`, `high`, `n` (users on their first
-        day; days of active users), `retained`, `meaning`.
+        day; active days of users), `retained`, `meaning`.
     by : tuple of str
     confidence : float
+
+    Notes
+    -----
+    New users: pooled over the days of first events, the interval as for `Retention.curve`. The log's first day is
+    left out unless `born_from` says who was new. Active users: one trial per active day, clustered by user.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from toolkit import read_events, retention
+    >>> days = pd.to_datetime(["2019-11-04", "2019-11-05", "2019-11-06", "2019-11-05"])
+    >>> log = read_events(pd.DataFrame({"user_id": [1, 1, 1, 2], "event": "open", "timestamp": days}))
+    >>> retention(log, observed_until="2019-11-07").d1.table[["definition", "retained", "n"]]
+         definition  retained  n
+    0     new users         0  1
+    1  active users         2  3
     """
 
     table: pd.DataFrame
@@ -61,7 +77,7 @@ class NextDay(Result):
             ]
             parts.append(f"{name}{': ' if name else ''}{' and '.join(said)}")
         end = "".join(f"; {note}" for note in self.notes)
-        return f"Active again the next day, {interval_level(self.confidence)}s: {'; '.join(parts)}{end}."
+        return f"Active again the next day ({interval_level(self.confidence)}s): {'; '.join(parts)}{end}."
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """A mark and an interval for each definition and group."""
@@ -84,10 +100,12 @@ def next_day(question: RetentionQuestion) -> NextDay:
     new = cells(days)
     notes = []
     if question.born_from is None:
-        # On that day nobody can be told old from new, and the old come back more often.
+        # On that day new users cannot be told from old ones, who come back more often.
         began = pd.Timestamp(days.calendar.first_day(days.first))
         new = new[new["cohort"] > began]
-        notes.append(f"{began.date()}, when the log begins, is no first day of anybody")
+        notes.append(
+            f"new users of {began.date()}, when the log begins, cannot be told from old ones and are left out"
+        )
 
     fresh = pooled(new, question.by, question.confidence)
     fresh = fresh.assign(definition=NEW)[
@@ -113,16 +131,16 @@ def next_day(question: RetentionQuestion) -> NextDay:
 
 
 def within(days: str, groups: Sequence[str], last: int, lengths: Sequence[int]) -> str:
-    """SQL of sums over users for: of their active days, those followed by another within k days.
+    """SQL of sums over users: their active days, and those of them that another one follows within k days.
 
     Parameters
     ----------
     days
         SQL of u, `groups` and `day`, each active day once.
     last
-        The last fully observed day; active days count whose k days are over by then.
+        The last fully observed day; an active day counts if its k days are over by then.
     """
-    unit = ", ".join(["u", *groups])
+    user = ", ".join(["u", *groups])
     own = ", ".join(
         f"count(*) FILTER (day + {k} <= {last}) AS x{k}, "
         f"count(*) FILTER (day + {k} <= {last} AND later - day <= {k}) AS y{k}"
@@ -130,8 +148,8 @@ def within(days: str, groups: Sequence[str], last: int, lengths: Sequence[int]) 
     )
     chosen = ", ".join([*groups, *(user_sums_sql(f"x{k}", f"y{k}", f"k{k}_") for k in lengths)])
     return (
-        f"SELECT {chosen} FROM (SELECT {unit}, {own} FROM (SELECT *, lead(day) OVER (PARTITION BY {unit} ORDER BY day) "
-        f"AS later FROM ({days})) GROUP BY {unit}){per_group(groups)}"
+        f"SELECT {chosen} FROM (SELECT {user}, {own} FROM (SELECT *, lead(day) OVER (PARTITION BY {user} ORDER BY day) "
+        f"AS later FROM ({days})) GROUP BY {user}){per_group(groups)}"
     )
 
 

@@ -75,8 +75,8 @@ def heat(table: pd.DataFrame, period: str, ax: Axes | None = None) -> Axes:
         ]
         step = max(1, len(ages_said) // 20)
         ax.set_xticks(np.arange(0, len(ages_said), step) + 0.5, ages_said[::step])
-        end = " (hatched: not over yet)" if (table["status"] == PARTIAL).any() else ""
-        ax.set_xlabel(f"{period}s since the first{end}")
+        end = " (hatched: not complete yet)" if (table["status"] == PARTIAL).any() else ""
+        ax.set_xlabel(f"{period}s since the first event{end}")
         ax.set_ylabel("")
     return ax
 
@@ -95,7 +95,7 @@ def curve(table: pd.DataFrame, by: Sequence[str], period: str, ax: Axes | None =
             ax.plot(
                 rows["age"], rows["estimate"] * 100, color=colour, marker=marker, markersize=5, label=name
             )
-        ax.set_xlabel(f"{period}s since the first")
+        ax.set_xlabel(f"{period}s since the first event")
         ax.set_ylabel("came back, %")
         ax.set_ylim(bottom=0)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -162,7 +162,7 @@ def engagement(table: pd.DataFrame, by: Sequence[str], measure: str, ax: Axes | 
             )
         opened = measure == "opens"
         ax.set_xlabel(
-            "opens in a day (the last: that many and more)"
+            "sessions a day (the last: that many and more)"
             if opened
             else "days until the next visit, at most"
         )

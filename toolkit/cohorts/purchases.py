@@ -21,14 +21,14 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 @dataclass(frozen=True)
 class Definition:
-    """What a repurchase rate counts.
+    """Which buyers a repurchase rate counts, and which of them as buying again.
 
     Parameters
     ----------
     name : str
     kind : {"windows", "within", "month"}
-        Buyers of `base` who bought in `again`, both in days before the end; a second purchase within `days` of the
-        first; buyers of a calendar month who bought again `months` later (0: in the same month).
+        Buyers of `base` who bought in `again`, both in days before the end of observation; a second purchase within
+        `days` of the first; buyers of a calendar month who bought again `months` later (0: in the same month).
     base, again : (int, int)
     days : float
     months : int
@@ -114,7 +114,7 @@ def first_purchases(asked: PurchaseQuestion) -> str:
 
 
 def counted(asked: PurchaseQuestion, definition: Definition) -> str:
-    """SQL of one row per group: `buyers`, `again_all`, and sums over users with the prefix m for the mature."""
+    """SQL of one row per group: `buyers`, `again_all`, and, prefixed m, sums over users whose window is complete."""
     groups = asked.groups
     if definition.kind == "within":
         again = f"coalesce(second - first <= {definition.length}, FALSE)"
@@ -149,7 +149,7 @@ def _by_calendar(asked: PurchaseQuestion, definition: Definition, groups: Sequen
             f"CASE WHEN x = 1 AND count(*) FILTER (p BETWEEN {today - back} AND {today - last}) > 0 THEN 1 ELSE 0 END "
             "AS y, x AS x_all, y AS y_all"
         )
-        units = f"SELECT u, {own} FROM ({source}) GROUP BY u"
+        users = f"SELECT u, {own} FROM ({source}) GROUP BY u"
     else:
         first, whole = first_month(asked), days.number(asked.until)
         later = f"lead(p, 1) OVER (PARTITION BY u ORDER BY p) = p + {definition.months}"
@@ -159,14 +159,14 @@ def _by_calendar(asked: PurchaseQuestion, definition: Definition, groups: Sequen
             later = f"list_contains(list(p) OVER (PARTITION BY u), p + {definition.months})"
         again = "n > 1" if definition.months == 0 else f"coalesce({later}, FALSE)"
         done = f"p >= {first} AND p + {definition.months} < {whole}"
-        units = (
+        users = (
             f"SELECT u, count(*) AS x_all, count(*) FILTER (again) AS y_all, count(*) FILTER ({done}) AS x, "
             f"count(*) FILTER ({done} AND again) AS y FROM (SELECT *, {again} AS again FROM ({months})) GROUP BY u"
         )
     if not groups:
-        return units
+        return users
     firsts = f"SELECT u AS buyer, {', '.join(groups)} FROM ({first_purchases(asked)})"
-    return f"SELECT * FROM ({units}) JOIN ({firsts}) ON u = buyer"
+    return f"SELECT * FROM ({users}) JOIN ({firsts}) ON u = buyer"
 
 
 def first_month(asked: PurchaseQuestion) -> int:

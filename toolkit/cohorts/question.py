@@ -276,7 +276,7 @@ class ActivityQuestion(Question):
 
     def active(self, periods: Calendar) -> str:
         """SQL of u, b0.. and `day`, the number of a period, once for each user active in it; `opens` rows."""
-        unit = ", ".join(["u", *self.groups])
+        user = ", ".join(["u", *self.groups])
         number, visits = periods.sql("t", *self.span), self.source(self.visits, by=True)
-        dated = f"SELECT {unit}, {number} AS day FROM ({visits})"
-        return f"SELECT {unit}, day, count(*) AS opens FROM ({dated}) GROUP BY {unit}, day"
+        dated = f"SELECT {user}, {number} AS day FROM ({visits})"
+        return f"SELECT {user}, day, count(*) AS opens FROM ({dated}) GROUP BY {user}, day"

@@ -35,13 +35,19 @@ class Repurchase(Result):
     Attributes
     ----------
     table : DataFrame
-        `by`, `definition`, `estimate`, `low`, `high`, `n` (buyers whose time is over; buyers times months),
-        `repurchased` (of these), `buyers` (all), `immature` (buyers - n), `repurchased_all` (of all, so far), `note`
-        (why there is no estimate).
+        `by`, `definition`, `estimate` (repurchased / n), `low`, `high`, `n` (buyers whose window is complete; for
+        calendar months buyers times months), `repurchased` (of these), `buyers` (all), `immature` (buyers - n: their
+        window is not complete yet), `repurchased_all` (of all, so far), `note` (why there is no estimate).
     by : tuple of str
     confidence : float
     path : {"sql", "index", "counts"}
         Where purchases were read from.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> Repurchase.from_counts(pd.DataFrame({"definition": ["30 days"], "n": [263], "repurchased": [81]}))
+    Repurchase: Bought again (95 % intervals): 30 days 30.8 % (25.5 to 36.6 %, n = 263).
     """
 
     table: pd.DataFrame
@@ -59,8 +65,11 @@ class Repurchase(Result):
 
         Raises
         ------
+        TypeError
+            If `frame` is no DataFrame.
         ValueError
-            For counts that are missing, negative, fractional or above their buyers.
+            For a missing column, counts that are missing, negative, fractional or above their buyers, and a
+            definition given twice.
         """
         table, by = rates_of(frame, confidence_level(confidence))
         return cls(table, by, confidence)
@@ -79,19 +88,19 @@ class Repurchase(Result):
 
     @cached_property
     def waits(self) -> TimeToRepurchase:
-        """Time from the first purchase to the second, with buyers who have not bought again yet (Kaplan-Meier)."""
+        """Time from the first purchase to the second (Kaplan-Meier: buyers who have not bought again are censored)."""
         return time_to_repurchase(self._need_log("the time to a second purchase"))
 
     def sentence(self) -> str:
-        """Each rate with its definition, and how many buyers are too recent to tell."""
+        """Each rate with its interval, n and definition, and how many buyers are too recent to tell."""
         said = {each.name: each.said or each.name for each in self.definitions}
         parts = []
         for name, lines in each_group(self.table, self.by):
             for _, row in lines.iterrows():
                 head = f"{name}{', ' if name else ''}{row['definition']}"
                 if pd.isna(row["estimate"]):
-                    recent = f"{in_words(row['immature'], 'buyer')} too recent"
-                    parts.append(f"{head} unknown ({row['note'] or f'nobody whose time is over, {recent}'})")
+                    recent = f"no window is complete, {in_words(row['immature'], 'buyer')} too recent"
+                    parts.append(f"{head} unknown ({row['note'] or recent})")
                     continue
                 text = f"{head} {percent(row['estimate'])} ({percent_interval(row['low'], row['high'])}, "
                 text += f"n = {count(row['n'])}"
@@ -103,7 +112,7 @@ class Repurchase(Result):
             notes += "".join(
                 f"; {note}" for note in (*filters.left_out(self.question.log), *self.question.notes)
             )
-        return f"Bought again, {interval_level(self.confidence)}s: {'; '.join(parts)}{notes}."
+        return f"Bought again ({interval_level(self.confidence)}s): {'; '.join(parts)}{notes}."
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """A mark and an interval for each definition and group."""
@@ -128,7 +137,7 @@ def repurchase(
     path: TwoPaths = "auto",
     confidence: float = 0.95,
 ) -> Repurchase:
-    """How many buyers buy again, under a definition that has a name.
+    """Buyers who buy again: their share, under a definition that has a name.
 
     Parameters
     ----------
@@ -156,16 +165,19 @@ def repurchase(
     ------
     ValueError
         For an unknown definition, an event that the log does not have, or a log without rows.
+    TypeError
+        If `log` is no log, or a definition neither text nor a `Definition`.
 
     Notes
     -----
-    Two rows of one moment are two purchases, unless `dedupe` says otherwise. Where a definition looks back further
-    than the log reaches there is no estimate, and a note.
+    A window is closed: a second purchase at its last moment counts. Only buyers whose window is complete count. Two
+    rows of one moment are two purchases, unless `dedupe` says otherwise. Where a definition looks back further than
+    the log reaches there is no estimate, and a note.
 
     Examples
     --------
-    >>> from toolkit import read_events
-    >>> from toolkit.cohorts import repurchase
+    >>> import pandas as pd
+    >>> from toolkit import read_events, repurchase
     >>> days = ["2019-11-01", "2019-11-08", "2019-11-03"]
     >>> log = read_events(pd.DataFrame({"user_id": [1, 1, 2], "event": "pay", "timestamp": pd.to_datetime(days)}))
     >>> repurchase(log, definition="7d", observed_until="2019-12-01").table[["definition", "repurchased", "n"]]

@@ -1,4 +1,4 @@
-"""How long buyers take to buy again, those who have not yet included: Kaplan-Meier, and log-rank between groups."""
+"""Time to a second purchase with right-censored buyers: Kaplan-Meier curves, and a log-rank test between groups."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class TimeToRepurchase(Result):
-    """Share of buyers who have bought again, by days since the first purchase. Made by `Repurchase.waits`.
+    """Share of buyers who have bought again, by days since their first purchase. Made by `Repurchase.waits`.
 
     Attributes
     ----------
@@ -34,7 +34,26 @@ class TimeToRepurchase(Result):
     by : tuple of str
     confidence : float
     days : DataFrame
-        `by`, `day`, `again`, `censored`: what the curve is made of.
+        `by`, `day`, `again`, `censored`: buyers by the day of their second purchase, or of the end of observation.
+
+    Notes
+    -----
+    1 - S(t), with S the Kaplan-Meier estimate of the share who have not bought again: buyers whose observation ends
+    first are right-censored, which takes them to be like those who are followed longer.
+
+    References
+    ----------
+    Kaplan & Meier (1958), JASA 53, 457-481.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from toolkit import read_events, repurchase
+    >>> days = pd.to_datetime(["2019-11-01", "2019-11-08", "2019-11-03", "2019-11-10"])
+    >>> log = read_events(pd.DataFrame({"user_id": [1, 1, 2, 3], "event": "pay", "timestamp": days}))
+    >>> repurchase(log, observed_until="2019-11-30").waits.table[["day", "estimate", "n", "events"]].round(2)
+       day  estimate  n  events
+    0    7      0.33  3       1
     """
 
     table: pd.DataFrame
@@ -45,7 +64,10 @@ class TimeToRepurchase(Result):
     rates: ClassVar = frozenset({"estimate", "low", "high"})
 
     def at(self, day: int) -> pd.DataFrame:
-        """The curve's value at a number of days: `by`, `estimate`, `low`, `high`, `n`; missing past the last buyer."""
+        """The curve at a number of days: `by`, `estimate`, `low`, `high`, `n` (still at risk).
+
+        Missing beyond the day to which the last buyer is followed.
+        """
         if not day >= 0:
             raise ValueError(f"day={day!r}: days since the first purchase are 0 or more")
         lines = []
@@ -59,7 +81,7 @@ class TimeToRepurchase(Result):
 
     @cached_property
     def log_rank(self) -> tuple[float, float]:
-        """Chi-squared and p value of one and the same curve in all groups.
+        """Chi-squared and p value of the log-rank test that all groups have the same curve.
 
         References
         ----------
@@ -89,7 +111,7 @@ class TimeToRepurchase(Result):
                 row = self.at(day).iloc[place]
                 said.append(
                     f"{percent(row['estimate'])} within {counted(day, 'day')} "
-                    f"({percent_interval(row['low'], row['high'])}, {count(row['n'])} followed so long)"
+                    f"({percent_interval(row['low'], row['high'])}, n = {count(row['n'])} followed that long)"
                 )
             parts.append(f"{name}{': ' if name else ''}{' and '.join(said)}")
         text = (
@@ -98,7 +120,7 @@ class TimeToRepurchase(Result):
         if len(parts) > 1:
             chi, p = self.log_rank
             text += f"; log-rank test of equal curves: chi-squared {chi:.1f}, p {_equals(p)}"
-        return f"{text}; it takes buyers of late dates to be like earlier ones."
+        return f"{text}; recent buyers are assumed to behave like earlier ones."
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """A rising step for each group, with its interval."""
@@ -110,7 +132,7 @@ class TimeToRepurchase(Result):
 def time_to_repurchase(asked: PurchaseQuestion) -> TimeToRepurchase:
     """See `Repurchase.waits`."""
     groups = asked.groups
-    # A second purchase counts in the day that it ends, if that day was observed to its end.
+    # A second purchase counts on the day whose end it precedes, if that day was observed to its end.
     follow = f"(({asked.until} - 1 - first) // {DAY})"
     wait = f"((second - first + {DAY - 1}) // {DAY})"
     again = f"second IS NOT NULL AND {wait} <= {follow}"
@@ -132,11 +154,11 @@ def time_to_repurchase(asked: PurchaseQuestion) -> TimeToRepurchase:
 
 
 def _curve(days: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """One group's curve.
+    """One group's Kaplan-Meier curve, with intervals on the complementary log-log scale of Greenwood's variance.
 
     References
     ----------
-    Interval: complementary log-log of Greenwood's variance; Kalbfleisch & Prentice (2002), section 1.4.1.
+    Kalbfleisch & Prentice (2002), The Statistical Analysis of Failure Time Data, section 1.4.1.
     """
     from statsmodels.duration.survfunc import SurvfuncRight
 
@@ -149,7 +171,7 @@ def _curve(days: pd.DataFrame, confidence: float) -> pd.DataFrame:
         )
     found = SurvfuncRight(time[kept], np.tile([1, 0], len(days))[kept], freq_weights=weights[kept])
     n, d, s = (np.asarray(value, float) for value in (found.n_risk, found.n_events, found.surv_prob))
-    # With weights statsmodels 0.15 gives the error of the cumulated hazard, so Greenwood's is added up here.
+    # With weights statsmodels 0.15 gives the error of the cumulative hazard, so Greenwood's is added up here.
     with np.errstate(divide="ignore", invalid="ignore"):
         error = np.sqrt(np.cumsum(d / (n * (n - d)))) / np.abs(np.log(s))
         z = special.ndtri((1 + confidence) / 2)

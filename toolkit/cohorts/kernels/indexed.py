@@ -35,7 +35,7 @@ class Table(NamedTuple):
 class Clock(NamedTuple):
     """A row's period from its time: offsets of the zone from instants on; each local day's period and the next's start.
 
-    With a `length` above 0 ages are elapsed: so many microseconds each, from the birth on.
+    With a `length` above 0 periods are elapsed: so many microseconds each, from the user's first event on.
     """
 
     since: Any
@@ -48,7 +48,7 @@ class Clock(NamedTuple):
 
 
 class Cells(NamedTuple):
-    """Ages of each cell (first, last, and the last that counts), the kind, and whose births and rows are observed."""
+    """Period numbers of each cell (first, last, last that counts), the kind, and which users and rows are observed."""
 
     low: Any
     high: Any
@@ -147,54 +147,62 @@ def _count(table: Table, clock: Clock, cells: Cells, first: int, past: int) -> A
             row += 1
         if row == end or t[row] < cells.born_from:
             continue
-        birth, k = t[row], 0
-        while k + 1 < len(clock.since) and clock.since[k + 1] <= birth:
+        began, k = t[row], 0
+        while k + 1 < len(clock.since) and clock.since[k + 1] <= began:
             k += 1
-        cohort = clock.periods[(birth + clock.offset[k]) // DAY - clock.first_day]
+        cohort = clock.periods[(began + clock.offset[k]) // DAY - clock.first_day]
         place = cohort if table.groups == 1 else table.group[row] * clock.number + cohort
         size[place] += 1
         if length:
             for j in range(n):
-                whole[place, j] += birth + (cells.high[j] + 1) * length <= cells.until
-                begun[place, j] += birth + cells.low[j] * length < cells.until
-        # Rows of the moment of birth that arrived before it are returns too.
-        while row > table.offsets[u] and t[row - 1] == birth:
+                whole[place, j] += began + (cells.high[j] + 1) * length <= cells.until
+                begun[place, j] += began + cells.low[j] * length < cells.until
+        # Rows of the same moment that arrived before the first event are returns too.
+        while row > table.offsets[u] and t[row - 1] == began:
             row -= 1
-        # No row before `over` has another age than the return before it: most rows need no more than that.
-        oldest, over = -1, NEVER
+        # No row before `over` is of another period than the return before it: most rows need no more than that.
+        latest, over = -1, NEVER
         for i in range(row, end):
             if t[i] < over or not words[code[i]] & RETURN:
                 continue
             if length:
-                age = (t[i] - birth) // length
-                over = birth + (age + 1) * length
+                number = (t[i] - began) // length
+                over = began + (number + 1) * length
             else:
                 while k + 1 < len(clock.since) and clock.since[k + 1] <= t[i]:
                     k += 1
                 day = (t[i] + clock.offset[k]) // DAY - clock.first_day
-                age, over = clock.periods[day] - cohort, clock.next_day[day] * DAY - clock.offset[k]
+                number, over = clock.periods[day] - cohort, clock.next_day[day] * DAY - clock.offset[k]
                 if k + 1 < len(clock.since):
                     over = min(over, clock.since[k + 1])
-            oldest = max(oldest, age)
+            latest = max(latest, number)
             if cells.kind != ROLLING:
-                _mark(cells, length, birth, age, u, place, seen, retained, kept)
+                _mark(cells, length, began, number, u, place, seen, retained, kept)
         if cells.kind == ROLLING:
-            _mark(cells, length, birth, oldest, u, place, seen, retained, kept)
+            _mark(cells, length, began, latest, u, place, seen, retained, kept)
     return size, retained, whole, kept, begun
 
 
 @njit(cache=True, nogil=True)
 def _mark(
-    cells: Cells, length: int, birth: int, age: int, u: int, place: int, seen: Any, retained: Any, kept: Any
+    cells: Cells,
+    length: int,
+    began: int,
+    number: int,
+    u: int,
+    place: int,
+    seen: Any,
+    retained: Any,
+    kept: Any,
 ) -> None:
-    """Count a user who is active at an age in each cell that the age belongs to, once; exact cells are in a row."""
-    if age < 0:
+    """Count a user who is active in a period in each cell that holds its number, once; exact cells are in a row."""
+    if number < 0:
         return
-    only = age - cells.low[0]
+    only = number - cells.low[0]
     low, high = (only, only + 1) if cells.kind == EXACT else (0, len(seen))
     for j in range(max(low, 0), min(high, len(seen))):
-        if cells.low[j] <= age <= cells.counts[j] and seen[j] != u:
+        if cells.low[j] <= number <= cells.counts[j] and seen[j] != u:
             seen[j] = u
             retained[place, j] += 1
             if length:
-                kept[place, j] += birth + (cells.high[j] + 1) * length <= cells.until
+                kept[place, j] += began + (cells.high[j] + 1) * length <= cells.until
