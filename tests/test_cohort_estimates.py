@@ -30,24 +30,30 @@ def effective_wilson(p, size, freedom, confidence=0.95):
 UNLIKE = [("a", 1, 50, 30), ("b", 1, 200, 40), ("c", 1, 800, 240), ("a", 2, 50, 10), ("b", 2, 200, 20)]
 
 
-def test_the_interval_of_a_pooled_rate_is_that_of_its_definition():
+@pytest.mark.parametrize(
+    "cells",
+    [UNLIKE, [*UNLIKE, ("d", 1, 1, 1), ("e", 1, 1, 0), ("d", 2, 1, 0), ("e", 2, 1, 1)], [cell for cell in UNLIKE if cell[0] != "c"]],
+    ids=["three cohorts", "cohorts of one user", "two cohorts"],
+)  # fmt: skip
+def test_the_interval_of_a_pooled_rate_is_that_of_its_definition(cells):
     # By hand: the analysis of variance over weeks 1 and 2 together, then one design effect for each week.
-    weeks = {1: [(50, 30), (200, 40), (800, 240)], 2: [(50, 10), (200, 20)]}
+    weeks = {week: [(size, y) for _, at, size, y in cells if at == week] for week in (1, 2)}
     excess = room = 0.0
-    for cells in weeks.values():
-        n = sum(size for size, _ in cells)
-        p = sum(retained for _, retained in cells) / n
-        typical = sum(size**2 for size, _ in cells) / n
-        excess += sum((y - size * p) ** 2 / (size * p * (1 - p)) for size, y in cells) - (len(cells) - 1)
-        room += n - typical - (len(cells) - 1)
+    for own in weeks.values():
+        n = sum(size for size, _ in own)
+        p = sum(retained for _, retained in own) / n
+        typical = sum(size**2 for size, _ in own) / n
+        excess += sum((y - size * p) ** 2 / (size * p * (1 - p)) for size, y in own) - (len(own) - 1)
+        room += n - typical - (len(own) - 1)
     r = excess / room
     assert 0 < r < 1
-    table = cohorts(*UNLIKE).curve().table.set_index("age")
-    for week, cells in weeks.items():
-        n = sum(size for size, _ in cells)
-        p = sum(retained for _, retained in cells) / n
-        effect = 1 + r * (sum(size**2 for size, _ in cells) / n - 1)
-        low, high = effective_wilson(p, n / effect, 2 * (effect / (effect - 1)) ** 2)
+    table = cohorts(*cells).curve().table.set_index("age")
+    for week, own in weeks.items():
+        n = sum(size for size, _ in own)
+        p = sum(retained for _, retained in own) / n
+        effect = 1 + r * (sum(size**2 for size, _ in own) / n - 1)
+        freedom = (len({name for name, *_ in cells}) - 1) * (effect / (effect - 1)) ** 2
+        low, high = effective_wilson(p, n / effect, freedom)
         assert table.loc[week, ["estimate", "low", "high"]].tolist() == pytest.approx([p, low, high])
 
 
@@ -65,9 +71,11 @@ def test_where_cohorts_do_not_differ_the_interval_is_wilsons():
 
 
 @pytest.mark.parametrize("retained", [0, 1])
-def test_where_all_or_none_came_back_the_interval_is_wilsons_whatever_other_weeks_say(retained):
+def test_a_week_in_which_all_or_none_came_back_has_wilsons_interval_and_tells_nothing_of_others(retained):
     whole = [(name, 0, size, retained * size) for name, size in (("a", 50), ("b", 200), ("c", 800))]
-    first = cohorts(*whole, *UNLIKE).curve().table.iloc[0]
+    table = cohorts(*whole, *UNLIKE).curve().table
+    first = table.iloc[0]
+    pd.testing.assert_frame_equal(table.iloc[1:].reset_index(drop=True), cohorts(*UNLIKE).curve().table)
     assert first[["low", "high"]].tolist() == pytest.approx(list(wilson(retained * 1050, 1050)))
 
 
@@ -84,6 +92,15 @@ def test_cells_that_are_not_complete_are_left_out_of_the_curve():
     curve = cohorts(("a", 1, 50, 30), ("b", 1, 100, 0), ("c", 1, 50, 20), status=status).curve()
     assert curve.table.loc[0, ["estimate", "n", "cohorts"]].tolist() == [0.5, 100, 2]
     assert "1 partial cell left out (right-censored)" in curve.sentence()
+
+
+def test_the_sentence_of_a_curve_ends_with_the_last_week_that_is_known():
+    cells = [("a", 0, 50, 50), ("a", 1, 50, 30), ("a", 2, 50, 20), ("a", 3, 50, None)]
+    assert cohorts(*cells).curve().sentence() == (
+        "Came back: 60.0 % in week 1 (95 % interval 46.2 to 72.4 %, n = 50) and 40.0 % in week 2 (95 % interval "
+        "27.6 to 53.8 %, n = 50)."
+    )
+    assert "50 users in 1 cohort by week" in cohorts(*cells).sentence()
 
 
 def test_a_curve_that_rises_because_other_cohorts_reach_further_is_no_rise():
