@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
+from datasets.make.returns import simulate_returns
 from toolkit import Step, read_events, repurchase, retention
 from toolkit.panels import ReturnsPanel
 from toolkit.scenarios import who_returns
-from toolkit.sources.returning import simulate_returns
 from toolkit.sources.truth import fingerprint
 
 FOLDER = Path(__file__).parents[1] / "datasets" / "returns"

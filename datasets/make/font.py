@@ -1,6 +1,6 @@
-"""Rebuild the shipped font from that of Debian's fonts-noto-cjk, to the same bytes.
+"""Rebuild the font that the toolkit draws with from that of Debian's fonts-noto-cjk, to the same bytes.
 
-python toolkit/fonts/subset.py /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc
+uv run python datasets/make/font.py /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTCollection, TTFont
 
 FAMILY = "Live Commerce Sans"
-TARGET = Path(__file__).with_name("LiveCommerceSans.otf")
+TARGET = Path(__file__).parents[2] / "toolkit" / "fonts" / "LiveCommerceSans.otf"
 LATIN = [range(0x20, 0x180), range(0x2010, 0x2028), range(0x2030, 0x2040), range(0x2190, 0x219A)]
 
 

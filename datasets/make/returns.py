@@ -1,11 +1,11 @@
-"""A simulated log of who comes back and buys again, on four platforms over half a year, and the truth planted in it.
+"""Rebuild `datasets/returns`: a simulated log of who comes back and buys again, and the truth planted in it.
 
-``python -m toolkit.sources.returning datasets/returns`` rebuilds the log that comes with the project.
+uv run python datasets/make/returns.py
 """
 
 from __future__ import annotations
 
-import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from toolkit.sources.definitions import read
 from toolkit.sources.dice import Dice
 from toolkit.sources.mechanisms import PLATFORMS, RELATIONS
 from toolkit.sources.truth import as_json, fingerprint
 
+HERE = Path(__file__).parent
 #: 26 whole weeks, Monday to Sunday in China.
 FIRST, DAYS = np.datetime64("2019-05-06"), 182
 SEED = 2019
@@ -63,7 +63,7 @@ def simulate_returns(folder: str | Path, *, seed: int = SEED) -> dict[str, Any]:
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    assumed = read("returning")
+    assumed = tomllib.loads((HERE / "returns.toml").read_text(encoding="utf-8"))
     frames = [_platform(name, assumed, seed) for name in PLATFORMS]
     columns = [np.concatenate(parts) for parts in zip(*frames, strict=True)]
     user, time, event, platform, relation = columns
@@ -194,6 +194,4 @@ def _purchases(
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m toolkit.sources.returning FOLDER")
-    print(f"{simulate_returns(sys.argv[1])['rows']:,} simulated rows in {sys.argv[1]}")
+    print(f"{simulate_returns(HERE.parent / 'returns')['rows']:,} simulated rows in datasets/returns")
