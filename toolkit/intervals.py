@@ -100,6 +100,12 @@ class Rate:
         freedom = np.where(xx <= x, np.inf, users - 1)
         return cls(_plain(_over(y, x)), _plain(x / design_effect(sums)), _plain(freedom))
 
+    def at(self, where: Any) -> Rate:
+        """The rates at some places of arrays."""
+        shape = np.shape(self.estimate)
+        taken = (np.broadcast_to(value, shape)[where] for value in (self.estimate, self.size, self.freedom))
+        return Rate(*map(_plain, taken))
+
     def interval(self, confidence: float = 0.95) -> Interval:
         """Wilson's interval at the effective size; nan without trials."""
         return Interval(*map(_plain, _limits(self, _quantile(self.freedom, confidence))))
