@@ -203,13 +203,13 @@ class Precision:
     @cached_property
     def _root(self) -> np.ndarray:
         size, vectors = np.linalg.eigh(self.correlation)
-        return vectors * np.sqrt(np.maximum(size, 0))
+        return np.asarray(vectors * np.sqrt(np.maximum(size, 0)))
 
     def _free(self, gradient: np.ndarray) -> np.ndarray:
         return gradient if self.projection is None else gradient @ self.projection
 
     def _joined(self, spread: np.ndarray) -> np.ndarray:
-        return np.sqrt(np.maximum(((spread @ self.correlation) * spread).sum(-1), 0))
+        return np.asarray(np.sqrt(np.maximum(((spread @ self.correlation) * spread).sum(-1), 0)))
 
     def _quantile(self, confidence: float) -> np.ndarray:
         # One user alone says nothing of the next, as in `toolkit.intervals`.
@@ -247,7 +247,7 @@ class Precision:
             error = self.errors / self.values
             k = 0.5 + self.sizes * error**2 / 3
             means = self.values * np.exp(z * error + k * (np.maximum(z, 0) * error) ** 2)
-        return np.where(self.skewed, rates, means)
+        return np.asarray(np.where(self.skewed, rates, means))
 
 
 def correlated(covariance: np.ndarray) -> np.ndarray:
@@ -255,6 +255,6 @@ def correlated(covariance: np.ndarray) -> np.ndarray:
     error = np.sqrt(np.maximum(np.diagonal(covariance), 0))
     scale = np.outer(error, error)
     found = np.divide(covariance, scale, out=np.zeros_like(covariance), where=scale > 0)
-    found = np.clip((found + found.T) / 2, -1, 1)
+    found = np.asarray(np.clip((found + found.T) / 2, -1, 1))
     np.fill_diagonal(found, 1.0)
     return found
