@@ -13,7 +13,16 @@ import pandas as pd
 
 from toolkit import style
 from toolkit.results import Result
-from toolkit.wording import count, interval_level, percent, percent_interval, some
+from toolkit.wording import (
+    count,
+    interval_level,
+    percent,
+    percent_interval,
+    points,
+    points_interval,
+    some,
+    unknown,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -86,14 +95,14 @@ class WhatIfMix(Result):
     @property
     def reverses(self) -> bool:
         """Whether the assumed gap and the assumed gap at the standard mix have opposite signs."""
-        from toolkit.tiers.splits import opposite
+        from toolkit.tiers.simpson import opposite
 
         return opposite(self.gap, self.standardised)
 
     @property
     def reverses_now(self) -> bool:
         """The same as observed."""
-        from toolkit.tiers.splits import opposite
+        from toolkit.tiers.simpson import opposite
 
         return opposite(float(self.now("gap")["estimate"]), self.standardised_now)
 
@@ -123,6 +132,7 @@ class WhatIfMix(Result):
         """Source and platforms as a reader calls them."""
         return " · ".join(filter(None, (self.source, self.pair)))
 
+    @property
     def turn(self) -> str:
         """Whether the order reverses, in words."""
         if not self.reverses:
@@ -132,8 +142,6 @@ class WhatIfMix(Result):
 
     def sentence(self) -> str:
         """The answer in words, with the mix and the rates that it assumes."""
-        from toolkit.wording import points, points_interval
-
         assumed, moved = self._assumed(), bool(self.changed.to_numpy().any())
         parts = {}
         for part, value in (("gap", self.gap), ("mix", self.mix), ("rate", self.rate)):
@@ -148,7 +156,7 @@ class WhatIfMix(Result):
         )
         return (
             f"{self.name}, {self.question}, {assumed}: {parts['gap']}, of it {parts['mix']} and {parts['rate']}; "
-            f"{sizes}; {self.turn()}.{caveat}"
+            f"{sizes}; {self.turn}.{caveat}"
         )
 
     def _assumed(self) -> str:
@@ -170,7 +178,22 @@ class WhatIfMix(Result):
         """Rates by tier with marks as large as a tier's share: open marks as observed, filled marks as assumed."""
         from toolkit.scenarios import plots
 
-        return plots.mixes(self, ax)
+        return plots.mixes(
+            self.of(self.platform),
+            self.of(self.reference),
+            ax,
+            platforms=(self.platform, self.reference),
+            question=self.question,
+            level=f"{interval_level(self.confidence)}s",
+            title=self._title,
+        )
+
+    @property
+    def _title(self) -> str:
+        mix, rate = (points(part).removesuffix(" points") for part in (self.mix, self.rate))
+        said = f"gap {points(self.gap)}, mix {mix} and rate {rate}"
+        said = f"{self.source}: {said}" if self.source else f"{said[0].upper()}{said[1:]}"
+        return f"{said}\n{self.turn[0].upper()}{self.turn[1:]}" if self.reverses else said
 
 
 def what_if_mix(
@@ -204,10 +227,9 @@ def what_if_mix(
 
     Raises
     ------
-    KeyError
-        For a pair or a tier that is not there.
     ValueError
-        For a share or a rate that is none, and for shares that do not add up to 1.
+        For a pair or a tier that is not there, a share or a rate that is none, and shares that do not add up to 1;
+        the message names it.
 
     Notes
     -----
@@ -223,7 +245,7 @@ def what_if_mix(
     >>> round(answer.gap, 3), round(answer.mix, 3), answer.reverses_now, answer.reverses
     (0.055, -0.004, True, False)
     """
-    from toolkit.tiers import splits
+    from toolkit.tiers import tier_split
 
     counts = gaps.counts
     pair = _pair(gaps, platform, to)
@@ -234,7 +256,7 @@ def what_if_mix(
         assumed[_place(counts.tiers, tier)] = _share(rate, f"rate of tier {tier!r}")
 
     both = np.stack([shares, counts.mixes[pair[1]]])
-    parts, _ = splits.parts(np.stack([assumed, counts.rates[pair[1]]]), both, (0, 1))
+    parts, _ = tier_split.parts(np.stack([assumed, counts.rates[pair[1]]]), both, (0, 1))
     low, high = (end.reshape(counts.n.shape) for end in counts.cell_rates.interval(gaps.confidence))
     wholes = counts.crude.interval(gaps.confidence)
     frames = [
@@ -285,13 +307,13 @@ def _pair(gaps: Gaps, platform: str | None, to: str | None) -> tuple[int, int]:
         return found[0]
     there = some([f"{first} to {second}" for first, second in pairs(gaps)])
     if found:
-        raise KeyError(f"several pairs were compared: {there}; give platform= and to=")
-    raise KeyError(f"no comparison of {platform!r} to {to!r}; there are {there}")
+        raise ValueError(f"several pairs were compared: {there}; give platform= and to=")
+    raise ValueError(f"no comparison of {platform!r} to {to!r}; there are: {there}")
 
 
 def _place(tiers: tuple[str, ...], tier: str) -> int:
     if tier not in tiers:
-        raise KeyError(f"no tier {tier!r}; there are {some(list(tiers))}")
+        raise ValueError(unknown("tier", tier, tiers))
     return tiers.index(tier)
 
 

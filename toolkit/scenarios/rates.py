@@ -13,7 +13,7 @@ import pandas as pd
 
 from toolkit import style
 from toolkit.results import Result
-from toolkit.wording import count, percent, percent_interval, some
+from toolkit.wording import change, count, group_name, percent, percent_interval, some, unknown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -97,13 +97,22 @@ class WhatIf(Result):
         """Counts by step on a log scale: open marks as observed, filled marks at the assumed rates."""
         from toolkit.scenarios import plots
 
-        return plots.rates(self, ax)
+        platform = next((part for part in self.group if part in style.PLATFORMS), self.name)
+        return plots.steps(self.table, ax, changed=self.changed, platform=platform, title=self._title)
 
     @property
     def changed(self) -> list[bool]:
         """Whose rate is assumed to differ, by step."""
         assumed = self.table["assumed"]
-        return ((assumed != self.table["from_previous"]) & assumed.notna()).tolist()
+        return [bool(one) for one in (assumed != self.table["from_previous"]) & assumed.notna()]
+
+    @property
+    def _title(self) -> str:
+        more = self.buyers - self.buyers_now
+        said = f"{count(abs(more))} {'more' if more > 0 else 'fewer'} buyers" if more else "as observed"
+        if more and self.buyers_now:
+            said += f" ({change(more / self.buyers_now)})"
+        return f"{self.name}: {said}" if self.name else said
 
 
 def what_if(
@@ -139,9 +148,8 @@ def what_if(
     Raises
     ------
     ValueError
-        For a rate that is none, an unknown rate that is needed, or a negative amount.
-    KeyError
-        For a step or a group that `counts` do not have.
+        For a step or a group that `counts` do not have, a rate that is none, an unknown rate that is needed, or a
+        negative amount; the message names it.
 
     Notes
     -----
@@ -159,7 +167,7 @@ def what_if(
     steps = [str(step) for step in rows["step"]]
     for step, rate in rates.items():
         if step not in steps[1:]:
-            raise KeyError(f"no rate to step {step!r}; there are rates to {some(steps[1:])}")
+            raise ValueError(unknown("rate to step", step, steps[1:]))
         if isinstance(rate, bool) or not isinstance(rate, Real) or not 0 <= rate <= 1:
             raise ValueError(f"rate {rate!r} to step {step!r}: give a number between 0 and 1")
     if amount_per_buyer is not None and not 0 <= amount_per_buyer < math.inf:
@@ -215,13 +223,16 @@ def _rows(counts: Funnel | pd.DataFrame, group: Any) -> tuple[pd.DataFrame, tupl
     wanted = () if group is None else group if isinstance(group, tuple) else (group,)
     names = broken_down_by(table)
     if len(wanted) != len(names):
-        raise KeyError(f"counts are broken down by {some(names) or 'nothing'}: give group= one value of each")
+        raise ValueError(
+            f"counts are broken down by {some(names) or 'nothing'}: give group= one value of each"
+        )
     # As text, since a missing value equals nothing, itself included.
-    text = [str(value) for value in wanted]
-    chosen = [list(map(str, row)) == text for row in table[names].itertuples(index=False, name=None)]
+    text = [group_name([value]) for value in wanted]
+    chosen = [
+        [group_name([value]) for value in row] == text
+        for row in table[names].itertuples(index=False, name=None)
+    ]
     rows = (table[chosen] if names else table).reset_index(drop=True)
     if len(rows) < 2:
-        raise KeyError(
-            f"no group {group!r}; there are {some([' · '.join(map(str, g)) for g in groups(table)])}"
-        )
+        raise ValueError(unknown("group", group_name(wanted), [group_name(one) for one in groups(table)]))
     return rows, wanted

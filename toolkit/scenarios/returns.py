@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import pandas as pd
 
@@ -13,7 +13,7 @@ from toolkit.cohorts import Retention, retention
 from toolkit.funnels import Step
 from toolkit.logs.engines import identifier, literal
 from toolkit.results import Result
-from toolkit.wording import some
+from toolkit.wording import unknown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,15 +61,15 @@ class WhoReturns(Result):
         """The curve with its interval; the title says whose it is."""
         from toolkit.scenarios import plots
 
-        return plots.returns(self, ax)
+        return plots.named(self.cohorts.curve().plot(ax), platform=self.platform, title=self.name)
 
 
 def who_returns(
     log: EventLog,
     *,
     definition: str = "came back",
-    period: str = "week",
-    kind: str = "exact",
+    period: Literal["day", "week", "month"] = "week",
+    kind: Literal["exact", "rolling", "bracket"] = "exact",
     platform: str | None = None,
     column: str = "platform",
     definitions: Mapping[str, tuple[Any, Any]] = DEFINITIONS,
@@ -100,8 +100,8 @@ def who_returns(
 
     Raises
     ------
-    KeyError
-        For a definition that is not there.
+    ValueError
+        For a definition or a column that is not there; the message names those that are.
 
     Examples
     --------
@@ -114,7 +114,7 @@ def who_returns(
     1    1       0.5  2
     """
     if definition not in definitions:
-        raise KeyError(f"no definition {definition!r}; there are {some(list(definitions))}")
+        raise ValueError(unknown("definition", definition, definitions))
     start, returns = (_rows(log, events, platform, column) for events in definitions[definition])
     brackets = BRACKETS if kind == "bracket" else None
     cohorts = retention(log, start=start, returns=returns, period=period, kind=kind, brackets=brackets)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 
 from toolkit.counts import confidence_level, one_of
 from toolkit.multiplicity import METHODS, Method, adjusted
-from toolkit.tiers import splits, standards
-from toolkit.tiers.answers import Answer
+from toolkit.tiers import simpson, standards, tier_split
 from toolkit.tiers.counts import Counts, counts_of
+from toolkit.tiers.estimates import Estimates
 from toolkit.tiers.rates import FEW, Rates, rates_by_tier
 from toolkit.wording import count, counted, percent, points, points_interval
 
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from toolkit.tiers.logits import Coefficients, Effects, GapTests
     from toolkit.tiers.ratios import Ratios
 
+Movers = Literal["first", "last", "split"]
+
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Gaps(Answer):
+class Gaps(Estimates):
     """Gaps between platforms, each the sum of a mix part and a rate part. Made by `compare`.
 
     Attributes
@@ -45,7 +47,7 @@ class Gaps(Answer):
     adjust: Method | None
     family: str
 
-    rates: ClassVar = frozenset({"estimate", "low", "high"})
+    points: ClassVar = frozenset({"estimate", "low", "high"})
     named: ClassVar = ("platform", "reference", "part")
     axis: ClassVar = "gap, points"
 
@@ -69,7 +71,7 @@ class Gaps(Answer):
             f"{percent(rates[second])}, {told['gap']}: mix {told['mix']}, rate {told['rate']} ({self.level}s, n = "
             f"{count(top['n'])} and {count(top['n_reference'])})"
         )
-        turned = splits.in_words(self.reversal())
+        turned = simpson.in_words(self.reversal())
         few = int((np.minimum(self.counts.y, self.counts.n - self.counts.y) < FEW).sum())
         small = (
             f"{counted(few, 'rate')} of {self.counts.n.size} rest{'s' * (few == 1)} on fewer than {FEW}"
@@ -79,9 +81,9 @@ class Gaps(Answer):
         family = "" if len(self.table) == 3 and self.adjust is None else self.family
         return f"{text}{self.closing(turned, small and f'{small} conversions or non-conversions', family)}"
 
-    def by_tier(self) -> splits.TierSplit:
+    def by_tier(self) -> tier_split.TierSplit:
         """What each tier adds to the mix part and to the rate part."""
-        return splits.by_tier(self.counts, self.pairs, self.confidence)
+        return tier_split.by_tier(self.counts, self.pairs, self.confidence)
 
     def rates_by_tier(self) -> Rates:
         """Rates of all platforms and tiers with Wilson intervals, and drawn towards the platform's rate."""
@@ -100,12 +102,11 @@ class Gaps(Answer):
 
     def sensitivity(self) -> standards.Sensitivity:
         """The gaps at every standard mix: pooled, each platform's, equal shares, and the mean of the two."""
-        crude = {pair: splits.crude_gap(self.counts, pair, self.confidence) for pair in self.pairs}
-        return standards.sensitivity(self.counts, self.pairs, crude, self.standard, self.confidence)
+        return standards.sensitivity(self.counts, self.pairs, self.standard, self.confidence)
 
-    def reversal(self) -> splits.Reversal:
+    def reversal(self) -> simpson.Reversal:
         """Whether the order turns round inside tiers, and the table that shows it."""
-        return splits.reversal(self.counts, self.pairs, self.mix, self.confidence)
+        return simpson.reversal(self.counts, self.pairs, self.mix, self.confidence)
 
     @property
     def reverses(self) -> bool:
@@ -151,7 +152,7 @@ def compare(
     standard: str | Mapping[str, float] = "pooled",
     pool: Mapping[str, str] | None = None,
     exclude: Sequence[str] = (),
-    movers: str | None = None,
+    movers: Movers | None = None,
     adjust: Method | None = "auto",
     confidence: float = 0.95,
 ) -> Gaps:
@@ -230,7 +231,7 @@ def compare(
         movers=movers,
     )
     pairs = found.pairs(to)
-    lines = [line for pair in pairs for line in splits.in_all(found, pair, confidence)]
+    lines = [line for pair in pairs for line in tier_split.in_all(found, pair, confidence)]
     names = ["platform", "reference", "part", "estimate", "low", "high", "n", "n_reference", "p"]
     many = "the pair" if len(pairs) == 1 else f"{len(pairs)} pairs"
     table, family = adjusted(pd.DataFrame(lines, columns=names), adjust, f"gap, mix and rate of {many}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -12,15 +14,18 @@ from scipy import special
 
 from toolkit.multiplicity import Method, adjusted
 from toolkit.propagation import Precision
-from toolkit.tiers.answers import Answer
 from toolkit.tiers.counts import Counts
+from toolkit.tiers.estimates import Estimates
 from toolkit.tiers.ratios import strata
-from toolkit.wording import count, points, points_interval
+from toolkit.wording import count, p_value, points, points_interval
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: A coefficient beyond this is on its way to infinity: some platform or tier has none or all converted.
 INFINITE = 12.0
-#: Steps of Newton's method, and how still the likelihood must lie at the end.
-STEPS, STILL = 50, 1e-10
+#: Steps of iteratively reweighted least squares, and how still the coefficients must lie at the end.
+STEPS, STILL = 50, 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,19 +42,16 @@ class Fit:
     n: np.ndarray = field(repr=False)
     ok: bool
 
-    @property
-    def inverse(self) -> np.ndarray:
-        """Inverse of the information."""
-        weight = self.n * self.fitted * (1 - self.fitted)
-        return np.linalg.pinv(self.design.T @ (weight[:, None] * self.design))
-
+    @cached_property
     def influence(self) -> np.ndarray:
-        """How each coefficient moves with the rate of each cell."""
-        return self.inverse @ (self.design * self.n[:, None]).T
+        """How each coefficient moves with the rate of each cell: inverse of the information times the scores."""
+        weight = self.n * self.fitted * (1 - self.fitted)
+        inverse = np.linalg.pinv(self.design.T @ (weight[:, None] * self.design))
+        return np.asarray(inverse @ (self.design * self.n[:, None]).T)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Coefficients(Answer):
+class Coefficients(Estimates):
     """Log odds ratios of a logit. `table`: `term`, `estimate`, `error`, `low`, `high`, `n`."""
 
     named: ClassVar = ("term",)
@@ -62,13 +64,13 @@ class Coefficients(Answer):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Effects(Answer):
+class Effects(Estimates):
     """Average marginal effects of the platform on the probability scale, tiers held fixed.
 
     `table`: `platform`, `reference`, `estimate`, `error`, `low`, `high`, `n`, `n_reference`.
     """
 
-    rates: ClassVar = frozenset({"estimate", "error", "low", "high"})
+    points: ClassVar = frozenset({"estimate", "error", "low", "high"})
     named: ClassVar = ("platform", "reference")
     axis: ClassVar = "average effect, points"
 
@@ -84,7 +86,7 @@ class Effects(Answer):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class GapTests(Answer):
+class GapTests(Estimates):
     """Tests of whether the gap is the same in every tier, and of whether there is one at all.
 
     `table`: `platform`, `reference`, `test`, `statistic`, `freedom`, `p`, `p_adjusted`, `least_expected` (the
@@ -95,40 +97,44 @@ class GapTests(Answer):
 
     def sentence(self) -> str:
         """For how many pairs the gap differs between tiers."""
-        column = "p_adjusted" if "p_adjusted" in self.table else "p"
+        column = self._column
         rows = self.table[self.table["test"].str.startswith("interaction, likelihood")]
         found = rows[rows[column] < 1 - self.confidence]
         if not len(found):
             return f"No pair's odds ratio differs surely between tiers{self.closing()}"
         pairs = ", ".join(
-            f"{row.platform} and {row.reference} (p {_p(getattr(row, column))})" for row in found.itertuples()
+            f"{row.platform} and {row.reference} (p {p_value(getattr(row, column))})"
+            for row in found.itertuples()
         )
         return f"The odds ratio differs between tiers for {len(found)} of {len(rows)} pairs: {pairs}{self.closing()}"
 
-    def plot(self, ax: object = None) -> object:  # type: ignore[override]
+    def plot(self, ax: Axes | None = None) -> Axes:
         """P values of all tests, on a log scale."""
         from toolkit.tiers import plots
 
-        return plots.p_values(self, ax)  # type: ignore[arg-type]
+        return plots.p_values(
+            self.table, ax, column=self._column, named=self.named, threshold=1 - self.confidence
+        )
+
+    @property
+    def _column(self) -> str:
+        return "p_adjusted" if "p_adjusted" in self.table else "p"
 
 
 def fit(n: np.ndarray, y: np.ndarray, names: tuple[str, ...], design: np.ndarray) -> Fit:
-    """Maximum likelihood by Newton's method, on cells of trials and successes."""
-    beta = np.zeros(design.shape[1])
-    beta[0] = special.logit(np.clip(y.sum() / n.sum(), 1e-9, 1 - 1e-9))
-    before, still = -np.inf, False
-    for _ in range(STEPS):
-        fitted = special.expit(design @ beta)
-        likelihood = float(np.sum(special.xlogy(y, fitted) + special.xlog1py(n - y, -fitted)))
-        still = abs(likelihood - before) <= STILL * (abs(likelihood) + 1)
-        before = likelihood
-        information = design.T @ ((n * fitted * (1 - fitted))[:, None] * design)
-        # One more step than the likelihood needs, since the coefficients come to rest later.
-        beta = beta + np.clip(np.linalg.pinv(information) @ (design.T @ (y - n * fitted)), -4, 4)
-        if still:
-            break
-    fitted = special.expit(design @ beta)
-    return Fit(names, design, beta, fitted, n, still and bool(np.abs(beta[1:]).max(initial=0) < INFINITE))
+    """Maximum likelihood of a binomial GLM with logit link, on cells of trials and successes."""
+    from statsmodels.genmod.families import Binomial  # a second to import
+    from statsmodels.genmod.generalized_linear_model import GLM
+
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter(
+            "ignore"
+        )  # of separation, which `ok` says, and of a saturated model, which is meant
+        model = GLM(np.column_stack([y, n - y]), design, family=Binomial())
+        found = model.fit(maxiter=STEPS, tol_criterion="params", tol=STILL)
+    beta, fitted = np.asarray(found.params), np.asarray(found.mu)
+    ok = bool(found.converged and np.abs(beta[1:]).max(initial=0) < INFINITE)
+    return Fit(names, design, beta, fitted, n, ok)
 
 
 def design_of(
@@ -152,7 +158,7 @@ def coefficients(
     """See `Gaps.logit`."""
     names, design = design_of(counts, reference, tiers=tiers, interaction=interaction)
     found = fit(counts.n.ravel(), counts.y.ravel(), names, design)
-    slopes = found.influence()
+    slopes = found.influence
     errors = _precision(counts, found).error(slopes) if found.ok else np.full(len(names), np.nan)
     beta = found.beta if found.ok else np.full(len(names), np.nan)
     reach = special.ndtri((1 + confidence) / 2) * errors
@@ -190,7 +196,7 @@ def effects(counts: Counts, pairs: Sequence[tuple[int, int]], confidence: float)
             slope = (weight * one * (1 - one)) @ design[cells[0]] - (weight * two * (1 - two)) @ design[
                 cells[1]
             ]
-            estimate, gradient = weight @ (one - two), slope @ found.influence()
+            estimate, gradient = weight @ (one - two), slope @ found.influence
             limits = precision.interval(estimate, gradient, confidence, -1.0)
             line = [estimate, float(precision.error(gradient)), limits.low, min(limits.high, 1.0)]
         sizes = [int(counts.n[at].sum()) for at in (i, j)]
@@ -271,7 +277,3 @@ def _infinite(found: Fit | None) -> str:
     if found is not None and found.ok:
         return ""
     return "too few: where none or all converted, the model has no answer"
-
-
-def _p(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"= {p:.3f}"

@@ -10,9 +10,8 @@ import pandas as pd
 from scipy import special
 
 from toolkit.intervals import Interval
-from toolkit.tiers.answers import Answer
 from toolkit.tiers.counts import Counts
-from toolkit.tiers.splits import platform_rate
+from toolkit.tiers.estimates import Estimates
 from toolkit.wording import count, counted, percent, percent_interval
 
 #: With fewer conversions, or fewer non-conversions, a tier is marked.
@@ -22,7 +21,7 @@ PULLS = np.linspace(0.01, 0.99, 50)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Rates(Answer):
+class Rates(Estimates):
     """Rates by platform and tier, as counted and drawn towards the platform's rate.
 
     `table`: `platform`, `tier` ("all" for the platform), `estimate`, `low`, `high`, `n`, `converted`, `shrunk`,
@@ -51,7 +50,7 @@ def rates_by_tier(counts: Counts, confidence: float) -> Rates:
     n, y = counts.effective
     low, high = (end.reshape(counts.n.shape) for end in counts.cell_rates.interval(confidence))
     for i, platform in enumerate(counts.platforms):
-        rate = platform_rate(counts, i)
+        rate = counts.crude.at(i)
         sizes = counts.n[i].sum(), counts.y[i].sum()
         lines.append([platform, "all", rate.estimate, *rate.interval(confidence), *sizes, *[np.nan] * 3])
         pulled, limits = shrunk(n[i], y[i], confidence)

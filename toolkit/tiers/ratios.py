@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
 from toolkit import intervals
-from toolkit.tiers.answers import Answer
+from toolkit.counts import one_of
 from toolkit.tiers.counts import Counts
-from toolkit.tiers.splits import platform_rate
+from toolkit.tiers.estimates import Estimates
 from toolkit.tiers.standards import Mix, gradient
 from toolkit.wording import count
 
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
 #: From this rate on an odds ratio is no longer close to a ratio of rates (VanderWeele & Ding 2017, table 2).
 COMMON = 0.15
+Measure = Literal["risk ratio", "odds ratio"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Ratios(Answer):
+class Ratios(Estimates):
     """Crude and adjusted ratios with their E-values.
 
     `table`: `platform`, `reference`, `measure`, `estimate`, `low`, `high`, `n`, `n_reference`, `e_value`,
@@ -50,7 +51,7 @@ class Ratios(Answer):
 
 
 def e_value(
-    estimate: float, low: float, high: float, *, measure: str = "risk ratio", common: bool = False
+    estimate: float, low: float, high: float, *, measure: Measure = "risk ratio", common: bool = False
 ) -> tuple[float, float]:
     """How strongly an unseen cause must go with both platform and outcome to explain a ratio away.
 
@@ -81,8 +82,7 @@ def e_value(
     >>> "{:.1f} {:.1f}".format(*e_value(3.9, 1.8, 8.7))
     '7.3 3.0'
     """
-    if measure not in ("risk ratio", "odds ratio"):
-        raise ValueError(f"measure={measure!r}; use 'risk ratio' or 'odds ratio'")
+    one_of("measure", measure, get_args(Measure))
     if not (estimate >= 0 and low <= estimate <= high):
         if math.isnan(estimate) or math.isnan(low) or math.isnan(high):
             return math.nan, math.nan
@@ -106,22 +106,22 @@ def ratios(counts: Counts, pairs: Sequence[tuple[int, int]], mix: Mix, confidenc
     """See `Gaps.ratios`."""
     lines = []
     for i, j in pairs:
-        one, two = (platform_rate(counts, at) for at in (i, j))
+        one, two = (counts.crude.at(at) for at in (i, j))
         crude = intervals.ratio(one, two, correlation=counts.crude_correlation[i, j], confidence=confidence)
         fixed = [float(mix.shares @ counts.rates[at]) for at in (i, j)]
         slopes = [gradient(counts, mix, at) for at in (i, j)]
         limits = counts.precision.ratio(fixed[0], slopes[0], fixed[1], slopes[1], confidence)
         sizes = [int(counts.n[at].sum()) for at in (i, j)]
         common = counts.y[[i, j]].sum() >= COMMON * counts.n[[i, j]].sum()
-        for measure, estimate, low, high in (
-            ("rate ratio, crude", _over(one.estimate, two.estimate), crude.low, crude.high),
-            ("rate ratio, standardised", _over(*fixed), limits.low, limits.high),
-            ("odds ratio, Mantel-Haenszel", *mantel_haenszel(counts, (i, j), confidence)),
-        ):
-            kind = "odds ratio" if measure.startswith("odds") else "risk ratio"
-            away = e_value(estimate, low, high, measure=kind, common=bool(common))
-            names = [counts.platforms[i], counts.platforms[j]]
-            lines.append([*names, measure, estimate, low, high, *sizes, *away])
+        names = [counts.platforms[i], counts.platforms[j]]
+        found: list[tuple[str, Measure, float, float, float]] = [
+            ("rate ratio, crude", "risk ratio", _over(one.estimate, two.estimate), crude.low, crude.high),
+            ("rate ratio, standardised", "risk ratio", _over(*fixed), limits.low, limits.high),
+            ("odds ratio, Mantel-Haenszel", "odds ratio", *mantel_haenszel(counts, (i, j), confidence)),
+        ]
+        for name, measure, *line in found:
+            away = e_value(*line, measure=measure, common=bool(common))
+            lines.append([*names, name, *line, *sizes, *away])
     names = ["platform", "reference", "measure", "estimate", "low", "high", "n", "n_reference"]
     return Ratios(
         pd.DataFrame(lines, columns=[*names, "e_value", "e_value_limit"]),
@@ -135,7 +135,8 @@ def mantel_haenszel(counts: Counts, pair: tuple[int, int], confidence: float) ->
 
     Users who repeat widen it through effective sizes. The estimate itself is made of the counts.
     """
-    estimate = strata(counts.n, counts.y, pair).oddsratio_pooled
+    with np.errstate(divide="ignore", invalid="ignore"):  # no discordant tier on one side: unknown, below
+        estimate = strata(counts.n, counts.y, pair).oddsratio_pooled
     successes, failures = counts.y[list(pair)].sum(1), (counts.n - counts.y)[list(pair)].sum(1)
     if not successes.all() or not failures.all() or not np.isfinite(estimate) or estimate <= 0:
         return (np.nan,) * 3

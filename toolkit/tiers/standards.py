@@ -9,8 +9,9 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from toolkit.tiers.answers import Answer
+from toolkit import intervals
 from toolkit.tiers.counts import Counts
+from toolkit.tiers.estimates import Estimates
 from toolkit.wording import count, percent, percent_interval, points, points_interval, some
 
 #: A mix that misses 1 by no more than this is rounded, not wrong.
@@ -27,7 +28,7 @@ class Mix:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Standardised(Answer):
+class Standardised(Estimates):
     """Each platform's rate if its tiers had one common mix.
 
     `table`: `platform`, `standard`, `crude`, `estimate`, `low`, `high`, `n`.
@@ -50,14 +51,14 @@ class Standardised(Answer):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Sensitivity(Answer):
+class Sensitivity(Estimates):
     """Gaps between platforms under each standard mix.
 
     `table`: `platform`, `reference`, `standard`, `estimate`, `low`, `high`, `n`, `n_reference`. "none" is the crude
     gap; "mean of the two" is the rate part of the split.
     """
 
-    rates: ClassVar = frozenset({"estimate", "low", "high"})
+    points: ClassVar = frozenset({"estimate", "low", "high"})
     named: ClassVar = ("platform", "reference", "standard")
     axis: ClassVar = "gap, points"
 
@@ -128,7 +129,17 @@ def gradient(counts: Counts, mix: Mix, at: int) -> np.ndarray:
     return found.ravel()
 
 
-def gap(counts: Counts, mix: Mix, pair: tuple[int, int], confidence: float) -> tuple[float, float, float]:
+def crude_gap(counts: Counts, pair: tuple[int, int], confidence: float) -> tuple[float, float, float]:
+    """Difference of two platforms' own rates, with its interval."""
+    one, two = (counts.crude.at(at) for at in pair)
+    together = counts.crude_correlation[pair]
+    limits = intervals.difference(one, two, correlation=together, confidence=confidence)
+    return one.estimate - two.estimate, limits.low, limits.high
+
+
+def standardised_gap(
+    counts: Counts, mix: Mix, pair: tuple[int, int], confidence: float
+) -> tuple[float, float, float]:
     """Difference of two platforms' standardised rates, with its interval."""
     one, two = (gradient(counts, mix, at) for at in pair)
     estimate = float(mix.shares @ (counts.rates[pair[0]] - counts.rates[pair[1]]))
@@ -139,7 +150,6 @@ def gap(counts: Counts, mix: Mix, pair: tuple[int, int], confidence: float) -> t
 def sensitivity(
     counts: Counts,
     pairs: Sequence[tuple[int, int]],
-    crude: Mapping[tuple[int, int], tuple[float, float, float]],
     standard: str | Mapping[str, float],
     confidence: float,
 ) -> Sensitivity:
@@ -153,9 +163,10 @@ def sensitivity(
         both = Mix("mean of the two", half @ counts.mixes, half)
         common = [counts.platforms[i], counts.platforms[j]]
         sizes = [int(counts.n[i].sum()), int(counts.n[j].sum())]
-        lines.append([*common, "none", *crude[i, j], *sizes])
+        lines.append([*common, "none", *crude_gap(counts, (i, j), confidence), *sizes])
         lines += [
-            [*common, mix.name, *gap(counts, mix, (i, j), confidence), *sizes] for mix in [*mixes, both]
+            [*common, mix.name, *standardised_gap(counts, mix, (i, j), confidence), *sizes]
+            for mix in [*mixes, both]
         ]
     names = ["platform", "reference", "standard", "estimate", "low", "high", "n", "n_reference"]
     return Sensitivity(pd.DataFrame(lines, columns=names), confidence, counts.notes)

@@ -1,4 +1,4 @@
-"""What every answer about platforms and tiers shares: a caveat, a figure, and how it says numbers."""
+"""What every answer about platforms and tiers shares: a table of estimates, caveats, and a figure of both."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
 
-from toolkit import wording
 from toolkit.results import Result
+from toolkit.wording import interval_level
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Answer(Result):
+class Estimates(Result):
     """A table of estimates with intervals, one per row."""
 
     table: pd.DataFrame
@@ -29,9 +29,21 @@ class Answer(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """A mark and an interval for each row of the table."""
+        return self._drawn(self.axis, ax)
+
+    def _drawn(self, axis: str, ax: Axes | None) -> Axes:
+        """The figure with its axis named."""
         from toolkit.tiers import plots
 
-        return plots.estimates(self, ax)
+        return plots.estimates(
+            self.table,
+            ax,
+            named=self.named,
+            axis=axis,
+            level=f"{self.level}s",
+            scale=100 if "estimate" in self.rates | self.points else 1,
+            null=self.null,
+        )
 
     def closing(self, *more: str) -> str:
         """Caveats as the end of a sentence."""
@@ -41,4 +53,4 @@ class Answer(Result):
     @property
     def level(self) -> str:
         """The level of the intervals, in words."""
-        return wording.interval_level(self.confidence)
+        return interval_level(self.confidence)

@@ -13,11 +13,13 @@ import pandas as pd
 from toolkit.counts import confidence_level
 from toolkit.decompositions import contribution, contributions
 from toolkit.results import cell
-from toolkit.tiers.answers import Answer
+from toolkit.tiers.estimates import Estimates
 from toolkit.tiers.factors import BASKET, Factors, factors_of
-from toolkit.wording import some
+from toolkit.wording import unknown
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from toolkit.funnels import Funnel
 
 #: With fewer at a step, or fewer buyers for a mean basket, no interval could be trusted (benchmarks/tiers.md).
@@ -25,7 +27,7 @@ FEW, FEW_BUYERS = 5, 20
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class ProductSplit(Answer):
+class ProductSplit(Estimates):
     """A gap as the exact sum of what each step contributes. Made by `split_product`.
 
     `table`: `platform`, `reference`, `step` ("all" for the gap), `factor` and `factor_reference` (the step's rate, the
@@ -37,10 +39,9 @@ class ProductSplit(Answer):
 
     named: ClassVar = ("platform", "reference", "step")
 
-    @property
-    def axis(self) -> str:  # type: ignore[override]
-        """What the figure measures."""
-        return f"contribution to {self.unit}"
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """A mark and an interval for each step's contribution, and for the gap."""
+        return self._drawn(f"contribution to {self.unit}", ax)
 
     def sentence(self) -> str:
         """The gap of each platform, and the step that contributes most to it."""
@@ -123,7 +124,7 @@ def split_product(
     confidence = confidence_level(confidence)
     found = factors_of(counts, platform=platform, steps=steps, amount=amount, squares=squares)
     if to is not None and str(to) not in found.platforms:
-        raise ValueError(f"no platform {str(to)!r}; there are {some(list(found.platforms))}")
+        raise ValueError(unknown("platform", str(to), found.platforms))
     reference = int(found.counts[:, 0].argmax()) if to is None else found.platforms.index(str(to))
     names = found.platforms
     lines = []
