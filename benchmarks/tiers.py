@@ -73,11 +73,11 @@ def answers(
             float(shares @ (rates[0] - rates[1])),
             Interval(*standards.standardised_gap(counts, mix, PAIR, 0.95)[1:]),
         ),
-        "mix part": (totals[2][0], inside[0]),
-        "rate part": (totals[2][1], inside[1]),
-        "rate part, delta method": (totals[2][1], Interval(totals[0][1] - plain, totals[0][1] + plain)),
-        "smallest tier's mix part": (truth[0, small], Interval(low[0, small], high[0, small])),
-        "smallest tier's rate part": (truth[1, small], Interval(low[1, small], high[1, small])),
+        "mix component": (totals[2][0], inside[0]),
+        "rate component": (totals[2][1], inside[1]),
+        "rate component, delta method": (totals[2][1], Interval(totals[0][1] - plain, totals[0][1] + plain)),
+        "smallest tier's mix component": (truth[0, small], Interval(low[0, small], high[0, small])),
+        "smallest tier's rate component": (truth[1, small], Interval(low[1, small], high[1, small])),
         "average effect": (effect, Interval(line["low"], line["high"])),
     }
 

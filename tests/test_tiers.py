@@ -404,7 +404,7 @@ def test_a_funnel_is_compared_as_its_counts_are():
     counted = Funnel.from_counts(pd.DataFrame(rows, columns=["platform", "city_tier", "step", "n"]))
     plain = compare(table([("a", "1", 90, 9), ("a", "2", 50, 20), ("b", "1", 60, 3), ("b", "2", 40, 4)]))
     pd.testing.assert_frame_equal(compare(counted).table, plain.table)
-    assert compare(counted).sentence().startswith("pay of enter, a ")
+    assert compare(counted).sentence().startswith("a 20.7 % against b 7.0 % (pay of enter), a gap of +13.7")
 
 
 START = pd.Timestamp("2019-11-11 20:00", tz="Asia/Shanghai")

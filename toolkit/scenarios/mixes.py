@@ -49,9 +49,20 @@ class WhatIfMix(Result):
     observed : DataFrame
         `part` ("gap", "mix", "rate"), `estimate`, `low`, `high` as `compare` found them.
     gap, mix, rate : float
-        At the assumed mix and rates; the gap is the sum of the two parts.
+        At the assumed mix and rates; the gap is the sum of the composition (mix) and the rate component.
     standardised, standardised_now : float
         The gap at the standard mix of `compare`, which stays as it was: at assumed rates, and as observed.
+
+    Examples
+    --------
+    >>> from toolkit.tiers import compare
+    >>> rows = pd.DataFrame({"platform": ["A", "A", "B", "B"], "city_tier": ["small", "large"] * 2,
+    ...                      "n": [87, 263, 270, 80], "converted": [81, 192, 234, 55]})  # Charig et al. (1986)
+    >>> what_if_mix(compare(rows), mix={"small": 0.75}).parts.round(3)
+        tier    mix   rate
+    0  small -0.019  0.049
+    1  large  0.015  0.010
+    2    all -0.004  0.059
     """
 
     table: pd.DataFrame
@@ -75,12 +86,12 @@ class WhatIfMix(Result):
 
     @property
     def mix(self) -> float:
-        """What the assumed difference in mix makes of the assumed gap."""
+        """The composition component of the assumed gap."""
         return float(self.parts["mix"].iloc[-1])
 
     @property
     def rate(self) -> float:
-        """What the assumed difference in tiers' rates makes of the assumed gap."""
+        """The rate component of the assumed gap."""
         return float(self.parts["rate"].iloc[-1])
 
     @property
@@ -94,7 +105,7 @@ class WhatIfMix(Result):
 
     @property
     def reverses(self) -> bool:
-        """Whether the assumed gap and the assumed gap at the standard mix have opposite signs."""
+        """Simpson's paradox: whether the assumed gap and the one at the standard mix have opposite signs."""
         from toolkit.tiers.simpson import opposite
 
         return opposite(self.gap, self.standardised)
@@ -136,9 +147,9 @@ class WhatIfMix(Result):
     def turn(self) -> str:
         """Whether the order reverses, in words."""
         if not self.reverses:
-            return "the order does not reverse"
+            return "the order does not reverse at one mix of tiers"
         tiers = f"{self.tiers_opposite} of {len(self.parts) - 1} tiers"
-        return f"the order reverses at the {self.standard} mix, and in {tiers}"
+        return f"the order reverses at the {self.standard} mix, and in {tiers} (Simpson's paradox)"
 
     def sentence(self) -> str:
         """The answer in words, with the mix and the rates that it assumes."""
@@ -155,8 +166,8 @@ class WhatIfMix(Result):
             " This is arithmetic on assumed numbers and has no interval: it is no forecast." if moved else ""
         )
         return (
-            f"{self.name}, {self.question}, {assumed}: {parts['gap']}, of it {parts['mix']} and {parts['rate']}; "
-            f"{sizes}; {self.turn}.{caveat}"
+            f"{self.name} ({self.question}): {parts['gap']}, the sum of {parts['mix']} and {parts['rate']}, {sizes}, "
+            f"{assumed}; {self.turn}.{caveat}"
         )
 
     def _assumed(self) -> str:
@@ -205,7 +216,7 @@ def what_if_mix(
     rates: Mapping[str, float] | None = None,
     source: str = "",
 ) -> WhatIfMix:
-    """Work out a platform's gap to another one if its users were spread over tiers, or converted, otherwise.
+    """Work out a platform's gap to another one if its users had another mix of tiers, or converted at other rates.
 
     Parameters
     ----------
@@ -233,8 +244,12 @@ def what_if_mix(
 
     Notes
     -----
-    Of assumed shares v and rates s, and the reference's w and r: mix = sum (v - w) (s + r) / 2, rate = sum (s - r)
-    (v + w) / 2. It takes for granted that a tier converts alike however many of it there are.
+    Kitagawa decomposition of assumed shares v and rates s, and the reference's w and r: mix = sum (v - w) (s + r) / 2,
+    rate = sum (s - r) (v + w) / 2. It assumes that a tier's rate does not depend on how many users the tier has.
+
+    References
+    ----------
+    Kitagawa (1955), JASA 50, 1168-1194.
 
     Examples
     --------

@@ -26,13 +26,22 @@ DEFINITIONS: dict[str, tuple[str | None, str | None]] = {
     "bought again": ("pay", "pay"),
     "bought, from the first visit on": (None, "pay"),
 }
-#: Brackets double, as retention falls ever more slowly.
+#: Brackets of periods double, as retention falls ever more slowly.
 BRACKETS = ((0, 0), (1, 1), (2, 3), (4, 7), (8, 15), (16, 31))
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class WhoReturns(Result):
-    """A retention curve and what it is a curve of. `table` is that of `Retention.curve`."""
+    """A retention curve and its definition. `table` is that of `Retention.curve`.
+
+    Examples
+    --------
+    >>> from toolkit import read_events
+    >>> days = pd.to_datetime(["2019-11-04", "2019-11-12", "2019-11-05", "2019-11-18"])
+    >>> log = read_events(pd.DataFrame({"user_id": [1, 1, 2, 3], "event": "open", "timestamp": days}))
+    >>> who_returns(log, source="By hand").name
+    'By hand · came back'
+    """
 
     table: pd.DataFrame
     definition: str
@@ -50,7 +59,7 @@ class WhoReturns(Result):
 
     @property
     def later(self) -> pd.DataFrame:
-        """The ages after the first that have a rate."""
+        """The periods after the first that have a rate."""
         return self.table[(self.table["age"] > 0) & (self.table["n"] > 0)]
 
     def sentence(self) -> str:
@@ -85,9 +94,10 @@ def who_returns(
         A name in `definitions`.
     period : {"day", "week", "month"}
     kind : {"exact", "rolling", "bracket"}
-        As for `toolkit.retention`; brackets double: 1, 2 to 3, 4 to 7 and so on.
+        As for `toolkit.retention`: in the period, on or after it (unbounded), or in a bracket of periods that
+        doubles: 1, 2 to 3, 4 to 7 and so on.
     platform : value, optional
-        Rows of this value in `column` alone count, as starts and as returns.
+        Only rows with this value in `column` count, as starts and as returns.
     column : str
     definitions : dict of str to (start, returns)
         Events' names, or None for any event.

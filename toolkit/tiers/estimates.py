@@ -1,4 +1,4 @@
-"""What every answer about platforms and tiers shares: a table of estimates, caveats, and a figure of both."""
+"""Tables of estimates with their intervals: what every answer about platforms and tiers is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Estimates(Result):
-    """A table of estimates with intervals, one per row."""
+    """A table of estimates with intervals, one per row.
+
+    Attributes
+    ----------
+    table : DataFrame
+        The columns that name a row, then `estimate`, `low`, `high`, and the n behind them.
+    confidence : float
+        Of every interval.
+    caveats : tuple of str
+        What a reader must know of the counts.
+
+    Examples
+    --------
+    >>> row = {"platform": "a", "tier": "one", "estimate": 1.5, "low": 1.0, "high": 2.0, "n": 40}
+    >>> Estimates(pd.DataFrame([row]), 0.95, ("users count once",)).closing("few users")
+    '. Note: few users; users count once.'
+    """
 
     table: pd.DataFrame
     confidence: float
@@ -31,7 +47,7 @@ class Estimates(Result):
         """A mark and an interval for each row of the table."""
         return self._drawn(self.axis, ax)
 
-    def _drawn(self, axis: str, ax: Axes | None) -> Axes:
+    def _drawn(self, axis: str, ax: Axes | None, scale: float | None = None) -> Axes:
         """The figure with its axis named."""
         from toolkit.tiers import plots
 
@@ -41,14 +57,14 @@ class Estimates(Result):
             named=self.named,
             axis=axis,
             level=f"{self.level}s",
-            scale=100 if "estimate" in self.rates | self.points else 1,
+            scale=scale or (100 if "estimate" in self.rates | self.points else 1),
             null=self.null,
         )
 
     def closing(self, *more: str) -> str:
-        """Caveats as the end of a sentence."""
+        """The end of a sentence: a full stop, and the caveats as a note."""
         said = [text for text in (*more, *self.caveats) if text]
-        return f"; {'; '.join(said)}." if said else "."
+        return f". Note: {'; '.join(said)}." if said else "."
 
     @property
     def level(self) -> str:

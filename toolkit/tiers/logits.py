@@ -1,4 +1,4 @@
-"""Logits of platform and tier: coefficients, average effects on the probability scale, and tests."""
+"""Logit (binomial GLM) of platform and tier: coefficients, average marginal effects, and tests of interaction."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from toolkit.wording import count, p_value, points, points_interval
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: A coefficient beyond this is on its way to infinity: some platform or tier has none or all converted.
+#: A coefficient beyond this is on its way to infinity (separation): some platform or tier has none or all converted.
 INFINITE = 12.0
 #: Steps of iteratively reweighted least squares, and how still the coefficients must lie at the end.
 STEPS, STILL = 50, 1e-9
@@ -32,7 +32,7 @@ STEPS, STILL = 50, 1e-9
 class Fit:
     """A logit fitted to cells: `design` (cells x coefficients), names, coefficients and fitted rates.
 
-    `ok` is False where the likelihood has no maximum.
+    `ok` is False under separation, where the likelihood has no maximum.
     """
 
     names: tuple[str, ...]
@@ -52,22 +52,45 @@ class Fit:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Coefficients(Estimates):
-    """Log odds ratios of a logit. `table`: `term`, `estimate`, `error`, `low`, `high`, `n`."""
+    """Log odds ratios of a logit. Made by `Gaps.logit`.
+
+    `table`: `term`, `estimate`, `error` (standard error), `low`, `high`, `n`.
+
+    Examples
+    --------
+    >>> from toolkit.tiers import compare
+    >>> rows = pd.DataFrame({"platform": ["A", "A", "B", "B"], "city_tier": ["small", "large"] * 2,
+    ...                      "n": [87, 263, 270, 80], "converted": [81, 192, 234, 55]})  # Charig et al. (1986)
+    >>> compare(rows, to="B").logit().table[["term", "estimate", "low", "high"]].round(3)
+           term  estimate    low   high
+    0  constant     1.937  1.602  2.271
+    1         A     0.357 -0.092  0.806
+    2     large    -1.261 -1.729 -0.792
+    """
 
     named: ClassVar = ("term",)
     axis: ClassVar = "log odds ratio"
 
     def sentence(self) -> str:
-        """What the model is, and how many units it was fitted to."""
+        """What the model is, what it compares with, and how many units it was fitted to."""
         terms = ", ".join(self.table["term"].iloc[1:])
-        return f"Logit with {terms}, fitted to {self.table['n'].iloc[0]:,} units{self.closing()}"
+        return f"Logit with {terms}; {self.level}s, n = {count(self.table['n'].iloc[0])}{self.closing()}"
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Effects(Estimates):
-    """Average marginal effects of the platform on the probability scale, tiers held fixed.
+    """Average marginal effects of the platform on the probability scale, tiers held constant. Made by `Gaps.effects`.
 
-    `table`: `platform`, `reference`, `estimate`, `error`, `low`, `high`, `n`, `n_reference`.
+    `table`: `platform`, `reference`, `estimate`, `error` (standard error), `low`, `high`, `n`, `n_reference`.
+
+    Examples
+    --------
+    >>> from toolkit.tiers import compare
+    >>> rows = pd.DataFrame({"platform": ["A", "A", "B", "B"], "city_tier": ["small", "large"] * 2,
+    ...                      "n": [87, 263, 270, 80], "converted": [81, 192, 234, 55]})  # Charig et al. (1986)
+    >>> compare(rows).effects().table[["platform", "estimate", "error", "low", "high"]].round(3)
+      platform  estimate  error    low   high
+    0        A     0.054  0.035 -0.014  0.121
     """
 
     points: ClassVar = frozenset({"estimate", "error", "low", "high"})
@@ -75,14 +98,16 @@ class Effects(Estimates):
     axis: ClassVar = "average effect, points"
 
     def sentence(self) -> str:
-        """By how much each platform's users convert more often, tiers held fixed."""
+        """By how many points each platform's rate is above its reference, tiers held constant, with interval and n."""
         parts = [
             f"{row.platform} against {row.reference} {points(row.estimate)} ({points_interval(row.low, row.high)}, n = "
             f"{count(row.n)} and {count(row.n_reference)})"
             for row in self.table.itertuples()
         ]
         model = "from a logit in which a platform's odds ratio is the same in every tier"
-        return f"With tiers held fixed, on average: {'; '.join(parts)} ({self.level}s){self.closing(model)}"
+        return (
+            f"With tiers held constant, on average: {'; '.join(parts)} ({self.level}s){self.closing(model)}"
+        )
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -90,20 +115,38 @@ class GapTests(Estimates):
     """Tests of whether the gap is the same in every tier, and of whether there is one at all.
 
     `table`: `platform`, `reference`, `test`, `statistic`, `freedom`, `p`, `p_adjusted`, `least_expected` (the
-    smallest count that the model expects), `n`, `n_reference`.
+    smallest count that the model without interaction expects), `n`, `n_reference`.
+
+    References
+    ----------
+    Breslow & Day (1980), Statistical Methods in Cancer Research 1, section 4.4. Mantel & Haenszel (1959), Journal of
+    the National Cancer Institute 22, 719-748, with continuity correction.
+
+    Examples
+    --------
+    >>> from toolkit.tiers import compare
+    >>> rows = pd.DataFrame({"platform": ["A", "A", "B", "B"], "city_tier": ["small", "large"] * 2,
+    ...                      "n": [87, 263, 270, 80], "converted": [81, 192, 234, 55]})  # Charig et al. (1986)
+    >>> compare(rows).tests().table[["test", "statistic", "freedom", "p"]].round(3)
+                                            test  statistic  freedom      p
+    0              interaction, likelihood ratio      1.008        1  0.315
+    1                   interaction, Breslow-Day      0.968        1  0.325
+    2  equal odds in every tier, Mantel-Haenszel      2.091        1  0.148
     """
 
     named: ClassVar = ("platform", "reference", "test")
 
     def sentence(self) -> str:
-        """For how many pairs the gap differs between tiers."""
+        """For how many pairs the odds ratio differs between tiers, with adjusted p values."""
         column = self._column
         rows = self.table[self.table["test"].str.startswith("interaction, likelihood")]
-        found = rows[rows[column] < 1 - self.confidence]
+        limit = round(1 - self.confidence, 10)
+        found = rows[rows[column] < limit]
         if not len(found):
-            return f"No pair's odds ratio differs surely between tiers{self.closing()}"
+            return f"No pair's odds ratio is shown to differ between tiers at p < {limit:g}{self.closing()}"
         pairs = ", ".join(
-            f"{row.platform} and {row.reference} (p {p_value(getattr(row, column))})"
+            f"{row.platform} and {row.reference} ({_p(getattr(row, column))}, n = "
+            f"{count(row.n)} and {count(row.n_reference)})"
             for row in found.itertuples()
         )
         return f"The odds ratio differs between tiers for {len(found)} of {len(rows)} pairs: {pairs}{self.closing()}"
@@ -165,13 +208,13 @@ def coefficients(
     table = pd.DataFrame(
         {"term": names, "estimate": beta, "error": errors, "low": beta - reach, "high": beta + reach}
     ).assign(n=int(counts.n.sum()))
-    against = f"against {counts.platforms[reference]} and {counts.tiers[0]}"
+    against = f"log odds ratios against {counts.platforms[reference]} and {counts.tiers[0]}"
     return Coefficients(table, confidence, (against, _infinite(found), *counts.notes))
 
 
 def effects(counts: Counts, pairs: Sequence[tuple[int, int]], confidence: float) -> Effects:
     """See `Gaps.effects`."""
-    # A tier where none or all converted tells nothing of the odds ratio, and no platform changes its rate.
+    # A tier in which none or all converted says nothing of the odds ratio, and its rate is the same on any platform.
     some = (counts.y.sum(0) > 0) & (counts.y.sum(0) < counts.n.sum(0))
     weight = counts.n.sum(0)[some] / counts.n.sum()
     kept = Counts(
@@ -263,7 +306,7 @@ def tests(
 
 
 def _precision(counts: Counts, found: Fit, cells: np.ndarray | None = None) -> Precision:
-    """What is known of cell rates if the model holds: at the fitted rates, at the cells' effective sizes."""
+    """Precision of cell rates if the model holds: at the fitted rates, with the cells' effective sizes."""
     known = np.flatnonzero(np.ones(counts.n.size, bool) if cells is None else cells)
     rates = counts.cell_rates
     size = np.asarray(rates.size)[known]
@@ -273,7 +316,12 @@ def _precision(counts: Counts, found: Fit, cells: np.ndarray | None = None) -> P
     return Precision(found.fitted, size, freedom, error, np.ones(len(known), bool), correlation)
 
 
+def _p(p: float) -> str:
+    text = p_value(p)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
 def _infinite(found: Fit | None) -> str:
     if found is not None and found.ok:
         return ""
-    return "too few: where none or all converted, the model has no answer"
+    return "too few: where none or all converted (separation) the model has no answer"

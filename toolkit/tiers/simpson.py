@@ -1,4 +1,4 @@
-"""Simpson's paradox: whether the order of two platforms turns round inside tiers."""
+"""Simpson's paradox: one platform leads over all tiers together, the other at one common mix of tiers."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from toolkit.tiers.estimates import Estimates
 from toolkit.tiers.standards import Mix, crude_gap, standardised_gap
 from toolkit.wording import count, points, points_interval, some
 
-#: A smaller gap is none: sums of rates that cancel out leave the rounding of their last digits.
+#: A smaller gap is no gap: sums of rates that cancel out leave the rounding of their last digits.
 EQUAL = 1e-12
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Reversal(Estimates):
-    """Gaps in all tiers together, in each tier, and at one common mix.
+    """Simpson's paradox: gaps over all tiers together, in each tier, and at one common mix. Made by `Gaps.reversal`.
 
     `table`: `platform`, `reference`, `tier` ("all" is the crude gap, "all, standardised" the one at a common
     mix), `rate`, `rate_reference`, `estimate`, `low`, `high`, `n`, `n_reference`.
@@ -33,6 +33,23 @@ class Reversal(Estimates):
         signs), `sure` (and neither interval holds 0), `tiers_opposite` of `tiers` (gaps against the crude one).
     standard : str
         Whose mix.
+
+    Notes
+    -----
+    The order of a pair reverses where its crude gap and its gap at the common mix have opposite signs. In the
+    paradox as Simpson tells it the gap of every tier is against the crude one: `tiers_opposite` equals `tiers`.
+
+    References
+    ----------
+    Simpson (1951), Journal of the Royal Statistical Society B 13, 238-241.
+
+    Examples
+    --------
+    >>> from toolkit.tiers import compare
+    >>> rows = pd.DataFrame({"platform": ["A", "A", "B", "B"], "city_tier": ["small", "large"] * 2,
+    ...                      "n": [87, 263, 270, 80], "converted": [81, 192, 234, 55]})  # Charig et al. (1986)
+    >>> compare(rows).reversal().flags.iloc[0, 2:].to_dict()
+    {'reverses': True, 'sure': False, 'tiers_opposite': 2, 'tiers': 2}
     """
 
     flags: pd.DataFrame = field(repr=False)
@@ -48,27 +65,34 @@ class Reversal(Estimates):
         return bool(self.flags["reverses"].any())
 
     def sentence(self) -> str:
-        """Which pairs turn round, how surely, and in how many tiers."""
+        """Which pairs reverse, both gaps with intervals, in how many tiers, and n."""
         found = self.flags[self.flags["reverses"]]
-        if not len(found):
-            n = len(self.flags)
-            none = "the order does not turn round" if n == 1 else f"none of {n} orders turns round"
-            return f"At the {self.standard} mix of tiers {none}{self.closing()}"
-        parts = []
-        for row in found.itertuples():
-            lines = self.table[
-                (self.table["platform"] == row.platform) & (self.table["reference"] == row.reference)
-            ].set_index("tier")
-            crude, fixed = lines.loc["all"], lines.loc["all, standardised"]
-            sure = "" if row.sure else ", though an interval holds 0"
-            parts.append(
-                f"{row.platform} against {row.reference}: {points(crude['estimate'])} "
-                f"({points_interval(crude['low'], crude['high'])}) in all, {points(fixed['estimate'])} "
-                f"({points_interval(fixed['low'], fixed['high'])}) at the {self.standard} mix of tiers, and against "
-                f"the crude gap in {row.tiers_opposite} of {row.tiers} tiers{sure}, n = {count(crude['n'])} and "
-                f"{count(crude['n_reference'])}"
-            )
-        return f"The order reverses inside tiers. {'; '.join(parts)} ({self.level}s){self.closing()}"
+        if not len(found) and len(self.flags) > 1:
+            none = f"none of {len(self.flags)} pairs reverses its order at the {self.standard} mix of tiers"
+            return f"No Simpson's paradox: {none}{self.closing()}"
+        shown = found if len(found) else self.flags
+        pairs = "; ".join(self._pair(row.platform, row.reference) for row in shown.itertuples())
+        lead = "Simpson's paradox, the order reverses" if len(found) else "No Simpson's paradox"
+        sure = (
+            "; where an interval contains 0 the order itself is not sure" if not found["sure"].all() else ""
+        )
+        return f"{lead}. {pairs} ({self.level}s{sure}){self.closing()}"
+
+    def _pair(self, platform: str, reference: str) -> str:
+        own = (self.table["platform"] == platform) & (self.table["reference"] == reference)
+        # The crude gap comes first and the standardised one last, whatever the tiers are called.
+        crude, *_, fixed = (row for _, row in self.table[own].iterrows())
+        told = [
+            f"{points(row['estimate'])} ({points_interval(row['low'], row['high'])})"
+            for row in (crude, fixed)
+        ]
+        flag = self.flags[(self.flags["platform"] == platform) & (self.flags["reference"] == reference)]
+        opposite, tiers = flag["tiers_opposite"].iloc[0], flag["tiers"].iloc[0]
+        return (
+            f"{platform} against {reference}: {told[0]} over all tiers, {told[1]} at the {self.standard} mix of tiers, "
+            f"opposite to the crude gap in {opposite} of {tiers} tiers, n = {count(crude['n'])} and "
+            f"{count(crude['n_reference'])}"
+        )
 
 
 def reversal(counts: Counts, pairs: Sequence[tuple[int, int]], mix: Mix, confidence: float) -> Reversal:
@@ -90,10 +114,10 @@ def reversal(counts: Counts, pairs: Sequence[tuple[int, int]], mix: Mix, confide
             lines.append([*names, tier, *rates, *limits, *n])
         common = [mix.shares @ counts.rates[at] for at in (i, j)]
         lines.append([*names, "all, standardised", *common, *fixed, *sizes])
-        turned = opposite(crude[0], fixed[0])
-        sure = turned and crude[1] * crude[2] > 0 and fixed[1] * fixed[2] > 0
+        reverses = opposite(crude[0], fixed[0])
+        sure = reverses and crude[1] * crude[2] > 0 and fixed[1] * fixed[2] > 0
         against = int((own[0] * crude[0] < 0).sum())
-        flags.append([*names, turned, sure, against, len(counts.tiers)])
+        flags.append([*names, reverses, sure, against, len(counts.tiers)])
     columns = [
         "platform",
         "reference",
@@ -132,7 +156,8 @@ def tier_gaps(counts: Counts, pair: tuple[int, int], confidence: float) -> np.nd
 
 
 def in_words(result: Reversal) -> str:
-    """Which pairs reverse, as part of a longer sentence."""
+    """Which pairs reverse, as a sentence after another one."""
     found = result.flags[result.flags["reverses"]]
     pairs = [f"{row.platform} and {row.reference}" for row in found.itertuples()]
-    return f"at the {result.standard} mix of tiers the order of {some(pairs)} reverses" if pairs else ""
+    order = f"at the {result.standard} mix of tiers the order of {some(pairs)} reverses"
+    return f". Simpson's paradox: {order}" if pairs else ""

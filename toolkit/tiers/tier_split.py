@@ -1,4 +1,4 @@
-"""A gap between two platforms by tier: its mix part and its rate part, and whether the order turns round inside."""
+"""Kitagawa decomposition of a gap between two platforms: composition (mix) and rate component, in all and by tier."""
 
 from __future__ import annotations
 
@@ -19,10 +19,22 @@ from toolkit.wording import points, points_interval
 
 @dataclass(frozen=True, repr=False, eq=False)
 class TierSplit(Estimates):
-    """What each tier adds to the mix part and to the rate part of a gap.
+    """What each tier adds to the composition (mix) and to the rate component of a gap. Made by `Gaps.by_tier`.
 
     `table`: `platform`, `reference`, `tier`, `part` ("mix" or "rate"), `estimate`, `low`, `high`, `n`, `n_reference`
     (in the tier).
+
+    Examples
+    --------
+    >>> from toolkit.tiers import compare
+    >>> rows = pd.DataFrame({"platform": ["A", "A", "B", "B"], "city_tier": ["small", "large"] * 2,
+    ...                      "n": [87, 263, 270, 80], "converted": [81, 192, 234, 55]})  # Charig et al. (1986)
+    >>> compare(rows).by_tier().table[["tier", "part", "estimate", "low", "high"]].round(3)
+        tier  part  estimate    low   high
+    0  small   mix    -0.470 -0.529 -0.410
+    1  large   mix     0.371  0.316  0.423
+    2  small  rate     0.033 -0.007  0.063
+    3  large  rate     0.021 -0.032  0.079
     """
 
     points: ClassVar = frozenset({"estimate", "low", "high"})
@@ -30,22 +42,23 @@ class TierSplit(Estimates):
     axis: ClassVar = "contribution to the gap, points"
 
     def sentence(self) -> str:
-        """The tier that adds most to each pair's rate part."""
+        """The tier that adds most to each pair's rate component, with its interval and n."""
         parts = []
         for (platform, reference), rows in self.table.groupby(["platform", "reference"], sort=False):
             own = rows[rows["part"] == "rate"]
             top = own.loc[own["estimate"].abs().idxmax()]
             parts.append(
-                f"{platform} against {reference}: {top['tier']} adds most to the rate part, {points(top['estimate'])} "
+                f"{platform} against {reference}: tier {top['tier']} adds most to the rate component, "
+                f"{points(top['estimate'])} "
                 f"({self.level} {points_interval(top['low'], top['high'])}, n = {top['n']:,} and "
                 f"{top['n_reference']:,})"
             )
-        single = "a tier's mix part says how much more of it there is, so only their sum can be read alone"
+        single = "one tier's composition component only says how much more of it there is; read their sum"
         return f"{'; '.join(parts)}{self.closing(single)}"
 
 
 def parts(rates: np.ndarray, mixes: np.ndarray, pair: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Kitagawa's parts of a pair by part (mix, rate) and tier, and their gradient by all rates and all shares."""
+    """Kitagawa's components of a pair by component (mix, rate) and tier, and their gradient by all rates and shares."""
     order = list(reversed(pair))
     found, own = kitagawa(rates[order], mixes[order])
     slopes = np.zeros((*own.shape[:3], *rates.shape))
@@ -79,7 +92,7 @@ def by_tier(counts: Counts, pairs: Sequence[tuple[int, int]], confidence: float)
 
 
 def in_all(counts: Counts, pair: tuple[int, int], confidence: float) -> list[list[object]]:
-    """Lines of a pair: gap, mix and rate, each with its interval and p value."""
+    """Rows of a pair: gap, mix and rate, each with its interval and p value."""
     i, j = pair
     estimate, low, high = crude_gap(counts, pair, confidence)
     one, two = (counts.crude.at(at) for at in pair)
