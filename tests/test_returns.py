@@ -82,7 +82,7 @@ def test_a_platform_counts_with_its_own_rows_alone():
     other = who_returns(small(), platform="<b>$y</b>", definition="bought again", source="By hand")
     assert other.table["estimate"].iloc[1] == pytest.approx(1 / 20)
     assert other.sentence().startswith("By hand · <b>$y</b> · bought again: Of 20 users")
-    with pytest.raises(KeyError, match="no definition 'returns'; there are came back, bought again"):
+    with pytest.raises(ValueError, match="no definition 'returns'.*there are: came back, bought again"):
         who_returns(small(), definition="returns")
 
 

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from toolkit import Funnel, funnel, read_events
+from toolkit.decompositions import contribution, contributions
 from toolkit.propagation import Precision
 from toolkit.tiers import split_product
-from toolkit.tiers.products import contribution, contributions
 
 STEPS = ["impressions", "enter", "click", "pay"]
 GOOD = pd.DataFrame(
@@ -263,7 +263,7 @@ def test_a_funnel_of_counts_is_split_into_its_steps():
             {"amount": "gmv", "squares": "squares"},
             "a: squares = 5 is less than",
         ),
-        (GOOD, {"to": "c"}, "no platform 'c'; there are a, b"),
+        (GOOD, {"to": "c"}, "no platform 'c'; there are: a, b"),
         (GOOD, {"confidence": 2}, "lies outside 0 to 1"),
     ],
 )
