@@ -1,4 +1,4 @@
-"""Did retention change, or did the mix of those who were active: Kitagawa's split, and fixed users beside it."""
+"""Whether retention changed, or the composition of the active users: a Kitagawa decomposition, and fixed users."""
 
 from __future__ import annotations
 
@@ -11,37 +11,64 @@ import pandas as pd
 from scipy import special
 
 from toolkit import decompositions
-from toolkit.cohorts import masks
+from toolkit.cohorts import bitmaps
+from toolkit.cohorts.filters import left_out
 from toolkit.cohorts.periods import shown
-from toolkit.cohorts.rows import left_out
 from toolkit.logs.engines import literal
 from toolkit.logs.times import instant
 from toolkit.results import Result
-from toolkit.wording import counted, interval_level, some
+from toolkit.wording import count, group_name, interval_level, percent, points, points_interval, some
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from toolkit.cohorts.question import Question
+    from toolkit.cohorts.question import RetentionQuestion
 
-#: Ages kept apart by mix="age"; the last stands for all above.
-AGES = 4
+#: Period numbers kept apart by mix="age"; the last stands for all above.
+MOST_APART = 4
 MOST_GROUPS = 12
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Split(Result):
-    """A change of retention in two parts. Made by `Retention.split`.
+    """A change of retention as a composition and a rate component. Made by `Retention.split`.
 
     Attributes
     ----------
     table : DataFrame
         `part`, `group`, `before`, `after`, `estimate` (after - before, or the part of it), `low`, `high`, `n` and
-        `n_after` (active users times periods). Parts: "change" of retention; "mix" and "rate", which add up to it;
-        "retention" and "share" of each group; "fixed users": those born before the span `before`, in both spans.
+        `n_after` (active users times periods, before and after). Parts: "change" of retention; "mix" (composition
+        component) and "rate" (rate component), which add up to it; "retention" and "share" of each group; "fixed
+        users": those whose first event is before the span `before`, in both spans.
     mix : str
     period : str
     confidence : float
+
+    Notes
+    -----
+    Retention of a span: of the users active in each of its periods, the share active in the next period too. Where
+    retention moves one way and that of every group the other (Simpson's paradox), the composition component is the
+    larger one. A group that one span lacks has no rate there to differ, so that it counts as composition alone.
+    Intervals: delta method, with the second moments of sums over users, so that users are the clusters.
+
+    References
+    ----------
+    Kitagawa (1955), JASA 50, 1168-1194.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from toolkit import read_events, retention
+    >>> rows = [(user, day) for user in range(8) for day in range(1, 15) if day < 8 or user % 2]
+    >>> log = pd.DataFrame(rows, columns=["user_id", "day"]).assign(event="open")
+    >>> log["timestamp"] = pd.Timestamp("2019-11-01") + pd.to_timedelta(log.pop("day"), "D")
+    >>> split = retention(read_events(log), period="day").split(before=("2019-11-04", "2019-11-07"),
+    ...         after=("2019-11-07", "2019-11-12"))
+    >>> split.table[["part", "estimate", "n"]].head(3).round(3)
+         part  estimate   n
+    0  change    -0.143  24
+    1     mix     0.000  24
+    2    rate    -0.143  24
     """
 
     table: pd.DataFrame
@@ -53,38 +80,42 @@ class Split(Result):
     rates: ClassVar = frozenset({"before", "after", "estimate", "low", "high"})
 
     def part(self, name: str) -> pd.Series:
-        """The row of a part of the whole."""
+        """The row of a part of the whole: "change", "mix", "rate" or "fixed users"."""
         return self.table[(self.table["part"] == name) & self.table["group"].isna()].iloc[0]
 
     def sentence(self) -> str:
-        """The change, its two parts, and what fixed users did."""
+        """The change, its two components, and what fixed users did."""
         change, fixed = self.part("change"), self.part("fixed users")
-        level = f"{interval_level(self.confidence)}s"
-        said = [f"{name} {_points(self.part(name))}" for name in ("mix", "rate")]
+        level = interval_level(self.confidence)
         text = (
-            f"Retention of active users to the next {self.period} went from {change['before'] * 100:.1f} % to "
-            f"{change['after'] * 100:.1f} %, {_points(change)}: {' and '.join(said)} ({level}); "
+            f"Retention of active users to the next {self.period} went from {percent(change['before'])} to "
+            f"{percent(change['after'])}, {_points(change, level)}, n = {count(change['n'])} and "
+            f"{count(change['n_after'])} active user {self.period}s); Kitagawa decomposition: composition (mix) "
+            f"{_points(self.part('mix'))}), rate {_points(self.part('rate'))}); "
         )
         if np.isnan(fixed["estimate"]):
-            text += "nobody who was there before is active in both spans"
+            text += "no user from before the first span is active in both spans"
         else:
-            text += f"users who were there before the first span: {_points(fixed)}, of whom only the faithful are left"
+            text += (
+                f"users from before the first span: {_points(fixed)}, n = {count(fixed['n'])} and "
+                f"{count(fixed['n_after'])}), of whom the loyal ones remain"
+            )
         return f"{text}{''.join(f'; {note}' for note in self.notes)}."
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """The change, its parts, and the fixed users, each with its interval."""
+        """The change, its components, and the fixed users, each with its interval."""
         from toolkit.cohorts import plots
 
         shown_rows = self.table[self.table["part"].isin(["change", "mix", "rate", "fixed users"])]
-        return plots.estimates(shown_rows, ["part"], "points of retention", ax, points=True)
+        return plots.estimates(shown_rows, ["part"], "change of retention, points", ax, points=True)
 
 
-def split(question: Question, mix: str, before: tuple[Any, Any], after: tuple[Any, Any]) -> Split:
+def split(question: RetentionQuestion, mix: str, before: tuple[Any, Any], after: tuple[Any, Any]) -> Split:
     """See `Retention.split`."""
     if mix not in ("new_or_old", "age", *question.by):
         known = ", ".join(map(repr, ("new_or_old", "age", *question.by)))
         raise ValueError(f"mix={mix!r}; use one of {known}, or ask retention with by={mix!r}")
-    # Who is new must be known of everybody, also of those who are left out as born too early.
+    # Who is new must be known of all users, also of those whom `born_from` leaves out.
     asked = replace(question, born_from=None, by=(mix,) if mix in question.by else ())
     spans = {name: _span(asked, span, name) for name, span in (("before", before), ("after", after))}
     if spans["after"][0] < spans["before"][1]:
@@ -94,7 +125,7 @@ def split(question: Question, mix: str, before: tuple[Any, Any], after: tuple[An
     if spans["before"][0] <= asked.first and mix != "age" and mix not in question.by:
         later = asked.calendar.first_day(asked.first + 1)
         raise ValueError(
-            f"before={before!r} holds the log's first {asked.calendar.unit}, in which everybody looks new; "
+            f"before={before!r} holds the log's first {asked.calendar.unit}, in which every user looks new; "
             f"begin at {later} or later"
         )
     groups, totals, moments = _moments(asked, mix, spans)
@@ -110,7 +141,7 @@ def split(question: Question, mix: str, before: tuple[Any, Any], after: tuple[An
     )
 
 
-def _span(question: Question, span: tuple[Any, Any], option: str) -> tuple[int, int]:
+def _span(question: RetentionQuestion, span: tuple[Any, Any], option: str) -> tuple[int, int]:
     """Numbers of the periods in a span (the last excluded) whose following period is observed."""
     if isinstance(span, str) or len(span) != 2:
         raise ValueError(f"{option}={span!r}; give (from, to)")
@@ -127,19 +158,18 @@ def _span(question: Question, span: tuple[Any, Any], option: str) -> tuple[int, 
 
 
 def _moments(
-    question: Question, mix: str, spans: dict[str, tuple[int, int]]
+    question: RetentionQuestion, mix: str, spans: dict[str, tuple[int, int]]
 ) -> tuple[list[Any], np.ndarray, np.ndarray]:
     """Groups; totals (span x group x active and retained); sums over users of products of any two of these.
 
     The last group of each span are the fixed users.
     """
-    age = "p - c"
-    value = {"new_or_old": f"least({age}, 1)", "age": f"least({age}, {AGES})"}.get(mix, "b0")
+    value = {"new_or_old": "least(p - c, 1)", "age": f"least(p - c, {MOST_APART})"}.get(mix, "b0")
     values = ", born.b0" if mix in question.by else ""
     inside = " OR ".join(f"(p >= {low} AND p < {high})" for low, high in spans.values())
     active = (
-        f"SELECT r.u AS u, r.p AS p, born.c AS c{values} FROM ({masks.returning(question)}) r JOIN "
-        f"({masks.births(question)}) born USING (u) WHERE r.t >= born.born GROUP BY ALL"
+        f"SELECT r.u AS u, r.p AS p, born.c AS c{values} FROM ({bitmaps.returning(question)}) r JOIN "
+        f"({bitmaps.first_events(question)}) born USING (u) WHERE r.t >= born.born GROUP BY ALL"
     )
     kept = (
         f"SELECT *, coalesce(lead(p) OVER (PARTITION BY u ORDER BY p) = p + 1, FALSE) AS kept FROM ({active})"
@@ -184,8 +214,8 @@ def _names(mix: str, found: list[Any]) -> list[str]:
     if mix == "new_or_old":
         return ["old" if group else "new" for group in found]
     if mix == "age":
-        return [f"age {group}{'+' * (group == AGES)}" for group in found]
-    return ["<null>" if group is None else str(group) for group in found]
+        return [f"age {group}{'+' * (group == MOST_APART)}" for group in found]
+    return [group_name([group]) for group in found]
 
 
 def components(totals: np.ndarray) -> np.ndarray:
@@ -195,7 +225,8 @@ def components(totals: np.ndarray) -> np.ndarray:
     rate = np.where(some_active, y / np.where(some_active, n, 1), 0)
     # A group that one span lacks has no rate there to differ: it is all composition.
     rate = np.where(some_active, rate, rate[::-1])
-    return decompositions.kitagawa(rate, n / n.sum(-1, keepdims=True))[0].sum(-1)
+    by_group, _ = decompositions.kitagawa(rate, n / n.sum(-1, keepdims=True))
+    return np.asarray(by_group.sum(-1))
 
 
 def _table(names: list[str], totals: np.ndarray, moments: np.ndarray, confidence: float) -> pd.DataFrame:
@@ -226,7 +257,7 @@ def _table(names: list[str], totals: np.ndarray, moments: np.ndarray, confidence
         return lambda t: t[1, g, 1] / t[1, g, 0] - t[0, g, 1] / t[0, g, 0]
 
     if not n.all():
-        raise ValueError("nobody was active in one of the two spans; choose spans with rows in them")
+        raise ValueError("no user was active in one of the two spans; choose spans with rows in them")
     blended = inner[..., 1].sum(-1) / n
     none = (np.nan, np.nan)
     lines = [
@@ -247,6 +278,7 @@ def _table(names: list[str], totals: np.ndarray, moments: np.ndarray, confidence
     return table.astype({"n": "int64", "n_after": "int64", "group": "str"})
 
 
-def _points(row: pd.Series) -> str:
-    numbers = [f"{row[name] * 100:+.1f}".replace("-", "−") for name in ("estimate", "low", "high")]
-    return f"{numbers[0]} points ({numbers[1]} to {numbers[2]}, n = {counted(row['n'], 'active period')})"
+def _points(row: pd.Series, level: str = "") -> str:
+    """A difference in points and its interval, the bracket still open."""
+    limits = points_interval(row["low"], row["high"])
+    return f"{points(row['estimate'])} ({level}{' ' if level else ''}{limits}"

@@ -14,14 +14,14 @@ import numpy as np
 import pandas as pd
 from numba import njit
 
-from toolkit.cohorts.masks import BITS
-from toolkit.cohorts.rows import select
-from toolkit.logs.engines import WHOLE, watched
+from toolkit.cohorts.filters import select
+from toolkit.cohorts.question import BITS
+from toolkit.logs.engines import watched
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from toolkit.cohorts.question import Question
+    from toolkit.cohorts.question import RetentionQuestion
 
 #: Rows of a batch: few enough to be in cache still when their bits are set, and to need little new memory.
 BATCH = 1 << 16
@@ -33,26 +33,8 @@ RECENT = 14
 TOGETHER = 256
 
 
-def refusal(question: Question) -> str | None:
-    """Why one pass does not offer a question, or None."""
-    log, last = question.log, question.span[1]
-    if question.clock != "calendar" or question.by or question.dedupe is not None:
-        return "it offers calendar periods without by or dedupe"
-    if question.start.sql != question.returns.sql:
-        return "it offers one kind of row, as start and as return"
-    if log.columns[log.user] not in WHOLE:
-        return f"it offers users that are whole numbers; {log.user!r} is {log.columns[log.user]}"
-    if question.calendar.number(last) - question.first >= BITS:
-        return f"it offers logs of {BITS} periods at most"
-    if not question.forward:
-        return f"it offers clocks that do not go back over midnight, as that of {log.timezone} does"
-    if _oldest(question) is None:
-        return "it offers born_from at the start of a period"
-    return None
-
-
-def cells(question: Question) -> pd.DataFrame:
-    """The counts of `masks.cells`, by one pass over the log."""
+def cells(question: RetentionQuestion) -> pd.DataFrame:
+    """The counts of `bitmaps.cells`, by one pass over the log."""
     log = question.log
     source = (
         f"SELECT CAST(u AS BIGINT) AS u, t FROM ({select(log, [], question.until, where=question.start.sql)})"
@@ -69,7 +51,7 @@ def cells(question: Question) -> pd.DataFrame:
     low, high = (np.array(ends) for ends in zip(*question.cells, strict=True))
     high = np.full_like(high, BITS) if question.kind == "rolling" else high
     size, retained = _count(users.table, low, np.minimum(high, BITS - 1), BITS)
-    size[: (_oldest(question) or question.first) - question.first] = 0
+    size[: (question.oldest or question.first) - question.first] = 0
     places = np.flatnonzero(size)
     found = {"c": places + question.first, "size": size[places]}
     return pd.DataFrame(found | {f"r{i}": retained[places, i] for i in range(len(low))})
@@ -78,7 +60,7 @@ def cells(question: Question) -> pd.DataFrame:
 class Users:
     """A table of users and their bits, the lowest for the period in which the log begins; half of it stays free."""
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: RetentionQuestion) -> None:
         edges, numbers = (np.array(column) for column in zip(*question.edges, strict=True))
         self.edges, self.bits = (
             np.append(edges, np.iinfo(np.int64).max),
@@ -102,16 +84,6 @@ class Users:
         self.used += _settle(self.table, self.kept, fresh)
 
 
-def _oldest(question: Question) -> int | None:
-    """The first cohort that `born_from` leaves in, or None if it parts one."""
-    born = question.born_from
-    if born is None or not question.bounded:
-        return question.first
-    numbers = dict(question.edges)
-    before = [number for at, number in numbers.items() if at < born]
-    return numbers[born] if born in numbers and numbers[born] > before[-1] else None
-
-
 @njit(cache=True, nogil=True)
 def _sift(user: Any, t: Any, edges: Any, bits: Any, recent: Any, kept: Any) -> Any:
     """Put users and bits of rows into `kept`, but not those that a row just seen had; and how many there are."""
@@ -121,7 +93,7 @@ def _sift(user: Any, t: Any, edges: Any, bits: Any, recent: Any, kept: Any) -> A
             place = np.searchsorted(edges, t[i], side="right") - 1
             low, high, bit = edges[place], edges[place + 1], bits[place]
         u, r = user[i], _mixed(user[i]) >> np.uint64(64 - RECENT)
-        # No branch: which rows repeat another cannot be foretold, and a wrong guess costs more than the writing.
+        # No branch: which rows repeat another cannot be predicted, and a wrong guess costs more than the writing.
         kept[k, 0], kept[k, 1] = u, bit
         k += np.uint64((recent[r, 0] != u) | (recent[r, 1] != bit))
         recent[r, 0], recent[r, 1] = u, bit
@@ -161,7 +133,7 @@ def _move(fewer: Any, users: Any) -> None:
 
 @njit(cache=True, nogil=True)
 def _count(users: Any, low: Any, high: Any, periods: int) -> Any:
-    """By period of birth, the lowest bit: users, and those of them with a bit in each cell."""
+    """By period of the first event, the lowest bit: users, and those of them with a bit in each cell."""
     size, retained = np.zeros(periods, np.int64), np.zeros((periods, len(low)), np.int64)
     for i in range(len(users)):
         bits, c = users[i, 1], 0

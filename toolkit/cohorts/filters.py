@@ -1,23 +1,24 @@
-"""Which rows of a log a question of cohorts reads: events and conditions, end of observation, retries left out."""
+"""Which rows of a log a question reads: events, conditions, end of observation and retries, in SQL or by an index."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+import pyarrow as pa
 
 from toolkit.cohorts.periods import shown
 from toolkit.counts import refuse_taken
-from toolkit.intervals import UserSums
 from toolkit.logs.engines import identifier, literals
+from toolkit.logs.events import EventLog
 from toolkit.logs.expressions import condition
 from toolkit.logs.times import instant
-from toolkit.wording import counted, some
+from toolkit.wording import counted, unknown
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from toolkit.logs.events import EventLog
+    from toolkit.logs.index import Index
 
 #: Columns of the wing's tables, which no group can be named as.
 OWN = {
@@ -29,9 +30,25 @@ OWN = {
 }
 
 
+@runtime_checkable
+class StepLike(Protocol):
+    """A `Step`: events' names, a condition, or both, under a name of its own."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def events(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def where(self) -> str | None: ...  # noqa: D102
+
+
+#: What the options `start`, `returns` and `event` take.
+Events = str | StepLike | Sequence[str | StepLike] | None
+
+
 @dataclass(frozen=True)
-class Rows:
-    """Rows that match: a predicate in SQL, the names in it, what a reader calls them, and columns of conditions."""
+class Filter:
+    """A predicate on rows: in SQL, the events it names, its words, and the columns that its conditions read."""
 
     sql: str = "TRUE"
     events: tuple[str, ...] = ()
@@ -45,11 +62,12 @@ class Rows:
         return self.sql == "TRUE"
 
 
-def matching(log: EventLog, what: Any, option: str) -> Rows:
+def matching(log: EventLog, what: Events, option: str) -> Filter:
     """Rows that match an event's name, a `Step`, or any of a list of these; all rows for None."""
     if what is None:
-        return Rows()
-    listed = [what] if isinstance(what, str) or not isinstance(what, Iterable) else list(what)
+        return Filter()
+    several = isinstance(what, Iterable) and not isinstance(what, str | StepLike)
+    listed: list[Any] = list(what) if several else [what]  # type: ignore[arg-type]
     if not listed:
         raise ValueError(f"{option} is an empty list; name an event, or leave it out for any event")
     names = tuple(dict.fromkeys(item for item in listed if isinstance(item, str)))
@@ -57,7 +75,7 @@ def matching(log: EventLog, what: Any, option: str) -> Rows:
     said, known, read = [*names], [*names], set()
     conditional = False
     for step in (item for item in listed if not isinstance(item, str)):
-        if not hasattr(step, "events") or not hasattr(step, "where"):
+        if not isinstance(step, StepLike):
             raise TypeError(f"{option} takes events' names and Steps, not {step!r}")
         own = [f"{log.named} IN ({literals(step.events)})"] if step.events else []
         if step.where is not None:
@@ -72,14 +90,14 @@ def matching(log: EventLog, what: Any, option: str) -> Rows:
         # One name that is not there shows as an empty answer; among several it would pass unseen.
         refuse_absent(log, known)
     sql = parts[0] if len(parts) == 1 else " OR ".join(f"({part})" for part in parts)
-    return Rows(f"({sql})", tuple(known), " or ".join(said), frozenset(read), conditional)
+    return Filter(f"({sql})", tuple(known), " or ".join(said), frozenset(read), conditional)
 
 
 def refuse_absent(log: EventLog, names: Sequence[str]) -> None:
-    """An error if the log knows none of its events by one of the names."""
+    """An error if the log has no event of one of the names."""
     absent = [name for name in names if name not in log.vocabulary]
     if absent and log.facts.rows:
-        raise ValueError(f"no event {absent[0]!r} in {log.source}; it has: {some(list(log.events))}")
+        raise ValueError(unknown("event", absent[0], log.events, of=log.source))
 
 
 def grouping(log: EventLog, names: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -94,10 +112,17 @@ def grouping(log: EventLog, names: str | Sequence[str] | None) -> tuple[str, ...
     return tuple(listed)
 
 
-def opened(log: Any, question: str) -> None:
+def refuse_other_than_log(log: object, question: str) -> None:
     """An error if what was given is no log."""
-    if not hasattr(log, "engine"):
+    if not isinstance(log, EventLog):
         raise TypeError(f"{question} takes a log from read_events, not {type(log).__name__}")
+
+
+def deduplicated(log: EventLog, dedupe: str | None) -> str | None:
+    """The checked column of which each value counts once."""
+    if dedupe is not None:
+        log.column(dedupe, "dedupe column")
+    return dedupe
 
 
 def end_of(log: EventLog, observed_until: Any) -> int:
@@ -166,28 +191,42 @@ def select(
     )
 
 
-def by_groups(groups: Sequence[str]) -> str:
-    """SQL of what follows a query that adds up group by group: one row each, in their order, null last."""
-    if not groups:
-        return ""
-    order = ", ".join(f"{name} NULLS LAST" for name in groups)
-    return f" GROUP BY {', '.join(groups)} ORDER BY {order}"
+def words(
+    log: EventLog, index: Index, filters: Sequence[Filter], dedupe: str | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Codes of an index's rows, and the word of each code: a bit for each filter that such a row matches.
+
+    Codes are those of events where no condition is asked, else each row's own word.
+    """
+    if dedupe is None and not any(each.conditional for each in filters):
+        of_events = np.zeros(len(index.events) + 1, np.uint8)
+        for place, each in enumerate(filters):
+            for code, event in enumerate([None, *index.events]):
+                of_events[code] |= (each.all or event in each.events) << place
+        return index.event, of_events
+    word = " + ".join(
+        f"CASE WHEN {each.sql} THEN {1 << place} ELSE 0 END" for place, each in enumerate(filters)
+    )
+    columns = {name for each in filters for name in each.columns}
+    own: np.ndarray = index.words(log, word, columns).astype(np.uint8)
+    if dedupe is not None:
+        own[index.copies(dedupe)] = 0
+    return own, np.arange(1 << len(filters), dtype=np.uint8)
 
 
-def sums(x: str, y: str, prefix: str = "") -> str:
-    """SQL that adds up `UserSums` over one row per user with y successes in x trials."""
-    x, y = f"CAST({x} AS DOUBLE)", f"CAST({y} AS DOUBLE)"
-    found = {
-        "users": f"count(*) FILTER ({x} > 0)",
-        "x": f"sum({x})",
-        "y": f"sum({y})",
-        "xx": f"sum({x} * {x})",
-    }
-    found |= {"xy": f"sum({x} * {y})", "yy": f"sum({y} * {y})"}
-    found["yy_per_x"] = f"sum(CASE WHEN {x} > 0 THEN {y} * {y} / {x} ELSE 0 END)"
-    return ", ".join(f"coalesce({sql}, 0) AS {prefix}{name}" for name, sql in found.items())
-
-
-def user_sums(row: pd.Series, prefix: str = "") -> UserSums:
-    """The `UserSums` in one row of an answer."""
-    return UserSums(*(float(row[f"{prefix}{name}"]) for name in UserSums._fields))
+def observed(
+    log: EventLog,
+    index: Index,
+    filters: Sequence[Filter],
+    until: int,
+    *,
+    by: Sequence[str] = (),
+    dedupe: str | None = None,
+) -> pa.Table:
+    """An index's observed rows by user, time and arrival: u, t, seq, `kinds` (a bit for each filter), `by` as b0.."""
+    code, word = words(log, index, filters, dedupe)
+    rows = np.flatnonzero((word[code] > 0) & (index.t < until))
+    users = np.searchsorted(index.offsets, rows, side="right") - 1
+    values = {f"b{i}": index.column(name).take(pa.array(rows)) for i, name in enumerate(by)}
+    plain = {k: v.cast(v.type.value_type) if pa.types.is_dictionary(v.type) else v for k, v in values.items()}
+    return pa.table({"u": users, "t": index.t[rows], "seq": rows, "kinds": word[code[rows]], **plain})

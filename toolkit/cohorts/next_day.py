@@ -1,4 +1,4 @@
-"""Next-day retention under both definitions in use, never one number without its name."""
+"""Next-day retention under both definitions in use, each number with its name."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
 
-from toolkit.cohorts import masks
-from toolkit.cohorts.curves import pooled, split
+from toolkit.cohorts import bitmaps
+from toolkit.cohorts.cells import cells
+from toolkit.cohorts.curves import pooled
+from toolkit.cohorts.filters import left_out
+from toolkit.cohorts.groups import each_group, per_group, user_sums, user_sums_sql
 from toolkit.cohorts.periods import Calendar
-from toolkit.cohorts.question import way
-from toolkit.cohorts.rows import by_groups, left_out, sums, user_sums
+from toolkit.cohorts.question import RetentionQuestion, answered
 from toolkit.intervals import Rate
 from toolkit.results import Result
 from toolkit.wording import count, interval_level, percent, percent_interval
@@ -20,7 +22,6 @@ from toolkit.wording import count, interval_level, percent, percent_interval
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from toolkit.cohorts.question import Question
 
 NEW, ACTIVE = "new users", "active users"
 MEANINGS = {
@@ -31,15 +32,31 @@ MEANINGS = {
 
 @dataclass(frozen=True, repr=False, eq=False)
 class NextDay(Result):
-    """Next-day retention (次日留存率) by definition. Made by `Retention.d1`.
+    """Next-day retention (次日留存率) under each definition. Made by `Retention.d1`.
 
     Attributes
     ----------
     table : DataFrame
         `by`, `definition` ("new users" or "active users"), `estimate`, `low`, `high`, `n` (users on their first
-        day; days of active users), `retained`, `meaning`.
+        day; active days of users), `retained`, `meaning`.
     by : tuple of str
     confidence : float
+
+    Notes
+    -----
+    New users: pooled over the days of first events, the interval as for `Retention.curve`. The log's first day is
+    left out unless `born_from` says who was new. Active users: one trial per active day, clustered by user.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from toolkit import read_events, retention
+    >>> days = pd.to_datetime(["2019-11-04", "2019-11-05", "2019-11-06", "2019-11-05"])
+    >>> log = read_events(pd.DataFrame({"user_id": [1, 1, 1, 2], "event": "open", "timestamp": days}))
+    >>> retention(log, observed_until="2019-11-07").d1.table[["definition", "retained", "n"]]
+         definition  retained  n
+    0     new users         0  1
+    1  active users         2  3
     """
 
     table: pd.DataFrame
@@ -52,7 +69,7 @@ class NextDay(Result):
     def sentence(self) -> str:
         """Both numbers, each with its definition."""
         parts = []
-        for name, rows in split(self.table, self.by):
+        for name, rows in each_group(self.table, self.by):
             said = [
                 f"{percent(row['estimate'])} ({percent_interval(row['low'], row['high'])}, n = {count(row['n'])}) of "
                 f"{row['definition']}"
@@ -60,7 +77,7 @@ class NextDay(Result):
             ]
             parts.append(f"{name}{': ' if name else ''}{' and '.join(said)}")
         end = "".join(f"; {note}" for note in self.notes)
-        return f"Active again the next day, {interval_level(self.confidence)}s: {'; '.join(parts)}{end}."
+        return f"Active again the next day ({interval_level(self.confidence)}s): {'; '.join(parts)}{end}."
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """A mark and an interval for each definition and group."""
@@ -69,10 +86,8 @@ class NextDay(Result):
         return plots.estimates(self.table, [*self.by, "definition"], "active again the next day", ax)
 
 
-def next_day(question: Question) -> NextDay:
+def next_day(question: RetentionQuestion) -> NextDay:
     """See `Retention.d1`."""
-    from toolkit.cohorts.answer import counted, marked
-
     days = replace(
         question,
         calendar=Calendar(question.log.timezone, "day"),
@@ -80,15 +95,17 @@ def next_day(question: Question) -> NextDay:
         kind="exact",
         cells=((1, 1),),
     )
-    # What answered in periods need not answer in days.
-    days = replace(days, path=way(days, "sql" if question.path == "sql" else "auto")[0])
-    new = marked(days, counted(days))
+    # A path that can answer by weeks need not be able to answer by days.
+    days = answered(days, "sql" if question.path == "sql" else "auto")
+    new = cells(days)
     notes = []
     if question.born_from is None:
-        # On that day nobody can be told old from new, and the old come back more often.
+        # On that day new users cannot be told from old ones, who come back more often.
         began = pd.Timestamp(days.calendar.first_day(days.first))
         new = new[new["cohort"] > began]
-        notes.append(f"{began.date()}, when the log begins, is no first day of anybody")
+        notes.append(
+            f"new users of {began.date()}, when the log begins, cannot be told from old ones and are left out"
+        )
 
     fresh = pooled(new, question.by, question.confidence)
     fresh = fresh.assign(definition=NEW)[
@@ -97,47 +114,42 @@ def next_day(question: Question) -> NextDay:
     last = days.calendar.number(question.until) - 1
     groups = question.groups
     values = "".join(f", born.{name} AS {name}" for name in groups)
-    rows = f"SELECT DISTINCT u, p AS day FROM ({masks.returning(days)})"
+    rows = f"SELECT DISTINCT u, p AS day FROM ({bitmaps.returning(days)})"
     if groups:
-        rows = f"SELECT r.u AS u, r.day AS day{values} FROM ({rows}) r JOIN ({masks.births(days)}) born USING (u)"
+        born = bitmaps.first_events(days)
+        rows = f"SELECT r.u AS u, r.day AS day{values} FROM ({rows}) r JOIN ({born}) born USING (u)"
     found = days.frame(within(rows, groups, last, [1]))
-    found = found.rename(columns=dict(zip(groups, question.by, strict=True)))
-    old = (
-        shares(found, list(question.by), [1], question.confidence)
-        .drop(columns="within")
-        .assign(definition=ACTIVE)
-    )
+    old = shares(found, groups, [1], question.confidence).drop(columns="within")
+    old = question.named(old).assign(definition=ACTIVE)
     table = pd.concat([fresh, old], ignore_index=True)[list(fresh.columns)]
     if question.by:
-        order = {name: place for place, (name, _) in enumerate(split(fresh, question.by))}
-        keys = pd.Series("", index=table.index, dtype=object)
-        for name, rows_of in split(table, question.by):
-            keys[rows_of.index] = order.get(name, len(order))
-        table = table.iloc[keys.astype(int).argsort(kind="stable")].reset_index(drop=True)
+        # Both definitions of a group stand together, groups in the order of the first.
+        order = table.groupby(list(question.by), dropna=False, sort=False).ngroup()
+        table = table.iloc[order.argsort(kind="stable")].reset_index(drop=True)
     table["meaning"] = table["definition"].map(MEANINGS)
     return NextDay(table, question.by, question.confidence, (*notes, *left_out(question.log)))
 
 
 def within(days: str, groups: Sequence[str], last: int, lengths: Sequence[int]) -> str:
-    """SQL of sums over users for: of their active days, those followed by another within k days.
+    """SQL of sums over users: their active days, and those of them that another one follows within k days.
 
     Parameters
     ----------
     days
         SQL of u, `groups` and `day`, each active day once.
     last
-        The last fully observed day; active days count whose k days are over by then.
+        The last fully observed day; an active day counts if its k days are over by then.
     """
-    unit = ", ".join(["u", *groups])
+    user = ", ".join(["u", *groups])
     own = ", ".join(
         f"count(*) FILTER (day + {k} <= {last}) AS x{k}, "
         f"count(*) FILTER (day + {k} <= {last} AND later - day <= {k}) AS y{k}"
         for k in lengths
     )
-    chosen = ", ".join([*groups, *(sums(f"x{k}", f"y{k}", f"k{k}_") for k in lengths)])
+    chosen = ", ".join([*groups, *(user_sums_sql(f"x{k}", f"y{k}", f"k{k}_") for k in lengths)])
     return (
-        f"SELECT {chosen} FROM (SELECT {unit}, {own} FROM (SELECT *, lead(day) OVER (PARTITION BY {unit} ORDER BY day) "
-        f"AS later FROM ({days})) GROUP BY {unit}){by_groups(groups)}"
+        f"SELECT {chosen} FROM (SELECT {user}, {own} FROM (SELECT *, lead(day) OVER (PARTITION BY {user} ORDER BY day) "
+        f"AS later FROM ({days})) GROUP BY {user}){per_group(groups)}"
     )
 
 
@@ -146,8 +158,7 @@ def shares(found: pd.DataFrame, by: Sequence[str], lengths: Sequence[int], confi
     lines = []
     for _, row in found.iterrows():
         for k in lengths:
-            own = user_sums(row, f"k{k}_")
-            rate = Rate.of_users(own)
+            rate = Rate.of_users(user_sums(row, f"k{k}_"))
             limits = rate.interval(confidence)
             lines.append(
                 [

@@ -1,18 +1,19 @@
-"""Retention as SQL: one row per user with a bit per period in which they were active, and the cells as sums of bits.
+"""Retention as SQL: one row per user with a bit for each period in which they were active, and cells as sums of bits.
 
-The units relation has columns `c` (period of birth), `b0..` (values of `by`), `born` (instant of birth), `last` (the
-highest age at which the user was active, null for never) and `w0..` (words of bits, the lowest being age 0).
+The table of users has columns `c` (number of the cohort's period), `b0..` (values of `by`), `born` (instant of the
+first event), `last` (the last period number in which the user was active, null for never) and `w0..` (words of bits,
+the lowest being period 0).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from toolkit.cohorts.question import Question
-from toolkit.cohorts.rows import select
+from toolkit.cohorts.filters import select
+from toolkit.cohorts.question import BITS, RetentionQuestion
 
-#: Bits of a BIGINT and of a HUGEINT that are free of its sign.
-BITS, WIDE = 63, 126
+#: Bits of a HUGEINT that are free of its sign.
+WIDE = 126
 
 
 @dataclass(frozen=True)
@@ -25,41 +26,42 @@ class Layout:
     words: int
 
 
-def layout(question: Question) -> Layout:
-    """One pass where every return is known to follow a birth and the log's calendar periods fit into one word."""
-    length = question.calendar.number(question.span[1]) - question.first + 1
+def layout(question: RetentionQuestion) -> Layout:
+    """One pass where every return is known to follow a first event and the log's periods fit into one word."""
+    length = question.log_periods
     one_pass = question.clock == "calendar" and question.covered and length <= WIDE and question.forward
     size = length if one_pass else max(high for _, high in question.cells) + 1
     word, width = ("BIGINT", BITS) if size <= BITS else ("HUGEINT", WIDE)
     return Layout(one_pass, word, width, -(-size // width))
 
 
-def units(question: Question) -> str:
-    """SQL of the units relation.
+def users(question: RetentionQuestion) -> str:
+    """SQL of the table of users.
 
-    One pass adds up calendar periods of the log and shifts them by the birth's afterwards; two find births first.
+    One pass sets bits by calendar periods of the log and shifts them by the cohort's afterwards; two passes find
+    first events first.
     """
     form = layout(question)
     return _one_pass(question, form.word) if form.one_pass else _two_passes(question, form)
 
 
-def births(question: Question) -> str:
-    """SQL of one row per user: u, born, c and the values of `by` in the row of birth."""
+def first_events(question: RetentionQuestion) -> str:
+    """SQL of one row per user: u, born, c and the values of `by` in the first row."""
     number = question.calendar.sql("born", *question.span)
     source = question.source(question.start, by=True, ordered=bool(question.by))
     return f"SELECT *, {number} AS c FROM (SELECT u, min(t) AS born{_values(question)} FROM ({source}) GROUP BY u)"
 
 
-def returning(question: Question) -> str:
+def returning(question: RetentionQuestion) -> str:
     """SQL of the rows that count as returns, with their period `p`."""
     number = question.calendar.sql("t", *question.span)
     return f"SELECT u, t, {number} AS p FROM ({question.source(question.returns)})"
 
 
-def cells(question: Question) -> str:
+def cells(question: RetentionQuestion) -> str:
     """SQL of the counts: c, b0.., size, and per cell i r{i} (retained); e{i}, a{i} and g{i} by the elapsed clock.
 
-    These are users with a fully observed period, the retained among them, and users with a period that has begun.
+    These are users whose period is fully observed, the retained among them, and users whose period has begun.
     """
     groups = ["c", *(f"b{i}" for i in range(len(question.by)))]
     sums = ["count(*) AS size"]
@@ -72,12 +74,12 @@ def cells(question: Question) -> str:
             sums.append(f"count(*) FILTER ({whole} AND {active}) AS a{i}")
             sums.append(f"count(*) FILTER (born + {low * question.length} < {question.until}) AS g{i}")
     return (
-        f"SELECT {', '.join([*groups, *sums])} FROM ({units(question)}){_born(question)} GROUP BY {', '.join(groups)} "
+        f"SELECT {', '.join([*groups, *sums])} FROM ({users(question)}){_born(question)} GROUP BY {', '.join(groups)} "
         f"ORDER BY {', '.join([*(f'{name} NULLS LAST' for name in groups[1:]), 'c'])}"
     )
 
 
-def _one_pass(question: Question, word: str) -> str:
+def _one_pass(question: RetentionQuestion, word: str) -> str:
     starts, log = question.start, question.log
     number = question.calendar.sql(log.at, *question.span, since=question.first)
     columns = [f"{number} AS p"]
@@ -98,36 +100,36 @@ def _one_pass(question: Question, word: str) -> str:
     last = f", max(p){counted} - min(p) AS last" if question.kind == "rolling" else ""
     born = ", min(t) AS born" if question.bounded else ""
     bits = f"bit_or(CAST(1 AS {word}) << CAST(p AS INTEGER)){counted}"
-    users = (
+    per_user = (
         f"SELECT u{'' if every else ', min(p) AS first'}{born}{last}, coalesce({bits}, 0) AS mask{_values(question)} "
         f"FROM ({source}) GROUP BY u"
     )
-    # Where every row is a return the lowest bit is the birth's.
+    # Where every row is a return the lowest bit is the first event's.
     first = "bit_count((mask & -mask) - 1)" if every else "first"
     return (
         f"SELECT *, mask >> CAST(c - {question.first} AS INTEGER) AS w0 FROM "
-        f"(SELECT *, CAST({first} AS BIGINT) + {question.first} AS c FROM ({users}))"
+        f"(SELECT *, CAST({first} AS BIGINT) + {question.first} AS c FROM ({per_user}))"
     )
 
 
-def _two_passes(question: Question, form: Layout) -> str:
+def _two_passes(question: RetentionQuestion, form: Layout) -> str:
     word, width, size = form.word, form.width, max(high for _, high in question.cells) + 1
-    age = "p - c" if question.clock == "calendar" else f"(t - born) // {question.length}"
+    passed = "p - c" if question.clock == "calendar" else f"(t - born) // {question.length}"
     words = []
     for k in range(form.words):
         inside = f"d >= {k * width} AND d < {min((k + 1) * width, size)}"
         # A filtered row is shifted all the same, and may not be shifted out of the word.
         bit = f"CAST(1 AS {word}) << CAST(CASE WHEN {inside} THEN d - {k * width} ELSE 0 END AS INTEGER)"
         words.append(f"bit_or({bit}) FILTER ({inside}) AS w{k}")
-    ages = f"SELECT r.u AS u, {age} AS d FROM ({returning(question)}) r JOIN born USING (u) WHERE r.t >= born.born"
+    dated = f"SELECT r.u AS u, {passed} AS d FROM ({returning(question)}) r JOIN born USING (u) WHERE r.t >= born.born"
     return (
-        f"WITH born AS ({births(question)}), active AS (SELECT u, max(d) AS last, {', '.join(words)} FROM ({ages}) "
-        "GROUP BY u) SELECT born.*, active.* EXCLUDE (u) FROM born LEFT JOIN active USING (u)"
+        f"WITH born AS ({first_events(question)}), active AS (SELECT u, max(d) AS last, {', '.join(words)} "
+        f"FROM ({dated}) GROUP BY u) SELECT born.*, active.* EXCLUDE (u) FROM born LEFT JOIN active USING (u)"
     )
 
 
-def _active(question: Question, low: int, high: int) -> str:
-    """SQL of whether a user counts as retained in a cell; null bits count as none."""
+def _active(question: RetentionQuestion, low: int, high: int) -> str:
+    """SQL of whether a user counts as retained in a cell; a user without a return has null for bits."""
     if question.kind == "rolling":
         return f"last >= {low}"
     form = layout(question)
@@ -139,9 +141,9 @@ def _active(question: Question, low: int, high: int) -> str:
     return " OR ".join(tests) or "FALSE"
 
 
-def _values(question: Question) -> str:
+def _values(question: RetentionQuestion) -> str:
     return "".join(f", arg_min_null(b{i}, (t, seq)) AS b{i}" for i in range(len(question.by)))
 
 
-def _born(question: Question) -> str:
+def _born(question: RetentionQuestion) -> str:
     return f" WHERE born >= {question.born_from}" if question.bounded else ""

@@ -1,21 +1,24 @@
-"""How many are active, how often they come, when they come again, and where a change of their number comes from."""
+"""Active users by day, in 7 days and in 30 (DAU, WAU, MAU), and their stickiness."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from toolkit import intervals
-from toolkit.cohorts import rows
-from toolkit.cohorts.curves import headed, split
-from toolkit.cohorts.periods import Calendar, calendar, shown
-from toolkit.cohorts.question import Asked, way
+from toolkit.cohorts import filters
+from toolkit.cohorts.engagement import Engagement, opens_per_day, time_between_visits
+from toolkit.cohorts.from_counts import days_of
+from toolkit.cohorts.groups import each_group, labelled
+from toolkit.cohorts.growth import Growth, growth_accounting
+from toolkit.cohorts.periods import Calendar, Period, calendar, shown
+from toolkit.cohorts.question import ActivityQuestion, TwoPaths, answered
 from toolkit.counts import confidence_level
+from toolkit.intervals import Rate
 from toolkit.logs.times import instant
 from toolkit.results import Result
 from toolkit.wording import count, counted, interval_level, percent, percent_interval
@@ -23,36 +26,9 @@ from toolkit.wording import count, counted, interval_level, percent, percent_int
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from toolkit.cohorts.habits import Growth, Habits
     from toolkit.logs.events import EventLog
 
 TRAILING = {"wau": 7, "mau": 30}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Visiting(Asked):
-    """What `activity` was asked, checked against its log."""
-
-    visits: rows.Rows
-    since: int
-
-    @property
-    def kinds(self) -> tuple[rows.Rows, ...]:
-        """Visits alone."""
-        return (self.visits,)
-
-    @property
-    def days(self) -> tuple[int, int]:
-        """Numbers of the first and of the last fully observed day."""
-        days = Calendar(self.log.timezone)
-        return days.first_whole(self.since), days.number(self.until) - 1
-
-    def active(self, periods: Calendar) -> str:
-        """SQL of u, b0.. and `day`, the number of a period, each once for a user who was active in it; `opens` rows."""
-        unit = ", ".join(["u", *self.groups])
-        number, visits = periods.sql("t", *self.span), self.source(self.visits, by=True)
-        dated = f"SELECT {unit}, {number} AS day FROM ({visits})"
-        return f"SELECT {unit}, day, count(*) AS opens FROM ({dated}) GROUP BY {unit}, day"
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -68,12 +44,18 @@ class Activity(Result):
     confidence : float
     path : {"sql", "index", "counts"}
         Where rows were read from.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> Activity.from_counts(pd.DataFrame({"day": ["2019-11-30"], "dau": [81], "mau": [263]}))
+    Activity: 81 users active on 2019-11-30, 30.8 % (95 % interval 25.5 to 36.6 %) of the 263 of the last 30 days.
     """
 
     table: pd.DataFrame
     by: tuple[str, ...]
     confidence: float
-    question: Visiting | None = field(default=None, repr=False)
+    question: ActivityQuestion | None = field(default=None, repr=False)
     notes: tuple[str, ...] = field(default=(), repr=False)
     path: str = "counts"
 
@@ -85,30 +67,27 @@ class Activity(Result):
 
         Raises
         ------
+        TypeError
+            If `frame` is no DataFrame.
         ValueError
-            For a missing column, counts below 0 or fractional, and a day with more users than its month.
+            For a missing column, counts below 0 or fractional, a day given twice, and a day with more users than its
+            week or month.
         """
-        from toolkit.cohorts.counts import days_of
-
         table, by = days_of(frame)
         return cls(_sticky(table, confidence_level(confidence)), by, confidence)
 
     @cached_property
-    def opens(self) -> Habits:
-        """Rows (opens, visits) per active user and day: their distribution and mean."""
-        from toolkit.cohorts.habits import opens
-
-        return opens(self._need_log("opens per day"))
+    def opens(self) -> Engagement:
+        """Sessions a day of active users, a session being a row: their distribution and mean."""
+        return opens_per_day(self._need_log("sessions a day"))
 
     @cached_property
-    def returns(self) -> Habits:
+    def returns(self) -> Engagement:
         """Time between visits: the share of active days that another one follows within 1, 2, ... 30 days."""
-        from toolkit.cohorts.habits import returns
+        return time_between_visits(self._need_log("the time between visits"))
 
-        return returns(self._need_log("the time between visits"))
-
-    def growth(self, period: str = "week", *, week_start: int = 0) -> Growth:
-        """Active users of each whole period as new, retained and resurrected, and those who churned since the last.
+    def growth(self, period: Period = "week", *, week_start: int = 0) -> Growth:
+        """Active users of each whole period as new, retained and resurrected, and those who churned since the last one.
 
         Parameters
         ----------
@@ -116,45 +95,41 @@ class Activity(Result):
         week_start : int
             0 for Monday to 6 for Sunday.
         """
-        from toolkit.cohorts.habits import growth
-
         asked = self._need_log("growth accounting")
-        return growth(asked, calendar(asked.log.timezone, period, week_start))
-
-    def groups(self) -> list[tuple[str, pd.DataFrame]]:
-        """Each group's name and its rows of `table`."""
-        return list(split(self.table, self.by))
+        return growth_accounting(asked, calendar(asked.log.timezone, period, week_start))
 
     def sentence(self) -> str:
-        """Active users of the last day, and how the mean of the last days stands to that of the first."""
+        """Active users of the last day, their stickiness, and the mean of the first and of the last 7 days."""
         parts = []
-        for name, lines in self.groups():
+        for name, lines in each_group(self.table, self.by):
             if not len(lines):
                 continue
             last = lines.iloc[-1]
-            text = f"{name}{': ' if name else ''}{counted(last['dau'], 'user')} on {last['day'].date()}"
+            text = (
+                f"{name}{': ' if name else ''}{counted(last['dau'], 'user')} active on {last['day'].date()}"
+            )
             if pd.isna(last["mau"]):
-                text += ", no month of 30 days observed yet"
+                text += ", 30 days not observed yet"
             else:
-                limits = percent_interval(last["low"], last["high"])
-                text += f", {percent(last['stickiness'])} ({limits}) of the {count(last['mau'])} of 30 days"
+                limits = f"{interval_level(self.confidence)} {percent_interval(last['low'], last['high'])}"
+                text += f", {percent(last['stickiness'])} ({limits}) of the {count(last['mau'])} of the last 30 days"
             weeks = lines["dau"].astype(float)
             if len(weeks) >= 14:
                 ends = count(weeks[:7].mean()), count(weeks[-7:].mean())
-                text += f"; mean of the first 7 days {ends[0]}, of the last 7 {ends[1]}"
+                text += f"; {ends[0]} a day in the first 7 days, {ends[1]} in the last 7"
             parts.append(text)
         notes = "".join(f"; {note}" for note in self.notes)
         if not parts:
             return f"No day is fully observed{notes}."
-        return f"Active: {'; '.join(parts)} ({interval_level(self.confidence)}s){notes}."
+        return f"{'; '.join(parts)}{notes}."
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Daily, weekly and monthly active users of one group; of several groups the daily ones."""
         from toolkit.cohorts import plots
 
-        return plots.activity(self, ax)
+        return plots.active_users(self.table, self.by, ax)
 
-    def _need_log(self, what: str) -> Visiting:
+    def _need_log(self, what: str) -> ActivityQuestion:
         if self.question is None:
             raise ValueError(f"{what} needs a log; a result from counts knows only how many were active")
         return self.question
@@ -163,14 +138,14 @@ class Activity(Result):
 def activity(
     log: EventLog,
     *,
-    event: Any = None,
+    event: filters.Events = None,
     by: str | Sequence[str] | None = None,
     observed_from: Any = None,
     observed_until: Any = None,
-    path: str = "auto",
+    path: TwoPaths = "auto",
     confidence: float = 0.95,
 ) -> Activity:
-    """How many users are active per day, in the last 7 and in the last 30 days.
+    """Active users: how many on each day, in the 7 days and in the 30 days that end with it.
 
     Parameters
     ----------
@@ -193,12 +168,14 @@ def activity(
     Raises
     ------
     ValueError
-        For an event that the log does not have, or a span of observation without a day.
+        For an event that the log does not have, or an `observed_from` that is not before the end.
+    TypeError
+        If `log` is no log.
 
     Examples
     --------
-    >>> from toolkit import read_events
-    >>> from toolkit.cohorts import activity
+    >>> import pandas as pd
+    >>> from toolkit import activity, read_events
     >>> days = pd.to_datetime(["2019-11-01", "2019-11-01", "2019-11-02"])
     >>> log = read_events(pd.DataFrame({"user_id": [1, 2, 1], "event": "open", "timestamp": days}))
     >>> activity(log, observed_until="2019-11-03").table[["day", "dau"]]
@@ -206,38 +183,37 @@ def activity(
     0 2019-11-01    2
     1 2019-11-02    1
     """
-    rows.opened(log, "activity")
-    until = rows.end_of(log, observed_until)
-    first, _ = rows.span(log, until)
+    filters.refuse_other_than_log(log, "activity")
+    until = filters.end_of(log, observed_until)
+    first, _ = filters.span(log, until)
     since = first if observed_from is None else instant(observed_from, log.timezone, "observed_from")
     if since >= until:
         raise ValueError(
             f"observed_from={observed_from!r} is not before the end, {shown(until, log.timezone)}"
         )
-    asked = Visiting(
+    asked = ActivityQuestion(
         log=log,
-        visits=rows.matching(log, event, "event"),
-        by=rows.grouping(log, by),
+        visits=filters.matching(log, event, "event"),
+        by=filters.grouping(log, by),
         since=since,
         until=until,
         confidence=confidence_level(confidence),
     )
-    took, remarks = way(asked, path)
-    asked = replace(asked, path=took)
+    asked = answered(asked, path)
     table = _table(asked)
     if not table["dau"].sum():
-        rows.refuse_absent(log, asked.visits.events)
-    notes = [*remarks]
+        filters.refuse_absent(log, asked.visits.events)
+    notes = [*asked.notes]
     if observed_from is None or observed_until is None:
         ends = [("first", observed_from), ("last", observed_until)]
         named = " and ".join(name for name, given in ends if given is None)
         notes.append(f"the log's {named} day may be observed in part: left out unless whole")
-    return Activity(table, asked.by, asked.confidence, asked, (*notes, *rows.left_out(log)), took)
+    return Activity(table, asked.by, asked.confidence, asked, (*notes, *filters.left_out(log)), asked.path)
 
 
-def _table(asked: Visiting) -> pd.DataFrame:
+def _table(asked: ActivityQuestion) -> pd.DataFrame:
     low, high = asked.days
-    unit = ", ".join(["u", *asked.groups])
+    user = ", ".join(["u", *asked.groups])
     groups = "".join(f"{name}, " for name in asked.groups)
     # An active day d counts in the k days from d on, up to the user's next active day, which then counts itself.
     ends = "".join(
@@ -248,16 +224,15 @@ def _table(asked: Visiting) -> pd.DataFrame:
         f" UNION ALL SELECT {groups}day AS d, '{name}' AS what, 1 AS n FROM active" for name in TRAILING
     )
     found = asked.frame(
-        f"WITH active AS (SELECT {unit}, day, coalesce(lead(day) OVER (PARTITION BY {unit} ORDER BY day), 1000000000) "
+        f"WITH active AS (SELECT {user}, day, coalesce(lead(day) OVER (PARTITION BY {user} ORDER BY day), 1000000000) "
         f"AS later FROM ({asked.active(Calendar(asked.log.timezone))})) SELECT {groups}d, what, sum(n) AS n FROM "
         f"(SELECT {groups}day AS d, 'dau' AS what, 1 AS n FROM active{starts}{ends}) GROUP BY ALL "
         f"ORDER BY {''.join(f'{name} NULLS LAST, ' for name in asked.groups)}d"
     )
-    found = found.rename(columns=dict(zip(asked.groups, asked.by, strict=True)))
     numbers = np.arange(low, high + 1)
     days = pd.to_datetime([Calendar(asked.log.timezone).first_day(int(number)) for number in numbers])
     frames = []
-    for _, own in split(found, asked.by):
+    for _, own in each_group(found, asked.groups):
         columns: dict[str, Any] = {"day": pd.Series(days).astype("datetime64[us]")}
         for what, length in {"dau": 1, **TRAILING}.items():
             steps = own[own["what"] == what].groupby("d")["n"].sum()
@@ -271,15 +246,15 @@ def _table(asked: Visiting) -> pd.DataFrame:
             columns[what] = pd.array(values.astype("int64"), dtype="Int64")
             columns[what][: length - 1] = pd.NA
         frame = pd.DataFrame(columns)
-        frames.append(headed(frame, own, asked.by))
+        frames.append(labelled(frame, own, asked.groups))
     if not frames:
-        frames = [pd.DataFrame(columns=[*asked.by, "day", "dau", "wau", "mau"])]
-    return _sticky(pd.concat(frames, ignore_index=True), asked.confidence)
+        frames = [pd.DataFrame(columns=[*asked.groups, "day", "dau", "wau", "mau"])]
+    return _sticky(asked.named(pd.concat(frames, ignore_index=True)), asked.confidence)
 
 
 def _sticky(table: pd.DataFrame, confidence: float) -> pd.DataFrame:
     dau, mau = (table[name].astype("Float64").to_numpy(float, na_value=np.nan) for name in ("dau", "mau"))
     known = mau > 0
-    rate = intervals.Rate.of_counts(np.where(known, dau, 0), np.where(known, mau, 0))
+    rate = Rate.of_counts(np.where(known, dau, 0), np.where(known, mau, 0))
     low, high = rate.interval(confidence)
     return table.assign(stickiness=rate.estimate, low=low, high=high)

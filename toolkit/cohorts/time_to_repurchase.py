@@ -1,30 +1,30 @@
-"""How long buyers take to buy again, those who have not yet included: Kaplan-Meier, and log-rank between groups."""
+"""Time to a second purchase with right-censored buyers: Kaplan-Meier curves, and a log-rank test between groups."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
-from toolkit.cohorts.curves import headed, split
+from toolkit.cohorts.groups import each_group, labelled
 from toolkit.cohorts.periods import DAY
-from toolkit.cohorts.tallies import first_purchases
+from toolkit.cohorts.purchases import first_purchases
 from toolkit.results import Result
 from toolkit.wording import count, counted, interval_level, p_value, percent, percent_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from toolkit.cohorts.tallies import Buying
+    from toolkit.cohorts.question import PurchaseQuestion
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Waits(Result):
-    """Share of buyers who have bought again, by days since the first purchase. Made by `Repurchase.waits`.
+class TimeToRepurchase(Result):
+    """Share of buyers who have bought again, by days since their first purchase. Made by `Repurchase.waits`.
 
     Attributes
     ----------
@@ -34,7 +34,26 @@ class Waits(Result):
     by : tuple of str
     confidence : float
     days : DataFrame
-        `by`, `day`, `again`, `censored`: what the curve is made of.
+        `by`, `day`, `again`, `censored`: buyers by the day of their second purchase, or of the end of observation.
+
+    Notes
+    -----
+    1 - S(t), with S the Kaplan-Meier estimate of the share who have not bought again: buyers whose observation ends
+    first are right-censored, which takes them to be like those who are followed longer.
+
+    References
+    ----------
+    Kaplan & Meier (1958), JASA 53, 457-481.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from toolkit import read_events, repurchase
+    >>> days = pd.to_datetime(["2019-11-01", "2019-11-08", "2019-11-03", "2019-11-10"])
+    >>> log = read_events(pd.DataFrame({"user_id": [1, 1, 2, 3], "event": "pay", "timestamp": days}))
+    >>> repurchase(log, observed_until="2019-11-30").waits.table[["day", "estimate", "n", "events"]].round(2)
+       day  estimate  n  events
+    0    7      0.33  3       1
     """
 
     table: pd.DataFrame
@@ -44,16 +63,15 @@ class Waits(Result):
 
     rates: ClassVar = frozenset({"estimate", "low", "high"})
 
-    def groups(self) -> Iterator[tuple[str, pd.DataFrame]]:
-        """Each group's name and its rows of `table`."""
-        yield from split(self.table, self.by)
-
     def at(self, day: int) -> pd.DataFrame:
-        """The curve's value at a number of days: `by`, `estimate`, `low`, `high`, `n`; missing past the last buyer."""
+        """The curve at a number of days: `by`, `estimate`, `low`, `high`, `n` (still at risk).
+
+        Missing beyond the day to which the last buyer is followed.
+        """
         if not day >= 0:
             raise ValueError(f"day={day!r}: days since the first purchase are 0 or more")
         lines = []
-        for _, rows in split(self.days, self.by):
+        for _, rows in each_group(self.days, self.by):
             steps = _curve(rows, self.confidence)
             known = steps[steps["day"] <= day]
             n = int((rows["again"] + rows["censored"])[rows["day"] >= day].sum())
@@ -61,8 +79,9 @@ class Waits(Result):
             lines.append([*rows[list(self.by)].iloc[0], *(values if n else [np.nan] * 3), n])
         return pd.DataFrame(lines, columns=[*self.by, "estimate", "low", "high", "n"])
 
+    @cached_property
     def log_rank(self) -> tuple[float, float]:
-        """Chi-squared and p value of one and the same curve in all groups.
+        """Chi-squared and p value of the log-rank test that all groups have the same curve.
 
         References
         ----------
@@ -70,10 +89,10 @@ class Waits(Result):
         """
         from statsmodels.duration.survfunc import survdiff
 
-        if len(dict(self.groups())) < 2:
+        if len(list(each_group(self.days, self.by))) < 2:
             raise ValueError("a log-rank test compares groups; ask repurchase with by=")
         time, status, group = [], [], []
-        for place, (_, rows) in enumerate(split(self.days, self.by)):
+        for place, (_, rows) in enumerate(each_group(self.days, self.by)):
             for column, event in (("again", 1), ("censored", 0)):
                 repeats = rows[column].to_numpy()
                 time.append(np.repeat(rows["day"].to_numpy(), repeats))
@@ -85,35 +104,35 @@ class Waits(Result):
     def sentence(self) -> str:
         """How many have bought again by 30 and 90 days, group by group, and whether groups differ."""
         parts = []
-        for place, (name, rows) in enumerate(split(self.days, self.by)):
+        for place, (name, rows) in enumerate(each_group(self.days, self.by)):
             longest = int(rows["day"].max()) if len(rows) else 0
             said = []
             for day in [30, 90][: 1 + (longest >= 90)] if longest >= 30 else [longest]:
                 row = self.at(day).iloc[place]
                 said.append(
                     f"{percent(row['estimate'])} within {counted(day, 'day')} "
-                    f"({percent_interval(row['low'], row['high'])}, {count(row['n'])} followed so long)"
+                    f"({percent_interval(row['low'], row['high'])}, n = {count(row['n'])} followed that long)"
                 )
             parts.append(f"{name}{': ' if name else ''}{' and '.join(said)}")
         text = (
             f"Bought again (Kaplan-Meier, pointwise {interval_level(self.confidence)}s): {'; '.join(parts)}"
         )
         if len(parts) > 1:
-            chi, p = self.log_rank()
+            chi, p = self.log_rank
             text += f"; log-rank test of equal curves: chi-squared {chi:.1f}, p {_equals(p)}"
-        return f"{text}; it takes buyers of late dates to be like earlier ones."
+        return f"{text}; recent buyers are assumed to behave like earlier ones."
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """A rising step for each group, with its interval."""
         from toolkit.cohorts import plots
 
-        return plots.waits(self, ax)
+        return plots.time_to_repurchase(self.table, self.by, ax)
 
 
-def waits(asked: Buying) -> Waits:
+def time_to_repurchase(asked: PurchaseQuestion) -> TimeToRepurchase:
     """See `Repurchase.waits`."""
-    groups = [f"b{i}" for i in range(len(asked.by))]
-    # A second purchase counts in the day that it ends, if that day was observed to its end.
+    groups = asked.groups
+    # A second purchase counts on the day whose end it precedes, if that day was observed to its end.
     follow = f"(({asked.until} - 1 - first) // {DAY})"
     wait = f"((second - first + {DAY - 1}) // {DAY})"
     again = f"second IS NOT NULL AND {wait} <= {follow}"
@@ -125,23 +144,21 @@ def waits(asked: Buying) -> Waits:
         f"CASE WHEN {again} THEN {wait} ELSE {follow} END AS day "
         f"FROM ({first_purchases(asked)})) GROUP BY ALL ORDER BY {order}"
     )
-    days = days.rename(columns=dict(zip(groups, asked.by, strict=True)))
-    days = days.astype(dict.fromkeys(("day", "again", "censored"), "int64"))
+    days = asked.named(days.astype(dict.fromkeys(("day", "again", "censored"), "int64")))
     frames = []
-    for _, rows in split(days, asked.by):
-        curve = _curve(rows, asked.confidence)
-        frames.append(headed(curve, rows, asked.by))
+    for _, rows in each_group(days, asked.by):
+        frames.append(labelled(_curve(rows, asked.confidence), rows, asked.by))
     columns = [*asked.by, "day", "estimate", "low", "high", "n", "events"]
     table = pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
-    return Waits(table, asked.by, asked.confidence, days)
+    return TimeToRepurchase(table, asked.by, asked.confidence, days)
 
 
 def _curve(days: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """One group's curve.
+    """One group's Kaplan-Meier curve, with intervals on the complementary log-log scale of Greenwood's variance.
 
     References
     ----------
-    Interval: complementary log-log of Greenwood's variance; Kalbfleisch & Prentice (2002), section 1.4.1.
+    Kalbfleisch & Prentice (2002), The Statistical Analysis of Failure Time Data, section 1.4.1.
     """
     from statsmodels.duration.survfunc import SurvfuncRight
 
@@ -154,7 +171,7 @@ def _curve(days: pd.DataFrame, confidence: float) -> pd.DataFrame:
         )
     found = SurvfuncRight(time[kept], np.tile([1, 0], len(days))[kept], freq_weights=weights[kept])
     n, d, s = (np.asarray(value, float) for value in (found.n_risk, found.n_events, found.surv_prob))
-    # With weights statsmodels 0.15 gives the error of the cumulated hazard, so Greenwood's is added up here.
+    # With weights statsmodels 0.15 gives the error of the cumulative hazard, so Greenwood's is added up here.
     with np.errstate(divide="ignore", invalid="ignore"):
         error = np.sqrt(np.cumsum(d / (n * (n - d)))) / np.abs(np.log(s))
         z = special.ndtri((1 + confidence) / 2)
