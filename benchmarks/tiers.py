@@ -24,7 +24,7 @@ from toolkit.intervals import Interval
 from toolkit.propagation import Moments
 from toolkit.tiers import logits, splits, standards
 from toolkit.tiers.counts import Counts
-from toolkit.tiers.factors import Factors, with_amount
+from toolkit.tiers.step_factors import Factors, with_amount
 from toolkit.tiers.products import contribution, contributions, limits
 
 REPORT = Path(__file__).with_suffix(".md")

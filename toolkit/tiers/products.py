@@ -14,7 +14,7 @@ from toolkit.counts import confidence_level
 from toolkit.decompositions import contribution, contributions
 from toolkit.results import cell
 from toolkit.tiers.answers import Answer
-from toolkit.tiers.factors import BASKET, Factors, factors_of
+from toolkit.tiers.step_factors import BASKET, Factors, factors_of
 from toolkit.wording import some
 
 if TYPE_CHECKING:
