@@ -176,7 +176,9 @@ def test_a_panel_begins_with_the_group_asked_for(panel):
 
 def test_groups_of_different_steps_are_refused():
     counts = two_platforms().assign(step=[*STEPS, "enter", "order", "pay"])
-    with pytest.raises(ValueError, match="different steps: make a panel for each"):
+    with pytest.raises(
+        ValueError, match="the steps of kuaishou are enter, order, pay; those of the first group"
+    ):
         RatesPanel(counts, amount_per_buyer=1)
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
-from toolkit.funnels.kernels import FOREVER, NEVER, Limits, highest, tied
+from toolkit.compiled import compiled
+from toolkit.funnels.kernels.row_order import FOREVER, NEVER, Limits, highest, tied
 
 ORDERED, STRICT, ANY = 0, 1, 2
 #: Bits of a row's word: 16 for steps, then one per exclusion, then "a row that a strict chain may not skip".
@@ -42,7 +42,7 @@ class Links(NamedTuple):
     rules: Any
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _most(offsets: Any, lo: int, hi: int) -> int:
     most = 1
     for user in range(lo, hi):
@@ -50,7 +50,7 @@ def _most(offsets: Any, lo: int, hi: int) -> int:
     return most
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def levels(table: Table, lo: int, hi: int, limits: Limits) -> Any:
     """User, hold, level, latest start and end of the units of users lo to hi-1, ordered and without `Links`."""
     offsets, t, code, words, hold, holds = table
@@ -91,7 +91,7 @@ def levels(table: Table, lo: int, hi: int, limits: Limits) -> Any:
     return out_user[:units], out_hold[:units], out_level[:units], out_start[:units], out_end[:units]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _matching(code: Any, words: Any, a: int, z: int, found: Any) -> int:
     """Rows from a to z that match a step: written first and kept if so, as a branch would be guessed wrong often."""
     n = np.uint64(0)
@@ -101,7 +101,7 @@ def _matching(code: Any, words: Any, a: int, z: int, found: Any) -> int:
     return np.int64(n)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _deepen(
     n: int, found: Any, t: Any, code: Any, words: Any, hold: Any, turn: int, state: Any, limits: Limits
 ) -> int:
@@ -141,7 +141,7 @@ def _deepen(
     return np.int64(slots)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def chains(
     table: Table, lo: int, hi: int, limits: Limits, links: Links, mode: int, per_entry: bool, width: int
 ) -> Any:
@@ -200,7 +200,7 @@ def chains(
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _ordered(table: Table, unit: Any, rows: Any, at: Any, word: Any) -> bool:
     """Put one unit's rows into total order, with their times and words; False if none matches a step."""
     n, steps = len(unit), False
@@ -220,7 +220,7 @@ def _ordered(table: Table, unit: Any, rows: Any, at: Any, word: Any) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _unit(t: Any, word: Any, limits: Limits, links: Links, mode: int, per_entry: bool, out: Any) -> int:
     """Level, latest start, end and chain of one unit, or of its entries: how many there are."""
     level, start, ended, chain = out
@@ -250,7 +250,7 @@ def _unit(t: Any, word: Any, limits: Limits, links: Links, mode: int, per_entry:
     return n
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _forward(t: Any, word: Any, limits: Limits, links: Links, strict: bool, only: int, best: Any) -> Any:
     """Level, latest start and end of one unit; `best` becomes the reported chain's rows.
 
@@ -304,7 +304,7 @@ def _forward(t: Any, word: Any, limits: Limits, links: Links, strict: bool, only
     return level, latest, ended
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _backward(t: Any, word: Any, limits: Limits, links: Links, strict: bool, level: Any, ended: Any) -> None:
     """Level and end of every entry of one unit, from the last row back.
 
@@ -344,7 +344,7 @@ def _backward(t: Any, word: Any, limits: Limits, links: Links, strict: bool, lev
                     after[j, last] = FOREVER
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _nearby(t: Any, word: Any, limits: Limits) -> Any:
     """The largest number of different steps inside one window, and when it is first complete."""
     seen = np.full(limits.k, NEVER, np.int64)

@@ -4,7 +4,7 @@ A unit's rows are ordered by time, then by the mask of the steps that a row matc
 of j steps that have ended so far, the one that ended last also started last (see the spec), so one time per step is
 all that a unit has to remember.
 
-`toolkit.funnels.buckets` applies rows in time order, `toolkit.funnels.chains` rows that are grouped by user.
+`by_time` applies rows in time order, `by_user` rows that are grouped by user.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
+
+from toolkit.compiled import compiled
 
 #: Earlier than any time, and farther from it than any window.
 NEVER = -(1 << 62)
@@ -33,7 +35,7 @@ class Limits(NamedTuple):
     end: int = LAST_TIME
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def mixed(user: int, hold: int) -> int:
     """A hash of a unit, all of whose bits are usable."""
     x = np.uint64(user) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(hold) * np.uint64(0xC2B2AE3D27D4EB4F)
@@ -54,7 +56,7 @@ def highest(typing: Any, mask: Any) -> Any:
     return types.int64(types.int64), generate
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def tied(t: Any, mask: Any, order: Any) -> bool:
     """Make `order`, given as 0..n-1, the total order; False if times go back or are beyond all calendars."""
     n = len(t)
@@ -77,7 +79,7 @@ def tied(t: Any, mask: Any, order: Any) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _sort_ties(order: Any, mask: Any, a: int, z: int) -> None:
     """Sort order[a:z] by mask, keeping arrival."""
     if z - a > MANY_TIES:

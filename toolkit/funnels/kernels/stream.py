@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from toolkit.funnels import buckets, kernels, sql
-from toolkit.funnels import units as found
-from toolkit.funnels.answer import OutOfOrder
-from toolkit.funnels.steps import Question
+from toolkit.funnels import sql
+from toolkit.funnels.kernels import by_time, unit_table
+from toolkit.funnels.kernels.row_order import LAST_TIME, Limits
+from toolkit.funnels.question import Question
 from toolkit.logs.codes import Codes, Pairs, UnlistedError, as_kind
 from toolkit.logs.engines import WHOLE, identifier, literals
 
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 WAITING = 4096
 THREADS = 2
 NO_ROWS = [np.empty(0, kind) for kind in (np.int64, np.int64, np.int64, np.uint16, np.int32)]
+
+
+class OutOfOrder(Exception):
+    """The rows of a source are not in time order, which only a pass over them can tell."""
 
 
 class Pass:
@@ -41,7 +45,7 @@ class Pass:
 
     def __init__(
         self,
-        limits: kernels.Limits,
+        limits: Limits,
         *,
         at: int = 1,
         groups: bool = False,
@@ -49,11 +53,11 @@ class Pass:
         waiting: int = WAITING,
     ) -> None:
         self.threads = [
-            _Thread(buckets.empty(limits.k, groups=groups, waiting=waiting), limits, at, per_entry)
+            _Thread(by_time.empty(limits.k, groups=groups, waiting=waiting), limits, at, per_entry)
             for _ in range(THREADS)
         ]
-        self.tail: list[buckets.Rows] = []
-        self.latest = -kernels.LAST_TIME
+        self.tail: list[by_time.Rows] = []
+        self.latest = -LAST_TIME
 
     def __enter__(self) -> Pass:
         return self
@@ -62,7 +66,7 @@ class Pass:
         for thread in self.threads:
             thread.pool.shutdown(cancel_futures=True)
 
-    def feed(self, rows: buckets.Rows) -> None:
+    def feed(self, rows: by_time.Rows) -> None:
         """Take rows: int64 users, held codes and times, uint16 masks, int32 groups; without codes, empty arrays."""
         if not len(rows.t):
             return
@@ -89,14 +93,14 @@ class Pass:
             name: np.concatenate(column) for name, column in zip(names, zip(*parts, strict=True), strict=True)
         }
 
-    def _joined(self) -> buckets.Rows:
+    def _joined(self) -> by_time.Rows:
         pieces, self.tail = self.tail, []
-        return buckets.Rows(*(np.concatenate(column) for column in zip(*pieces, strict=True)))
+        return by_time.Rows(*(np.concatenate(column) for column in zip(*pieces, strict=True)))
 
-    def _deal(self, rows: buckets.Rows) -> None:
+    def _deal(self, rows: by_time.Rows) -> None:
         if not len(rows.t):
             return
-        fine, *parts = buckets.route(rows.user, rows.t, rows.mask)
+        fine, *parts = by_time.route(rows.user, rows.t, rows.mask)
         if not fine or rows.t[0] <= self.latest:
             raise OutOfOrder
         self.latest = int(rows.t[-1])
@@ -108,32 +112,32 @@ class Pass:
 class _Thread:
     """Half of the units, and the one thread that moves them on, batch after batch."""
 
-    def __init__(self, state: buckets.Buckets, limits: kernels.Limits, at: int, per_entry: bool) -> None:
+    def __init__(self, state: by_time.Buckets, limits: Limits, at: int, per_entry: bool) -> None:
         self.buckets, self.entered = state, 0
         self.limits, self.at, self.per_entry = limits, at, per_entry
         self.pool, self.tasks = ThreadPoolExecutor(1), deque[Future[None]]()
 
-    def take(self, rows: buckets.Rows, chosen: Any) -> None:
+    def take(self, rows: by_time.Rows, chosen: Any) -> None:
         """Move units on by the chosen rows, some time later; wait while two batches are already waiting."""
         while len(self.tasks) > 2:
             self.tasks.popleft().result()
         self.tasks.append(self.pool.submit(self._move, rows, chosen))
 
     def finish(self) -> Any:
-        """What `buckets.collect` gives, once all batches are in."""
+        """What `by_time.collect` gives, once all batches are in."""
         while self.tasks:
             self.tasks.popleft().result()
-        self._move(buckets.Rows(*NO_ROWS), np.empty(0, np.int32))
-        return buckets.collect(self.buckets, self.entered, self.per_entry)
+        self._move(by_time.Rows(*NO_ROWS), np.empty(0, np.int32))
+        return by_time.collect(self.buckets, self.entered, self.per_entry)
 
-    def _move(self, rows: buckets.Rows, chosen: Any) -> None:
-        self.buckets, self.entered = buckets.advance(
+    def _move(self, rows: by_time.Rows, chosen: Any) -> None:
+        self.buckets, self.entered = by_time.advance(
             rows, chosen, self.buckets, self.entered, self.limits, self.at, self.per_entry
         )
 
 
-def _cut(rows: buckets.Rows, low: int, high: int) -> buckets.Rows:
-    return buckets.Rows(*(column[low:high] for column in rows))
+def _cut(rows: by_time.Rows, low: int, high: int) -> by_time.Rows:
+    return by_time.Rows(*(column[low:high] for column in rows))
 
 
 def refusal(question: Question) -> str | None:
@@ -143,20 +147,20 @@ def refusal(question: Question) -> str | None:
     return None
 
 
-def units(question: Question, *, chain: bool = False) -> pa.Table:
-    """The units relation of `toolkit.funnels.sql`, by one pass over a log in time order; it keeps no chains.
+def units(question: Question, *, chain: bool = False) -> pa.Table | None:
+    """The table that `toolkit.funnels.sql` defines, by one pass over a log in time order; it keeps no sequences.
 
-    Raises
-    ------
-    OutOfOrder
-        As soon as rows turn out not to be in time order.
+    None as soon as rows turn out not to be in time order.
     """
     if chain:
-        raise ValueError("a streamed pass keeps no chains; ask the path 'windows' or 'index' for them")
+        raise ValueError("a streamed pass keeps no sequences; ask the path 'windows' or 'index' for them")
     try:
-        return _scan(question, few=True)
-    except UnlistedError:
-        return _scan(question, few=False)
+        try:
+            return _scan(question, few=True)
+        except UnlistedError:
+            return _scan(question, few=False)
+    except OutOfOrder:
+        return None
 
 
 def _scan(question: Question, *, few: bool) -> pa.Table:
@@ -169,7 +173,7 @@ def _scan(question: Question, *, few: bool) -> pa.Table:
     rows = f"SELECT {', '.join(columns)} FROM {log.engine.table} WHERE ({matching}) AND {whole}"
     at = {"entry": 1, "last": 0}.get(str(question.attribution), question.attribution)
     batches = log.engine.batches(f"SELECT * FROM ({rows}) WHERE t IS NOT NULL")
-    limits = found.limits(question)
+    limits = unit_table.limits(question)
     one_pass = Pass(limits, at=int(at), groups=bool(group.sql), per_entry=question.count == "entries")
     with one_pass, batches:
         for batch in batches:
@@ -177,9 +181,9 @@ def _scan(question: Question, *, few: bool) -> pa.Table:
             users = user.encode(rest[:1])
             held = hold.encode(rest[1 : 1 + len(hold.sql)])
             groups = group.encode(rest[1 + len(hold.sql) :]).astype(np.int32)
-            one_pass.feed(buckets.Rows(users, held, t.to_numpy(), masks[codes.to_numpy()], groups))
+            one_pass.feed(by_time.Rows(users, held, t.to_numpy(), masks[codes.to_numpy()], groups))
         units = one_pass.finish()
-    return found.table(
+    return unit_table.table(
         question,
         user.decode(units["user"])[0],
         hold.decode(units["hold"]),

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
-from toolkit.funnels.kernels import NEVER, Limits, highest, mixed, tied
+from toolkit.compiled import compiled
+from toolkit.funnels.kernels.row_order import NEVER, Limits, highest, mixed, tied
 
 #: Buckets of one thread.
 BUCKETS = 128
@@ -55,7 +55,7 @@ def empty(k: int, *, groups: bool, waiting: int) -> Buckets:
     )
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def route(user: Any, t: Any, mask: Any) -> Any:
     """Whether rows are in time order, and the rows of either thread in total order."""
     n = len(t)
@@ -72,7 +72,7 @@ def route(user: Any, t: Any, mask: Any) -> Any:
     return fine, parts[0, : count[0]], parts[1, : count[1]]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def advance(
     rows: Rows, chosen: Any, buckets: Buckets, entered: int, limits: Limits, at: int, per_entry: bool
 ) -> Any:
@@ -112,7 +112,7 @@ def advance(
     return Buckets(waiting, filled, slots, units, used, entries), entered
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _fill(rows: Rows, chosen: Any, at: int, waiting: Any, filled: Any) -> Any:
     """Put rows from place `at` on into their buckets until one is full: the place after, and that bucket or -1."""
     user, hold, t, mask, group = rows
@@ -128,7 +128,7 @@ def _fill(rows: Rows, chosen: Any, at: int, waiting: Any, filled: Any) -> Any:
     return len(chosen), -1
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _widened(slots: Any, units: Any, used: Any) -> Any:
     """Twice the slots and units of every bucket."""
     more = np.empty((BUCKETS, 2 * units.shape[1], units.shape[2]), np.int64)
@@ -145,7 +145,7 @@ def _widened(slots: Any, units: Any, used: Any) -> Any:
     return wider, more
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _longer(records: Any, used: int, size: int) -> Any:
     longer = np.empty((size, records.shape[1]), np.int64)
     for record in range(used):
@@ -154,7 +154,7 @@ def _longer(records: Any, used: int, size: int) -> Any:
     return longer
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _apply(
     rows: Any, n: int, table: Any, units: Any, used: int, entries: Any, entered: int, limits: Limits, at: int,
     per_entry: bool,
@@ -188,7 +188,7 @@ def _apply(
     return used, entered
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _move_unit(units: Any, unit: int, t: int, mask: int, group: int, limits: Limits, at: int) -> None:
     groups = units.shape[1] > STARTS + limits.k
     entry = t if limits.first <= t < limits.end else NEVER
@@ -212,7 +212,7 @@ def _move_unit(units: Any, unit: int, t: int, mask: int, group: int, limits: Lim
     units[unit, ENDED] = ended
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _move_entries(units: Any, unit: int, entries: Any, t: int, mask: int, limits: Limits) -> None:
     """Move a unit's entries on by one row.
 
@@ -232,7 +232,7 @@ def _move_entries(units: Any, unit: int, entries: Any, t: int, mask: int, limits
         units[unit, STARTS + j] = latest
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def collect(buckets: Buckets, entered: int, per_entry: bool) -> Any:
     """User, hold, level, start, end and group of every unit, or entry; those of one user stand together."""
     units, used, entries = buckets.units, buckets.used, buckets.entries
@@ -258,7 +258,7 @@ def collect(buckets: Buckets, entered: int, per_entry: bool) -> Any:
     return user, hold, level, start, ended, group
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _by_user(units: Any, used: int) -> Any:
     """Numbers of a bucket's units, those of one user together."""
     size = 16

@@ -1,4 +1,4 @@
-"""Units that a kernel found: as the table that `toolkit.funnels.sql` describes, and summed as `sql.reduce` sums it."""
+"""Converts kernel output (one row per counting unit) to the table defined in `sql`; sums it as `sums.reduce` does."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from numba import njit
 
-from toolkit.funnels import sql
-from toolkit.funnels.kernels import FOREVER, LAST_TIME, NEVER, Limits
-from toolkit.funnels.steps import Question
+from toolkit.funnels import sql, sums
+from toolkit.funnels.kernels.row_order import FOREVER, LAST_TIME, NEVER, Limits
+from toolkit.funnels.kernels.user_sums import best, tally
+from toolkit.funnels.question import Question
 from toolkit.logs.codes import Numbers
+
+#: What `tally` adds up, in its order: whole numbers, and shares.
+WHOLE = ("reached", "squares", "with_first", "users", "open", "with_previous")
+SHARES = ("per_previous", "per_first")
 
 
 def table(
@@ -69,7 +73,7 @@ def _times(values: Any) -> pa.Array:
 
 
 def reduce(question: Question, units: pa.Table) -> pd.DataFrame:
-    """What `sql.reduce` gives, from a table in memory in which the units of a user stand together."""
+    """What `sums.reduce` gives, from a table in memory in which the units of a user stand together."""
     k, names = question.size, sql.grouped(question)
     user, level = _whole(units["u"]), units["level"].to_numpy()
     start, ended = (_filled(units[name], NEVER) for name in ("start", "ended"))
@@ -85,7 +89,7 @@ def reduce(question: Question, units: pa.Table) -> pd.DataFrame:
     while 0 < half < len(counted) and user[counted[half]] == user[counted[half - 1]]:
         half += 1
     with ThreadPoolExecutor(2) as pool:
-        parts = list(pool.map(lambda part: _tally(part, *rest), (counted[:half], counted[half:])))
+        parts = list(pool.map(lambda part: tally(part, *rest), (counted[:half], counted[half:])))
     (whole, shares, first), (more, other, second) = parts
     whole += more
     shares = np.where(np.isnan(shares), other, shares + np.nan_to_num(other))
@@ -98,28 +102,29 @@ def reduce(question: Question, units: pa.Table) -> pd.DataFrame:
 
 def _sums(question: Question, whole: Any, shares: Any) -> dict[str, Any]:
     """The columns of sums by name; those that a question does not have are left out."""
-    k, pairs = question.size, [*zip("nqfuoa", whole, strict=True), *zip("rs", shares, strict=True)]
-    asked = "no" if question.count == "users" else "nqfuoars"
     columns: dict[str, Any] = {}
-    for letter, sums in pairs:
-        for j in range(2 if letter in "ars" else 1, k if letter == "o" else k + 1):
-            if letter in asked:
-                unknown = letter == "o" and question.mode != "ordered"
-                columns[f"{letter}{j}"] = (
-                    pd.array([pd.NA] * len(sums), "Int64") if unknown else sums[:, j - 1]
-                )
+    for name, values in [*zip(WHOLE, whole, strict=True), *zip(SHARES, shares, strict=True)]:
+        if question.count == "users" and name not in ("reached", "open"):
+            continue
+        first = 2 if name in (*SHARES, "with_previous") else 1
+        for j in range(first, question.size + (name != "open")):
+            unknown = name == "open" and question.mode != "ordered"
+            columns[f"{name}_{j}"] = np.full(len(values), np.nan) if unknown else values[:, j - 1]
     return columns
 
 
 def _keys(question: Question, units: pa.Table, rows: Any) -> dict[str, Any]:
-    """Values of the `by` columns, with the types that they have on every other path."""
+    """Values of the `by` columns, with the types that they have on every other path, and the same as text."""
     names = sql.grouped(question)
     if not names:
         return {}
     groups = units.select(names).take(pa.array(rows))
     if len(rows) and all(question.log.columns[name] == "VARCHAR" for name in question.by):
-        return dict(pa.table({name: groups[name].cast(pa.string()) for name in names}).to_pandas())
-    return dict(question.log.engine.over(groups, relation(question, grouped=True)).df())
+        frame = pa.table({name: groups[name].cast(pa.string()) for name in names}).to_pandas()
+        return dict(frame) | {f"l{i}": frame[name] for i, name in enumerate(names)}
+    typed = relation(question, grouped=True)
+    text = f"SELECT {', '.join([*names, *sums.texts(question)])} FROM ({typed})"
+    return dict(question.log.engine.over(groups, text).df())
 
 
 def _array(column: pa.ChunkedArray) -> pa.Array:
@@ -152,112 +157,18 @@ def _grouped(columns: list[pa.ChunkedArray], rows: int) -> tuple[Any, int]:
 
 
 def _bests(question: Question, units: pa.Table, user: Any, level: Any, start: Any, ended: Any) -> Any:
-    """Each user's best unit, and the latest start of those that got as far; see `sql.users`."""
+    """Each user's best unit, and the latest start of those that got as far; see `sums.counted`."""
     ranks = np.zeros(len(user), np.int64)
-    best, latest = _best(user, level, start, ended, ranks)
-    own = best[np.cumsum(np.diff(user, prepend=user[:1]) != 0)]
+    chosen, latest = best(user, level, start, ended, ranks)
+    own = chosen[np.cumsum(np.diff(user, prepend=user[:1]) != 0)]
     equal = (level == level[own]) & (ended == ended[own])
     tied = np.flatnonzero(equal & (np.bincount(own, equal, len(user))[own] > 1))
     if not len(tied):
-        return best, latest
+        return chosen, latest
     # Where all else is equal, held values decide as text; few units come to that.
     held = units.select(sql.held(question)).take(pa.array(tied)).append_column("i", pa.array(tied))
     order = ", ".join(f"CAST({name} AS VARCHAR)" for name in sql.held(question))
     query = f"SELECT i, CAST(dense_rank() OVER (ORDER BY {order}) AS BIGINT) AS r FROM memory"
     ranked = question.log.engine.over(held, query).fetchnumpy()
     ranks[ranked["i"]] = ranked["r"]
-    return _best(user, level, start, ended, ranks)
-
-
-@njit(cache=True, nogil=True)
-def _best(user: Any, level: Any, start: Any, ended: Any, rank: Any) -> Any:
-    """Each user's best unit, and starts where it has the latest start of his units that got as far."""
-    chosen, latest, n = np.empty(len(user), np.int64), start.copy(), 0
-    for i in range(len(user)):
-        if i == 0 or user[i] != user[i - 1]:
-            chosen[n] = i
-            n += 1
-            continue
-        best = chosen[n - 1]
-        if level[i] < level[best]:
-            continue
-        if level[i] == level[best]:
-            latest[i] = latest[best] = max(latest[i], latest[best])
-            if (ended[i], rank[i]) > (ended[best], rank[best]):
-                continue
-        chosen[n - 1] = i
-    return chosen[:n], latest
-
-
-@njit(cache=True, nogil=True)
-def _tally(
-    counted: Any,
-    user: Any,
-    group: Any,
-    groups: int,
-    level: Any,
-    start: Any,
-    k: int,
-    least: int,
-    after: int,
-    single: bool,
-) -> Any:
-    """Sums n, q, f, u, o and a, sums r and s, and one counted unit of each group (-1 for none)."""
-    whole, shares = np.zeros((6, groups, k), np.int64), np.full((2, groups, k), np.nan)
-    own, met, first = (
-        np.zeros((groups, k), np.int64),
-        np.empty(groups, np.int64),
-        np.full(groups, -1, np.int64),
-    )
-    # Units that are a user's only one in their group, by level: most units, and added up at once in the end.
-    lone = np.zeros((groups, k + 1), np.int64)
-    c, n = 0, len(counted)
-    while c < n:
-        who = user[counted[c]]
-        alone, seen = single or c + 1 == n or user[counted[c + 1]] != who, 0
-        while c < n and user[counted[c]] == who:
-            i = counted[c]
-            c += 1
-            g = group[i]
-            if level[i] < max(least, 1):
-                continue
-            if first[g] < 0:
-                first[g] = i
-            whole[4, g, level[i] - 1] += start[i] > after
-            if alone:
-                lone[g, level[i]] += 1
-                continue
-            if own[g, 0] == 0:
-                met[seen] = g
-                seen += 1
-            for j in range(level[i]):
-                own[g, j] += 1
-        for m in range(seen):
-            _add(whole, shares, met[m], own, 1)
-    for g in range(groups):
-        for reached in range(1, k + 1):
-            for j in range(reached):
-                own[g, j] = 1
-            if lone[g, reached]:
-                _add(whole, shares, g, own, lone[g, reached])
-            own[g, :] = 0
-    return whole, shares, first
-
-
-@njit(cache=True, nogil=True)
-def _add(whole: Any, shares: Any, g: int, own: Any, times: int) -> None:
-    """Add one user's counts in a group to its sums, that many times, and forget them."""
-    for j in range(own.shape[1]):
-        y = own[g, j]
-        whole[0, g, j] += times * y
-        whole[1, g, j] += times * y * y
-        whole[2, g, j] += times * own[g, 0] * y
-        whole[3, g, j] += times * (y > 0)
-        if j == 0:
-            continue
-        whole[5, g, j] += times * own[g, j - 1] * y
-        for share, base in ((0, own[g, j - 1]), (1, own[g, 0])):
-            if base > 0:
-                so_far = shares[share, g, j]
-                shares[share, g, j] = times * y * y / base + (0.0 if np.isnan(so_far) else so_far)
-    own[g, :] = 0
+    return best(user, level, start, ended, ranks)

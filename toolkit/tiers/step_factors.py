@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from toolkit.counts import counts_table, numbers, row_name
+from toolkit.funnels import Funnel
 from toolkit.intervals import Rate
-from toolkit.logs.engines import identifier
-from toolkit.logs.times import INTEGERS
 from toolkit.propagation import Moments, Precision, correlated
-from toolkit.tiers.counts import of_table, row_name
-from toolkit.tiers.users import added_up, label, labels, own
+from toolkit.tiers.counts import of_table
+from toolkit.tiers.from_funnel import repeats
 from toolkit.wording import count, some
-
-if TYPE_CHECKING:
-    import duckdb
-
-    from toolkit.funnels import Funnel
-    from toolkit.funnels.answer import Units
 
 #: The last factor: amount per buyer.
 BASKET = "basket"
@@ -115,7 +108,7 @@ def factors_of(
     """Check a table or a funnel and lay its counts out along the steps. See `toolkit.tiers.split_product`."""
     if isinstance(source, pd.DataFrame):
         return _of_table(source, platform, steps, amount, squares)
-    if not hasattr(source, "steps") or not hasattr(source, "counts"):
+    if not isinstance(source, Funnel):
         raise TypeError(f"split_product takes a table of counts or a Funnel, not {type(source).__name__}")
     if squares is not None:
         raise ValueError("squares= belongs to a table; a funnel's log tells how amounts differ by itself")
@@ -138,22 +131,13 @@ def _of_table(
         if len(more):
             row = frame.iloc[more[0]]
             raise ValueError(
-                f"{row_name(frame, more[0], [platform])}: {after} = {count(row[after])} is more than {before} = "
+                f"{row_name(frame, int(more[0]), [platform])}: {after} = {count(row[after])} is more than {before} = "
                 f"{count(row[before])}; steps must be in order and count the same unit"
             )
     extras = [name for name in (amount, squares) if name is not None]
+    counts_table(source, extras)
     for name in extras:
-        if name not in source.columns:
-            raise ValueError(
-                f"no column {name!r} among the counts; they have: {some(list(map(str, source.columns)))}"
-            )
-        values = pd.to_numeric(source[name], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-        bad = ~np.isfinite(values) | (values < 0)
-        if bad.any():
-            at = int(np.flatnonzero(bad)[0])
-            fault = "is negative" if values[at] < 0 else "is missing or no number"
-            raise ValueError(f"{row_name(frame, at, [platform])}: {name} = {source[name].iloc[at]} {fault}")
-        frame[name] = values
+        frame[name] = numbers(source, name, [platform], whole=False)
     summed = frame.groupby(platform, sort=False)[[*steps, *extras]].sum()
     counts = summed[steps].to_numpy(float)
     notes = ["intervals assume independent units"]
@@ -189,84 +173,33 @@ def with_amount(
 
 
 def _of_funnel(funnel: Funnel, platform: str, steps: Sequence[str] | None, amount: str | None) -> Factors:
-    if platform not in funnel.by:
+    counts = funnel.step_counts
+    if platform not in counts.by:
         raise ValueError(f"the funnel is not broken down by {platform!r}; ask it with by={platform!r}")
-    chosen = list(funnel.steps if steps is None else steps)
-    for name in chosen:
-        if name not in funnel.steps:
-            raise ValueError(f"no step {name!r} in the funnel; it has: {some(list(funnel.steps))}")
-    levels = [funnel.steps.index(name) + 1 for name in chosen]
-    if len(levels) < 2 or sorted(set(levels)) != levels:
+    chosen = list(counts.steps if steps is None else steps)
+    at = [counts.position(name) for name in chosen]
+    if len(at) < 2 or sorted(set(at)) != at:
         raise ValueError(f"steps={chosen!r}; give two steps or more, in the funnel's order")
-    names = labels(funnel, platform)
-    frame = (
-        funnel.counts[[f"n{level}" for level in levels]]
-        .astype(float)
-        .groupby(np.array(names), sort=False)
-        .sum()
+    names = counts.labels(platform)
+    platforms = tuple(
+        name for name in dict.fromkeys(names) if counts.reached[_are(names, name), at[0]].sum() > 0
     )
-    frame = frame[frame.iloc[:, 0] > 0]
-    counts, platforms = frame.to_numpy(), tuple(frame.index)
-    notes, repeated, paid = list(funnel.notes), funnel.unit in ("pairs", "entries"), None
-    notes.append("intervals are clustered by user" if repeated else "each user counts once")
-    if funnel.unit == "counts":
-        notes[-1] = "intervals assume independent units"
-    moments = Moments.once(counts)
+    reached = np.array([counts.reached[_are(names, name)][:, at].sum(0) for name in platforms], float)
+    notes, repeated, paid = list(counts.notes), counts.unit in ("pairs", "entries"), None
+    notes.append(repeats(counts))
+    moments = Moments.once(reached)
     if repeated or amount is not None:
-        units = funnel.units if amount is None else _paid(funnel, amount, levels[-1])
-        assert units is not None
-        extra = "" if amount is None else f"CASE WHEN level >= {levels[-1]} THEN coalesce(paid, 0) ELSE 0 END"
-        at = funnel.by.index(platform)
-        rows = own(funnel, {"g0": label(at)}, levels, units, extra=extra)
-        moments = added_up(units, rows, [(name,) for name in platforms], len(levels) + bool(extra))
-        if extra:
-            paid = _amounts(units, rows, platforms, len(levels))
-            if funnel.unit == "entries":
+        places = [platforms.index(name) if name in platforms else -1 for name in names]
+        moments, totals = counts.moments(places, chosen, amount)
+        if amount is not None:
+            paid = totals[:, -1]
+            if counts.unit == "entries":
                 notes.append("an amount counts for each entry that leads to it")
-    return _checked(Factors(platforms, tuple(chosen), counts, paid, moments, repeated, tuple(notes)))
+    return _checked(Factors(platforms, tuple(chosen), reached, paid, moments, repeated, tuple(notes)))
 
 
-def _paid(funnel: Funnel, amount: str, level: int) -> Units:
-    """The units, each with `paid`: the sum of the amounts of its last step's rows at the moment of that step."""
-    question, units = funnel.need_log("amounts"), funnel.units
-    assert units is not None
-    log = question.log
-    log.column(amount, "amount column")
-    if level != len(funnel.steps) or question.mode == "any":
-        raise ValueError("amount= is of the last step of an ordered funnel")
-    if question.hold and question.count == "users":
-        raise ValueError("amount= with held columns needs units that are counted: ask with count='pairs'")
-    kind = log.columns[amount]
-    if kind not in (*INTEGERS, "DOUBLE", "FLOAT") and not kind.startswith("DECIMAL"):
-        raise ValueError(f"amount column {amount!r} is {kind}, not a number; convert it in the source")
-    held = {f"h{i}": f"pay_h{i}" for i in range(len(question.hold))}
-    keys = {"u": "pay_u", "ended": "pay_t", **held}
-    columns = [f"{identifier(log.user)} AS pay_u", f"{log.at} AS pay_t"]
-    columns += [f"{identifier(name)} AS {h}" for name, h in zip(question.hold, held.values(), strict=True)]
-    source = log.engine.table
-    if question.dedupe is not None:
-        key = identifier(question.dedupe)
-        first = f"row_number() OVER (PARTITION BY {key} ORDER BY {log.at})"
-        source = f"(SELECT * FROM (SELECT *, {first} AS copy FROM {source}) WHERE {key} IS NULL OR copy = 1)"
-    paid = (
-        f"SELECT {', '.join(keys.values())}, sum(CAST(amount AS DOUBLE)) AS paid FROM (SELECT {', '.join(columns)}, "
-        f"{identifier(amount)} AS amount FROM {source} WHERE {question.predicates[level - 1].sql}) GROUP BY ALL"
-    )
-    same = " AND ".join(f"{ours} = {theirs}" for ours, theirs in keys.items())
-    if units.table is None:
-        return replace(units, sql=f"SELECT * FROM ({units.sql}) LEFT JOIN ({paid}) ON {same}")
-    # Units in memory and the log's rows may live on two connections.
-    table = log.engine.beside(units.table, log.engine.relation(paid).to_arrow_table(), same)
-
-    def over(sql: str) -> duckdb.DuckDBPyRelation:
-        return log.engine.over(table, sql)
-
-    return replace(units, table=table, relation=over, frame=lambda sql: over(sql).df())
-
-
-def _amounts(units: Units, rows: str, platforms: Sequence[str], at: int) -> np.ndarray:
-    frame = units.frame(f"SELECT g0, sum(v{at}) AS paid FROM ({rows}) GROUP BY g0").set_index("g0")
-    return frame["paid"].reindex(list(platforms)).to_numpy(float)
+def _are(names: Sequence[str], name: str) -> np.ndarray:
+    return np.array([one == name for one in names])
 
 
 def _checked(found: Factors) -> Factors:

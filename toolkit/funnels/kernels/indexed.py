@@ -7,14 +7,25 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from toolkit.funnels import kernels
-from toolkit.funnels import units as found
-from toolkit.funnels.chains import ANY, EXCLUSIONS, KNOWN, ORDERED, STRICT, Links, Table, chains, levels
-from toolkit.funnels.steps import Predicate, Question
+from toolkit.funnels.kernels import unit_table
+from toolkit.funnels.kernels.by_user import (
+    ANY,
+    EXCLUSIONS,
+    KNOWN,
+    ORDERED,
+    STRICT,
+    Links,
+    Table,
+    chains,
+    levels,
+)
+from toolkit.funnels.kernels.row_order import FOREVER, NEVER
+from toolkit.funnels.question import Predicate, Question
 from toolkit.logs.index import Index
 from toolkit.wording import some
 
 MODES = {"ordered": ORDERED, "strict": STRICT, "any": ANY}
+NO_INDEX = "the log has no index; make one with log.index(keep=[...])"
 NO_CODES, NO_WORDS = np.empty(0, np.int8), np.empty(0, np.uint32)
 
 
@@ -22,7 +33,7 @@ def refusal(question: Question) -> str | None:
     """Why the index does not offer a question, or None."""
     index = question.log.memory
     if index is None:
-        return "the log has no index; make one with log.index(keep=[...])"
+        return NO_INDEX
     absent = sorted(question.columns - set(index.kept))
     if absent:
         return f"the index does not keep {some(absent)}; make it with log.index(keep={sorted(question.columns)!r})"
@@ -32,7 +43,7 @@ def refusal(question: Question) -> str | None:
 
 
 def units(question: Question, *, chain: bool = False) -> pa.Table:
-    """The units relation of `toolkit.funnels.sql`, from the index of the question's log.
+    """The table that `toolkit.funnels.sql` defines, from the index of the question's log.
 
     Parameters
     ----------
@@ -40,15 +51,16 @@ def units(question: Question, *, chain: bool = False) -> pa.Table:
         Add the times of the reported chain, `t1` to `tk`.
     """
     index = question.log.memory
-    assert index is not None
+    if index is None:
+        raise ValueError(NO_INDEX)
     loose = not question.held_by
     chained = chain and question.count != "entries" and question.mode != "any"
-    limits, entries = found.limits(question), question.count == "entries"
+    limits, entries = unit_table.limits(question), question.count == "entries"
     if question.plain and not chained and not loose and not entries:
         user, hold, level, start, ended = _run(question, index, levels, limits)
         rows = None
     else:
-        gaps = np.array([question.gaps.get(j, kernels.FOREVER) for j in range(1, question.size + 1)])
+        gaps = np.array([question.gaps.get(j, FOREVER) for j in range(1, question.size + 1)])
         rules = np.array([(rule.first, rule.last) for rule in question.exclude], np.int64).reshape(-1, 2)
         # An entry, and a unit without order, has one row that matters.
         length = 1 if entries or question.mode == "any" else question.size
@@ -61,11 +73,11 @@ def units(question: Question, *, chain: bool = False) -> pa.Table:
         at = pa.array(places := _places(question, level, rows), mask=places < 0)
         groups = [index.column(name).take(at) for name in question.by]
     times = (
-        [np.where(row < 0, kernels.NEVER, index.t[row]) for row in rows.T]
-        if rows is not None and chained
-        else None
+        [np.where(row < 0, NEVER, index.t[row]) for row in rows.T] if rows is not None and chained else None
     )
-    return found.table(question, index.users.take(pa.array(user)), held, groups, level, start, ended, times)
+    return unit_table.table(
+        question, index.users.take(pa.array(user)), held, groups, level, start, ended, times
+    )
 
 
 def _run(question: Question, index: Index, kernel: Any, *options: Any) -> list[Any]:

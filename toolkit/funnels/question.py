@@ -6,82 +6,44 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from toolkit.counts import confidence_level, refuse_taken
+from toolkit.funnels.step import Step, step_of
 from toolkit.logs.engines import WHOLE, identifier, literals
 from toolkit.logs.expressions import condition
 from toolkit.logs.times import instant
+from toolkit.wording import unknown
 
 if TYPE_CHECKING:
     from toolkit.logs.events import EventLog
 
+Mode = Literal["ordered", "any", "strict"]
+Count = Literal["users", "pairs", "entries"]
 MODES = ("ordered", "any", "strict")
 COUNTS = ("users", "pairs", "entries")
-MOST_STEPS = 16
 #: Values of held columns up to which they are numbered.
 MOST_HELD = 1000
-#: Columns of a funnel's tables, which no group can be named as: those of its answers, and sums by step.
-OWN = {
-    *(
-        "step",
-        "reached",
-        "open",
-        "from_previous",
-        "from_first",
-        "first_low",
-        "first_high",
-        "quantile",
-        "rate",
-    ),
-    *("measure", "estimate", "low", "high", "n", "n_reference", "p", "p_adjusted"),
-    *(f"{letter}{j}" for letter in "nqfuoars" for j in range(1, MOST_STEPS + 1)),
-}
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of a funnel: a row whose event is among some names, and for which a condition holds.
-
-    Parameters
-    ----------
-    name
-        What the step is called in tables and figures.
-    event
-        Name of the event, or several. The step's own name if neither `event` nor `where` is given.
-    where
-        One boolean SQL expression over the log's columns, such as ``"amount > 100"``. Null does not match.
-
-    Examples
-    --------
-    >>> Step("interest", event=["cart", "fav"])
-    Step(name='interest', event=('cart', 'fav'), where=None)
-    """
-
-    name: str
-    event: str | Sequence[str] | None = None
-    where: str | None = None
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name:
-            raise ValueError(f"a step's name is a non-empty text, not {self.name!r}")
-        events = self.event
-        if events is None and self.where is None:
-            events = self.name
-        if events is not None:
-            events = (events,) if isinstance(events, str) else tuple(events)
-            if not events or not all(isinstance(event, str) for event in events):
-                raise ValueError(
-                    f"step {self.name!r}: event is a name or a list of names, not {self.event!r}"
-                )
-        object.__setattr__(self, "event", events)
-
-    @property
-    def events(self) -> tuple[str, ...]:
-        """Names of the events that match; empty where the condition alone decides."""
-        return tuple(self.event or ())
+#: Columns of a funnel's tables, which no group can be named as.
+OWN = frozenset(
+    {
+        *(
+            "step",
+            "reached",
+            "open",
+            "n",
+            "n_reference",
+            "quantile",
+            "rate",
+            "measure",
+            "estimate",
+            "p",
+            "p_adjusted",
+        ),
+        *("from_previous", "low", "high", "from_first", "first_low", "first_high"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -109,21 +71,27 @@ class Question:
 
     log: EventLog = field(repr=False)
     steps: tuple[Step, ...]
-    predicates: tuple[Predicate, ...]
     within: int | None
     by: tuple[str, ...]
     attribution: int | str
-    mode: str
+    mode: Mode
     universe: tuple[Predicate, ...]
     hold: tuple[str, ...]
-    count: str
+    count: Count
     exclude: tuple[Exclusion, ...]
     gaps: dict[int, int]
     entries: tuple[int | None, int | None]
     observed_until: int
     dedupe: str | None
-    mature: bool
-    confidence: float
+
+    def __post_init__(self) -> None:
+        _ = self.predicates  # a step's condition is checked before anything is counted
+        _refuse_contradictions(self)
+
+    @cached_property
+    def predicates(self) -> tuple[Predicate, ...]:
+        """Each step as SQL."""
+        return tuple(predicate_of(self.log, step) for step in self.steps)
 
     @property
     def size(self) -> int:
@@ -176,77 +144,8 @@ class Question:
         if self.disjoint:
             return 0
         hits = " + ".join(f"CASE WHEN {predicate.sql} THEN 1 ELSE 0 END" for predicate in self.predicates)
-        return self.log.engine.rows(f"SELECT count(*) FROM {self.log.engine.table} WHERE {hits} > 1")[0][0]
-
-
-def ask(
-    log: EventLog,
-    steps: Sequence[str | Step],
-    *,
-    within: str | pd.Timedelta | None,
-    by: str | Sequence[str] | None,
-    attribution: str,
-    mode: str,
-    universe: Sequence[str | Step] | None,
-    hold: str | Sequence[str] | None,
-    count: str,
-    exclude: Sequence[Any],
-    gaps: Mapping[str, str | pd.Timedelta] | None,
-    entries: tuple[Any, Any] | None,
-    observed_until: Any,
-    dedupe: str | None,
-    mature: bool,
-    confidence: float,
-) -> Question:
-    """Check the options of `funnel` against a log."""
-    if not hasattr(log, "facts"):
-        raise TypeError(f"funnel takes a log from read_events, not {type(log).__name__}")
-    chosen = _steps(steps)
-    for value, known, option in ((mode, MODES, "mode"), (count, COUNTS, "count")):
-        if value not in known:
-            raise ValueError(f"{option}={value!r}; use one of {', '.join(map(repr, known))}")
-    confidence = confidence_level(confidence)
-    window = None if within is None else duration(within, "within")
-    names = [step.name for step in chosen]
-    held, groups = _columns(log, hold, "hold"), _columns(log, by, "by")
-    refuse_taken(groups, OWN)
-    if dedupe is not None:
-        log.column(dedupe, "dedupe column")
-    until = (
-        log.facts.last if observed_until is None else instant(observed_until, log.timezone, "observed_until")
-    )
-    if until is None:
-        raise ValueError(
-            f"{log.source} is empty: it has no row with a user and a time. To count an empty log as observed, "
-            "and found to have nobody, say until when: observed_until="
-        )
-    first, last = _entries(entries, log.timezone)
-    if mature:
-        if window is None:
-            raise ValueError("mature=True needs a window: without one, no entry's window is ever over")
-        # The window's end is inclusive, so an entry is mature when entry + window <= end of observation.
-        last = min(last, until - window + 1) if last is not None else until - window + 1
-    question = Question(
-        log=log,
-        steps=chosen,
-        predicates=tuple(_predicate(log, step) for step in chosen),
-        within=window,
-        by=groups,
-        attribution=_attribution(attribution, names),
-        mode=mode,
-        universe=tuple(_predicate(log, _step(step)) for step in universe or ()),
-        hold=held,
-        count=count,
-        exclude=tuple(_exclusion(log, rule, names) for rule in _listed(exclude)),
-        gaps=_gaps(gaps, names),
-        entries=(first, last),
-        observed_until=until,
-        dedupe=dedupe,
-        mature=mature,
-        confidence=confidence,
-    )
-    _refuse_contradictions(question)
-    return question
+        rows = self.log.engine.rows(f"SELECT count(*) FROM {self.log.engine.table} WHERE {hits} > 1")
+        return int(rows[0][0])
 
 
 def duration(value: Any, option: str) -> int:
@@ -270,39 +169,11 @@ def duration(value: Any, option: str) -> int:
         )
     if length < pd.Timedelta(0):
         raise ValueError(f"{option}={value!r} is negative; a length of time is zero or more")
-    return length // pd.Timedelta(1, "us")
+    return int(length // pd.Timedelta(1, "us"))
 
 
-def _steps(steps: Sequence[str | Step]) -> tuple[Step, ...]:
-    if isinstance(steps, str | Step):
-        raise ValueError(f"steps is a list of two or more steps, not {steps!r} alone")
-    chosen = tuple(_step(step) for step in steps)
-    # A lone name is a slip; a lone Step was meant, and counts who did one thing.
-    if not chosen or (len(chosen) == 1 and isinstance(next(iter(steps)), str)):
-        raise ValueError(
-            f"a funnel needs at least two steps; got {[step.name for step in chosen]}. "
-            "To count who did one thing, give it as Step(name)"
-        )
-    if len(chosen) > MOST_STEPS:
-        raise ValueError(f"a funnel has at most {MOST_STEPS} steps; got {len(chosen)}")
-    names = [step.name for step in chosen]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(
-            f"two steps are called {twice[0]!r}; name one of them anew: Step('{twice[0]} again', event={twice[0]!r})"
-        )
-    return chosen
-
-
-def _step(step: str | Step) -> Step:
-    if isinstance(step, Step):
-        return step
-    if isinstance(step, str):
-        return Step(step)
-    raise TypeError(f"a step is an event's name or a Step, not {step!r}")
-
-
-def _predicate(log: EventLog, step: Step) -> Predicate:
+def predicate_of(log: EventLog, step: Step) -> Predicate:
+    """A step's rows as SQL over a log, its condition checked."""
     parts, where = [], None
     columns: set[str] = set()
     if step.events:
@@ -315,62 +186,87 @@ def _predicate(log: EventLog, step: Step) -> Predicate:
     )
 
 
-def _exclusion(log: EventLog, rule: Any, names: list[str]) -> Exclusion:
+def exclusions_of(log: EventLog, rules: Any, names: Sequence[str]) -> tuple[Exclusion, ...]:
+    """What voids a link between two steps, from `exclude=`."""
+    return tuple(_exclusion(log, rule, names) for rule in _listed(rules))
+
+
+def _exclusion(log: EventLog, rule: Any, names: Sequence[str]) -> Exclusion:
     if isinstance(rule, str | Step):
-        return Exclusion(_predicate(log, _step(rule)), 1, len(names))
+        return Exclusion(predicate_of(log, step_of(rule)), 1, len(names))
     if not isinstance(rule, tuple | list) or len(rule) != 3:
         raise ValueError(
             f"exclude: {rule!r} is neither an event's name, a Step, nor (event, from step, to step)"
         )
     what, first, last = rule
-    low, high = _position(first, names, "exclude"), _position(last, names, "exclude")
+    low, high = position(first, names, "exclude"), position(last, names, "exclude")
     if low >= high:
         raise ValueError(f"exclude: {last!r} does not come after {first!r} in the funnel")
-    return Exclusion(_predicate(log, _step(what)), low, high)
+    return Exclusion(predicate_of(log, step_of(what)), low, high)
 
 
-def _position(name: Any, names: list[str], option: str) -> int:
+def position(name: Any, names: Sequence[str], option: str) -> int:
+    """The place of a step in a funnel, from 1 on."""
     if name not in names:
-        raise ValueError(f"{option}: no step {name!r}; the steps are {', '.join(names)}")
+        raise ValueError(f"{option}: {unknown('step', name, names, of='the funnel')}")
     return names.index(name) + 1
 
 
-def _gaps(gaps: Mapping[str, Any] | None, names: list[str]) -> dict[int, int]:
+def gaps_of(gaps: Mapping[str, Any] | None, names: Sequence[str]) -> dict[int, int]:
+    """The longest time from the step before, by position of the step, from `gaps=`."""
     found = {}
     for name, length in (gaps or {}).items():
-        position = _position(name, names, "gaps")
-        if position == 1:
+        at = position(name, names, "gaps")
+        if at == 1:
             raise ValueError(f"gaps: {name!r} is the first step; a gap is the time since the step before")
-        found[position] = duration(length, f"gaps[{name!r}]")
+        found[at] = duration(length, f"gaps[{name!r}]")
     return found
 
 
-def _entries(entries: tuple[Any, Any] | None, timezone: str) -> tuple[int | None, int | None]:
-    if entries is None:
-        return None, None
-    if isinstance(entries, str) or len(entries) != 2:
-        raise ValueError(f"entries={entries!r}; give (from, to), either of which may be None")
-    low, high = (None if end is None else instant(end, timezone, "entries") for end in entries)
-    if low is not None and high is not None and low >= high:
-        raise ValueError(f"entries={entries!r} is an empty range: from must lie before to")
+def entries_of(
+    entries: tuple[Any, Any] | None, timezone: str, *, window_over: int | None = None
+) -> tuple[int | None, int | None]:
+    """The range of the first step's time, from `entries=`; it ends at `window_over` at the latest."""
+    low = high = None
+    if entries is not None:
+        if isinstance(entries, str) or not isinstance(entries, Sequence) or len(entries) != 2:
+            raise ValueError(f"entries={entries!r}; give (from, to), either of which may be None")
+        low, high = (None if end is None else instant(end, timezone, "entries") for end in entries)
+        if low is not None and high is not None and low >= high:
+            raise ValueError(f"entries={entries!r} is an empty range: from must lie before to")
+    if window_over is not None:
+        high = window_over if high is None else min(high, window_over)
     return low, high
 
 
-def _attribution(attribution: str, names: list[str]) -> int | str:
+def attribution_of(attribution: Any, names: Sequence[str]) -> int | str:
+    """The row that gives a unit its group, from `attribution=`: "entry", "last" or a step's position."""
     if attribution in ("entry", "last"):
-        return attribution
+        return str(attribution)
     if isinstance(attribution, str) and attribution.startswith("step:"):
-        return _position(attribution.removeprefix("step:"), names, "attribution")
+        return position(attribution.removeprefix("step:"), names, "attribution")
     raise ValueError(f"attribution={attribution!r}; use 'entry', 'last' or 'step:NAME'")
 
 
-def _columns(log: EventLog, names: str | Sequence[str] | None, option: str) -> tuple[str, ...]:
+def columns_of(log: EventLog, names: str | Sequence[str] | None, option: str) -> tuple[str, ...]:
+    """Columns of a log, from an option that takes a name or a list of names."""
     listed = _listed(names)
     for name in listed:
         log.column(name, f"{option} column")
     if len(set(listed)) < len(listed):
         raise ValueError(f"{option}={listed!r} names a column twice")
     return tuple(listed)
+
+
+def observed_until(log: EventLog, until: Any) -> int:
+    """The end of observation, which an empty log must be told."""
+    end = log.facts.last if until is None else instant(until, log.timezone, "observed_until")
+    if end is None:
+        raise ValueError(
+            f"{log.source} is empty: it has no row with a user and a time. To count an empty log as observed, "
+            "and found to have nobody, say until when: observed_until="
+        )
+    return end
 
 
 def _listed(value: Any) -> list[Any]:
