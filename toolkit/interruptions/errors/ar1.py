@@ -15,9 +15,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import lapack
 
-from toolkit.interruptions.adjustment import Adjustment, adjusted
-from toolkit.interruptions.likelihood import vertex
-from toolkit.interruptions.structure import times
+from toolkit.interruptions.errors.ar1_noise import times
+from toolkit.interruptions.errors.kenward_roger import Adjustment, adjusted
+from toolkit.interruptions.errors.profile_likelihood import vertex
 
 #: Where the likelihood is looked at first. Beyond .99 a series of a few hundred points cannot tell rho from 1.
 RHOS = np.r_[np.linspace(-0.95, 0.95, 39), 0.97, 0.98, 0.99]
@@ -141,7 +141,7 @@ class Sums:
         return b, np.maximum(rss, 0.0), self.links.log_det(rho)[0] + np.linalg.slogdet(normal)[1]
 
     def _height(self, rss: np.ndarray, dets: np.ndarray) -> np.ndarray:
-        return -0.5 * ((self.n - self.k) * np.log(np.maximum(rss, 1e-300)) + dets)
+        return np.asarray(-0.5 * ((self.n - self.k) * np.log(np.maximum(rss, 1e-300)) + dets))
 
     def _slopes(self, rho: np.ndarray, series: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """First and second derivative of some series' log-likelihood, each at its own rho."""

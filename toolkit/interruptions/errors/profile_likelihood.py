@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from toolkit.interruptions.structure import Correlation, Structure, times
+from toolkit.interruptions.errors.ar1_noise import Correlation, Structure, times
 
 #: Where the likelihood is looked at first. Beyond .99 a series of a few hundred points cannot tell rho from 1.
 RHOS = np.r_[-0.6, -0.4, -0.2, 0.0, 0.15, 0.3, 0.45, 0.6, 0.7, 0.8, 0.87, 0.92, 0.96, 0.99]
@@ -77,4 +77,4 @@ def vertex(axis: np.ndarray, heights: np.ndarray, at: np.ndarray) -> np.ndarray:
     bend = (after - before) / (x[2] - x[0])
     best = (x[0] + x[1]) / 2 - before / np.where(bend < 0, 2 * bend, -1.0)
     fine = (bend < 0) & (at == inner)
-    return np.where(fine, np.clip(best, x[0], x[2]), axis[at])
+    return np.asarray(np.where(fine, np.clip(best, x[0], x[2]), axis[at]))

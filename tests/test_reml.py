@@ -14,8 +14,8 @@ from scipy.signal import lfilter
 
 from tests.cases.segments import EFFECTS, segments
 from toolkit import Level, Slope, interrupted_time_series
-from toolkit.interruptions.covariance import KINDS, estimate
-from toolkit.interruptions.structure import Correlation, Structure
+from toolkit.interruptions.errors.ar1_noise import Correlation, Structure
+from toolkit.interruptions.errors.reml import KINDS, estimate
 
 CASES = Path(__file__).parents[2] / "shared" / "reference" / "its"
 
@@ -277,7 +277,7 @@ def test_a_parameter_at_the_end_of_its_range_is_named():
 
 
 def test_an_unknown_kind_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="no errors of kind 'arma'; there are: ar1_noise, ar1"):
+    with pytest.raises(ValueError, match="kind='arma'; use one of 'ar1_noise', 'ar1'"):
         estimate(segments(24), np.arange(24.0), kind="arma")
 
 
