@@ -523,7 +523,6 @@ ROWS = log(("a", 4, "open"), ("a", 12, "pay"), ("b", 5, "open"), amount=[1.0, 2.
         ({"by": 3}, "no by column 3"),
         ({"dedupe": "amuont"}, "no dedupe column 'amuont'.*did you mean 'amount'"),
         ({"confidence": 95}, "confidence=95 lies outside"),
-        ({"confidence": "0.95"}, "confidence='0.95' lies outside"),
         ({"observed_until": "2019-11-01"}, "is not after the first row, 2019-11-04"),
         ({"observed_until": 20191120}, "is not a time"),
         ({"born_from": "2020-01-01"}, "nobody could be born"),
@@ -543,6 +542,8 @@ def test_what_is_of_the_wrong_kind_is_named():
             question(pd.DataFrame())
     with pytest.raises(TypeError, match="start takes events' names and Steps, not 3"):
         retention(ROWS, start=3)
+    with pytest.raises(TypeError, match="confidence='0.95' is no number"):
+        retention(ROWS, confidence="0.95")
     with pytest.raises(TypeError, match="a definition is a name, a length of time such as '30d'"):
         repurchase(ROWS, definition=30)
     for result in (Retention, Repurchase, Activity):

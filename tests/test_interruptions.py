@@ -365,7 +365,7 @@ def test_a_gap_across_the_interruption_is_said():
         ),
         ({"scale": "ln"}, "use one of 'auto', 'identity', 'log'"),
         ({"season": "month"}, "season='month'"),
-        ({"confidence": 95}, "confidence=95 lies outside 0 to 1"),
+        ({"confidence": 95}, "lies outside 0 to 1"),
         ({"leave_out": ["2019-07-31"]}, "pairs of dates"),
         ({"errors": "best"}, "best"),
         ({"offset": pd.Series(1.0, index=DAYS)}, "offset= is for counts, errors='auto' is not"),

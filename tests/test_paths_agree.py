@@ -100,7 +100,7 @@ def test_every_path_agrees_with_the_oracle(rows: list[dict[str, Any]], params: d
 @pytest.fixture(scope="module")
 def window_funnel(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, int]]:
     """Levels by ClickHouse's `windowFunnel`, in its default mode, of units that match a step."""
-    chdb = pytest.importorskip("chdb")
+    chdb = pytest.importorskip("chdb", reason="needs chdb: uv sync --group engines")
     folder, numbers = tmp_path_factory.mktemp("clickhouse"), itertools.count()
 
     def levels(rows: list[dict[str, Any]], params: dict[str, Any]) -> dict[str, int]:

@@ -625,7 +625,7 @@ GOOD = [("a", "1", 40, 4), ("a", "2", 60, 9), ("b", "1", 50, 6), ("b", "2", 50, 
         (GOOD, {"pool": {"9": "1"}}, "no tier '9' to pool or exclude; there are 1, 2"),
         (GOOD, {"exclude": ["9"]}, "no tier '9'"),
         (GOOD, {"adjust": "bonferroni"}, "adjust='bonferroni'; use one of"),
-        (GOOD, {"confidence": 95}, "confidence lies between 0 and 1"),
+        (GOOD, {"confidence": 95}, "lies outside 0 to 1"),
     ],
 )
 def test_wrong_tables_and_questions_name_the_thing_and_the_fix(rows, options, message):

@@ -264,7 +264,7 @@ def test_a_funnel_of_counts_is_split_into_its_steps():
             "a: squares = 5 is less than",
         ),
         (GOOD, {"to": "c"}, "no platform 'c'; there are a, b"),
-        (GOOD, {"confidence": 2}, "confidence lies between 0 and 1"),
+        (GOOD, {"confidence": 2}, "lies outside 0 to 1"),
     ],
 )
 def test_wrong_products_name_the_thing_and_the_fix(frame, options, message):

@@ -31,6 +31,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+__version__ = "0.1.0"
+
 if TYPE_CHECKING:
     from toolkit import style
     from toolkit.cohorts import Activity, Repurchase, Retention, activity, repurchase, retention
