@@ -9,7 +9,8 @@ import pytest
 from toolkit import Level, interrupted_time_series
 from toolkit.interruptions.checks import break_scan
 from toolkit.interruptions.checks.breaks import Break, where_is_the_break
-from toolkit.interruptions.errors import profile_likelihood, reml
+from toolkit.interruptions.errors import reml
+from toolkit.interruptions.errors.profile_likelihood import AR1_NOISE
 
 DAYS = pd.date_range("2019-05-01", periods=100)
 REMOVED = "2019-06-20"
@@ -89,8 +90,8 @@ def test_a_gain_is_that_of_two_gaussian_likelihoods(extra):
 
     def height(x: np.ndarray) -> float:
         tops = []
-        for rho in profile_likelihood.RHOS:
-            for lam in profile_likelihood.LAMS:
+        for rho in AR1_NOISE.rhos:
+            for lam in AR1_NOISE.lams:
                 v = lam * rho ** np.abs(np.subtract.outer(at, at)) + (1 - lam) * np.eye(n)
                 solved = np.linalg.solve(v, np.column_stack([x, values]))
                 b = np.linalg.solve(x.T @ solved[:, :-1], x.T @ solved[:, -1])

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 import numpy as np
 from tqdm.auto import tqdm
 
-from toolkit.interruptions.errors import profile_likelihood
 from toolkit.interruptions.errors.ar1_noise import Correlation, Structure
+from toolkit.interruptions.errors.profile_likelihood import AR1_NOISE
 from toolkit.interruptions.errors.reml import Kind, RemlFit
 
 
@@ -79,10 +79,8 @@ def _grid(
     rest = values - basis @ (basis.T @ values)
     flat = columns.reshape(q * c, n)
     flat = flat - (flat @ basis) @ basis.T
-    lams = np.ones(1) if kind == "ar1" else profile_likelihood.LAMS
-    for rho in tqdm(
-        profile_likelihood.RHOS, desc=said, delay=2, leave=False, **({} if said else {"disable": True})
-    ):
+    lams = np.ones(1) if kind == "ar1" else AR1_NOISE.lams
+    for rho in tqdm(AR1_NOISE.rhos, desc=said, delay=2, leave=False, **({} if said else {"disable": True})):
         correlation = Correlation(at, float(rho))
         for lam in lams if rho else lams[:1]:  # without correlation all is noise
             structure = Structure(correlation, float(lam))

@@ -7,7 +7,7 @@ RemlFit      coefficients, error parameters, and `contrast`: an estimate with it
 
 lam = 1 is AR(1), lam = 0 independent noise, rho near 1 a local level. The inverse T of R has three diagonals, also
 where periods are missing, and V = R B with B = lam I + (1 - lam) T: a likelihood takes time in proportion to the
-length of the series. AR(1) alone is simpler still: see `ar1`.
+length of the series.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from toolkit.counts import one_of
-from toolkit.interruptions.errors import ar1, model_averaging, profile_likelihood
+from toolkit.interruptions.errors import model_averaging
 from toolkit.interruptions.errors.ar1_noise import Correlation, Structure
 from toolkit.interruptions.errors.fitted import Designed, Regression, estimates
 from toolkit.interruptions.errors.kenward_roger import Adjustment, adjusted
+from toolkit.interruptions.errors.profile_likelihood import AR1, AR1_NOISE, Grid, top
 from toolkit.interruptions.errors.registry import error_model
 from toolkit.interruptions.errors.variance_inflation import inflation
 
@@ -31,6 +32,7 @@ from toolkit.interruptions.errors.variance_inflation import inflation
 PRIOR = np.diag([0.0, 1 / 0.6**2, 1 / 0.35**2])
 Kind = Literal["ar1_noise", "ar1"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+GRIDS: dict[Kind, Grid] = {"ar1_noise": AR1_NOISE, "ar1": AR1}
 #: Periods after which the errors of a daily series may return.
 WEEK = 7
 #: Residuals smaller than this share of the series are rounding: the design fits without error.
@@ -79,11 +81,10 @@ class RemlFit(Designed):
     @property
     def boundary(self) -> list[str]:
         """For each series which error parameters lie at the end of their range, as text; empty if none."""
-        rhos = ar1.RHOS if self.kind == "ar1" else profile_likelihood.RHOS
-        lams, said = profile_likelihood.LAMS, []
+        grid, said = GRIDS[self.kind], []
         for rho, lam in zip(self.rho, self.lam, strict=True):
-            parts = [f"rho = {rho:.2f}"] if rho > rhos[-1] - 1e-4 or rho < rhos[0] + 1e-4 else []
-            if self.kind == "ar1_noise" and (lam <= lams[0] or lam >= lams[-1]):
+            parts = [f"rho = {rho:.2f}"] if rho > grid.rhos[-1] - 1e-4 or rho < grid.rhos[0] + 1e-4 else []
+            if self.kind == "ar1_noise" and (lam <= grid.lams[0] or lam >= grid.lams[-1]):
                 parts.append(f"lam = {lam:.2f}")
             said.append(" and ".join(parts))
         return said
@@ -161,18 +162,14 @@ class RemlFit(Designed):
     @cached_property
     def _adjustment(self) -> tuple[Adjustment, np.ndarray]:
         """What contrasts of the design's basis need, and which part of it is each series'."""
-        if self.kind == "ar1":
-            every = np.arange(len(self.rho))
-            return ar1.adjustment(self.basis, self.at, self.rho, PRIOR[:2, :2]), every
         structures, chosen = self._structures
-        return _adjustment(structures, self.basis), chosen
+        return _adjustment(structures, self.basis, self.kind), chosen
 
     @cached_property
     def _averaged(self) -> model_averaging.Averaged:
         basis, structures = self.basis, model_averaging.possible(self.at)
-        return model_averaging.Averaged(
-            _adjustment(structures, basis), *model_averaging.weighed(structures, basis, self.residuals)
-        )
+        weights = model_averaging.weighed(structures, basis, self.residuals)
+        return model_averaging.Averaged(_adjustment(structures, basis, self.kind), *weights)
 
     def _inflation(self, weights: np.ndarray) -> np.ndarray:
         found, (structures, chosen) = np.empty((len(self.rho), weights.shape[-2])), self._structures
@@ -221,11 +218,12 @@ def estimate(
 
     Notes
     -----
-    The likelihood is looked at on a coarse grid. Without noise, Newton's steps then reach its top. With noise, a fine
-    grid follows around the highest point, then the top of the parabola through that and its neighbours; rounded to 0.01
-    in rho (0.0025 from 0.9 on) and 0.02 in lam, far below what any series tells, so that series of a batch share their
-    work, and each is fitted as it would be alone. The point found lies 0.001 (median; at most 0.15) below the top of
-    the restricted log-likelihood, the latter where a ridge towards a random walk is flat: 60 series of 40 points.
+    The likelihood is looked at on a coarse grid, then on a fine one around its highest point; the top of the parabola
+    through the highest point there and its neighbours is rounded far below what any series tells, so that series of
+    a batch share their work, and each is fitted as it would be alone. With noise: to 0.01 in rho (0.0025 from 0.9 on)
+    and 0.02 in lam, which lies 0.001 (median; at most 0.15) below the top of the restricted log-likelihood, the latter
+    where a ridge towards a random walk is flat: 60 series of 40 points. Without noise, after one more
+    grid: to 0.0001 in rho.
 
     References
     ----------
@@ -243,21 +241,14 @@ def estimate(
     total = (values**2).sum(0)
     exact = (residuals**2).sum(0) <= EXACT**2 * np.where(total > 0, total, 1.0)
     spread = np.where(exact, 1.0, np.sqrt((residuals**2).mean(0)))
-    if kind == "ar1":
-        sums = ar1.Sums(basis, residuals / spread, at)
-        rho, lam = np.where(exact, 0.0, sums.top()), np.ones(m)
-        moved, quadratic, dets = sums.solved(rho)
-        moved, quadratic = moved.T * spread, quadratic * spread**2
-        residuals -= basis @ moved
-    else:
-        rho, lam = profile_likelihood.top(basis, residuals / spread, at)
-        moved, quadratic, dets = np.empty((k, m)), np.empty(m), np.empty(m)
-        structures, chosen = _structures(at, rho, lam)
-        for place, structure in enumerate(structures):
-            mine = np.flatnonzero(chosen == place)
-            moved[:, mine], residuals[:, mine], quadratic[mine], dets[mine] = _solved(
-                structure, basis, residuals[:, mine]
-            )
+    rho, lam = top(basis, residuals / spread, at, GRIDS[kind])
+    moved, quadratic, dets = np.empty((k, m)), np.empty(m), np.empty(m)
+    structures, chosen = _structures(at, rho, lam)
+    for place, structure in enumerate(structures):
+        mine = np.flatnonzero(chosen == place)
+        moved[:, mine], residuals[:, mine], quadratic[mine], dets[mine] = _solved(
+            structure, basis, residuals[:, mine]
+        )
     scale = np.where(exact, 0.0, quadratic / (n - k))
     with np.errstate(divide="ignore"):
         free = (n - k) * (1 + np.log(2 * np.pi * scale))
@@ -291,14 +282,15 @@ def _solved(
     return b, rest, quadratic, float(structure.log_det + np.linalg.slogdet(normal)[1])
 
 
-def _adjustment(structures: Sequence[Structure], basis: np.ndarray) -> Adjustment:
-    """What contrasts of the basis need at each (rho, lam)."""
+def _adjustment(structures: Sequence[Structure], basis: np.ndarray, kind: Kind) -> Adjustment:
+    """What contrasts of the basis need at each (rho, lam); without noise lam is known."""
+    parameters = 3 if kind == "ar1_noise" else 2
     normal, p, q, twice, mixed = [], [], [], [], []
     for structure in structures:
         solved = structure.solve(basis)
         by_rho = structure.by_rho(solved)
         # dV_a V^-1 X for a in (scale, rho, lam).
-        moved = [basis, structure.lam * by_rho, structure.correlate(solved) - solved]
+        moved = [basis, structure.lam * by_rho, structure.correlate(solved) - solved][:parameters]
         unmoved = [structure.solve(one) for one in moved]
         normal.append(basis.T @ solved)
         p.append([-solved.T @ one for one in moved])
@@ -306,6 +298,9 @@ def _adjustment(structures: Sequence[Structure], basis: np.ndarray) -> Adjustmen
         twice.append(structure.lam * solved.T @ structure.by_rho_twice(solved))
         mixed.append(solved.T @ by_rho)
     by_one, by_two = np.moveaxis(np.array(p), 1, 0), np.moveaxis(np.array(q), 0, 2)
-    bent = {(0, 1): -by_one[1], (0, 2): -by_one[2], (1, 1): np.array(twice), (1, 2): np.array(mixed)}
-    traces = np.array([structure.traces for structure in structures])
-    return adjusted(np.array(normal), list(by_one), [list(row) for row in by_two], bent, traces, PRIOR)
+    bent = {(0, 1): -by_one[1], (1, 1): np.array(twice)}
+    if parameters == 3:
+        bent |= {(0, 2): -by_one[2], (1, 2): np.array(mixed)}
+    traces = np.array([structure.traces[:parameters, :parameters] for structure in structures])
+    prior = PRIOR[:parameters, :parameters]
+    return adjusted(np.array(normal), list(by_one), [list(row) for row in by_two], bent, traces, prior)
