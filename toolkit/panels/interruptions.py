@@ -10,7 +10,7 @@ import ipywidgets as widgets
 
 from toolkit import style
 from toolkit.interruptions import Decay, Level, Slope, interrupted_time_series
-from toolkit.interruptions.cautions import FEW
+from toolkit.interruptions.caveats import FEW
 from toolkit.interruptions.design import events
 from toolkit.interruptions.series import read
 from toolkit.panels import pieces

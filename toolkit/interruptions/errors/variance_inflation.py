@@ -1,13 +1,13 @@
 """Errors that remember the same day of the last week: how much wider intervals must be, when the fit knows no weeks.
 
-widening    for each series and contrast: the variance over what the fit says it is
+inflation   for each series and contrast: the variance over what the fit says it is
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from toolkit.interruptions.structure import Structure
+from toolkit.interruptions.errors.ar1_noise import Structure
 
 #: Standard errors above 0 from which a memory is believed: a test at 5 %, of one side.
 GATE = 1.645
@@ -15,7 +15,7 @@ GATE = 1.645
 STRONGEST = 0.8
 
 
-def widening(
+def inflation(
     structure: Structure, design: np.ndarray, residuals: np.ndarray, weights: np.ndarray, period: int
 ) -> np.ndarray:
     """How much larger the variance of each contrast is, m x q, if innovations remember those of a period ago.
@@ -66,4 +66,4 @@ def widening(
     depth = int(np.log(1e-6) / np.log(max(float(strength.max()), 1e-6))) + 1
     lags = range(period, min(span, period * depth + 1), period)
     along = np.array([(pull[lag:] * pull[:-lag]).sum(0) for lag in lags]) / (pull**2).sum(0)
-    return np.maximum(1.0, 1 + 2 * strength[:, None] ** np.arange(1, len(lags) + 1) @ along)
+    return np.asarray(np.maximum(1.0, 1 + 2 * strength[:, None] ** np.arange(1, len(lags) + 1) @ along))

@@ -12,8 +12,8 @@ from scipy.signal import lfilter
 
 from tests.cases.segments import EFFECTS, segments
 from toolkit import Level, Slope, interrupted_time_series
-from toolkit.interruptions import adjustment, doubt
-from toolkit.interruptions.covariance import estimate
+from toolkit.interruptions.errors import kenward_roger, model_averaging
+from toolkit.interruptions.errors.reml import estimate
 
 
 def wandering(n, m, rho, seed=1):
@@ -22,7 +22,7 @@ def wandering(n, m, rho, seed=1):
 
 
 def test_all_of_an_interval_is_decided_so_with_eight_points_beyond_the_columns_and_nothing_with_44():
-    shares = [doubt.share(free) for free in range(1, 200)]
+    shares = [model_averaging.share(free) for free in range(1, 200)]
     assert shares[:8] == [1.0] * 8
     assert shares[19] == pytest.approx(0.267, abs=1e-3)
     assert np.flatnonzero(shares)[-1] + 1 == 43
@@ -34,8 +34,8 @@ def test_what_may_be_is_weighed_by_restricted_likelihoods_and_has_the_scale_that
     at = np.delete(np.arange(14), [3, 8])
     design, values = segments(14)[at], wandering(14, 3, 0.5)[at]
     basis = np.linalg.qr(design)[0]
-    structures = doubt.possible(at)
-    likely, scale = doubt.weighed(structures, basis, values - basis @ (basis.T @ values))
+    structures = model_averaging.possible(at)
+    likely, scale = model_averaging.weighed(structures, basis, values - basis @ (basis.T @ values))
     heights, scales = [], []
     for structure in structures:
         distance = np.abs(np.subtract.outer(at, at))
@@ -98,7 +98,7 @@ def test_kenward_and_rogers_variance_is_believed_up_to_half_as_much_again(n):
     _, error, _ = fit.contrast(EFFECTS)
     over = error**2 / np.einsum("mii->mi", fit.vcov())[:, 2:]
     assert over.min() >= 1 - 1e-9
-    assert over.max() == pytest.approx(adjustment.MOST)
+    assert over.max() == pytest.approx(kenward_roger.MOST)
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.4, 0.8])

@@ -16,7 +16,10 @@ from typing import Any
 import numpy as np
 from scipy import linalg
 
-from toolkit.interruptions.covariance import Fit, estimate
+from toolkit.interruptions.errors.fitted import Designed, Regression
+from toolkit.interruptions.errors.registry import error_model
+from toolkit.interruptions.errors.reml import WEEK, RemlFit, estimate
+from toolkit.interruptions.series import NAMES
 
 #: Strengths that are tried.
 STRENGTHS = (0.15, 0.3, 0.4, 0.5, 0.65, 0.8)
@@ -27,35 +30,25 @@ WEEKS = 124
 
 
 @dataclass(frozen=True, eq=False)
-class Weekly:
+class Weekly(Designed):
     """A design fitted to m series with a memory of a period ago, where there is one. Made by `weekly`.
 
     Attributes
     ----------
-    plain : Fit
+    plain : RemlFit
         The fit without that memory, with the guard that daily series have by default.
     strength : (m,) array
         Share of last week's error that returns; 0 where the plain fit stands.
-    fits : tuple of Fit
+    fits : tuple of RemlFit
         One for each of `STRENGTHS`, of the differenced series; empty where none could be made.
     period : int
         Periods after which errors return.
     """
 
-    plain: Fit
+    plain: RemlFit
     strength: np.ndarray
-    fits: tuple[Fit, ...]
-    period: int = 7
-
-    @property
-    def n(self) -> int:
-        """Points, those of the first week among them."""
-        return self.plain.n
-
-    @property
-    def k(self) -> int:
-        """Columns of the design."""
-        return self.plain.k
+    fits: tuple[RemlFit, ...]
+    period: int = WEEK
 
     @cached_property
     def coefficients(self) -> np.ndarray:
@@ -65,7 +58,9 @@ class Weekly:
     @cached_property
     def residuals(self) -> np.ndarray:
         """What the design leaves of every point, n x m: with the memory still in it."""
-        return self.plain.residuals + self.plain.design @ (self.plain.coefficients - self.coefficients).T
+        return np.asarray(
+            self.plain.residuals + self.design @ (self.plain.coefficients - self.coefficients).T
+        )
 
     @cached_property
     def rho(self) -> np.ndarray:
@@ -136,6 +131,10 @@ class Weekly:
             found[mine] = self._shocks[mine, None, None] * unit
         return found
 
+    def noise(self, at: np.ndarray) -> np.ndarray:
+        """Variance of single errors, the same at every position, m x a."""
+        return np.repeat(self.scale[:, None], len(at), 1)
+
     def whitened(self) -> np.ndarray:
         """Innovations, n x m: what each point adds to what the earlier ones foretell, in standard deviations.
 
@@ -157,7 +156,7 @@ class Weekly:
         """Variance of u."""
         return self._taken(lambda fit: fit.scale)
 
-    def _taken(self, read: Callable[[Fit], np.ndarray]) -> np.ndarray:
+    def _taken(self, read: Callable[[RemlFit], np.ndarray]) -> np.ndarray:
         """Something of each series' own fit; series run along its first axis."""
         found = np.array(read(self.plain))
         for strength, fit in zip(STRENGTHS, self.fits, strict=False):
@@ -179,10 +178,21 @@ class Weekly:
         weeks = np.arange(-WEEKS, WEEKS + 1) if strength else np.zeros(1, int)
         far = np.abs(distance[:, None] + self.period * weeks)
         shares = strength ** np.abs(weeks) / (1 - strength**2)
-        return np.where(far == 0, 1.0, lam * rho**far) @ shares
+        return np.asarray(np.where(far == 0, 1.0, lam * rho**far) @ shares)
 
 
-def weekly(design: Any, values: Any, at: Any = None, *, period: int = 7) -> Weekly:
+@error_model("weekly", "AR(1), noise and a memory of last week by REML")
+def days(asked: Regression, option: str) -> Weekly:
+    """Errors of days that return after a week; other periods are refused."""
+    if asked.unit != "D":
+        raise ValueError(
+            f"errors='weekly' is for daily series, whose errors may return after a week; this one has "
+            f"{f'one value a {NAMES[asked.unit]}' if asked.unit else 'numbers for dates'}; use 'auto'"
+        )
+    return weekly(asked.design, asked.values, asked.at)
+
+
+def weekly(design: Any, values: Any, at: Any = None, *, period: int = WEEK) -> Weekly:
     """Fit a linear model whose errors are an AR(1) state and noise, on top of a memory of a period ago.
 
     Parameters
@@ -222,10 +232,12 @@ def weekly(design: Any, values: Any, at: Any = None, *, period: int = 7) -> Week
     if len(now) < 3 * known or any(
         np.linalg.matrix_rank(differenced(s)[0]) < known for s in (0.0, *STRENGTHS)
     ):
-        return Weekly(plain, none, (), period)
+        return Weekly(design, plain, none, (), period)
     fits = tuple(estimate(*differenced(strength), at[now]) for strength in STRENGTHS)
     least = estimate(*differenced(0.0), at[now]).log_likelihood
     heights = np.array([fit.log_likelihood for fit in fits])
     with np.errstate(invalid="ignore"):  # both infinite where the design fits without error
         gain = 2 * (heights.max(0) - least)
-    return Weekly(plain, np.where(gain > GAIN, np.array(STRENGTHS)[heights.argmax(0)], none), fits, period)
+    return Weekly(
+        design, plain, np.where(gain > GAIN, np.array(STRENGTHS)[heights.argmax(0)], none), fits, period
+    )

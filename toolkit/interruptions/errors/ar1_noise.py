@@ -44,7 +44,7 @@ class Correlation:
     def curve(self) -> np.ndarray:
         """Second derivative of each phi."""
         bent = np.where(self.gap > 1, self.rho ** np.maximum(self.gap - 2, 0), 0.0)
-        return self.gap * (self.gap - 1) * bent
+        return np.asarray(self.gap * (self.gap - 1) * bent)
 
     @cached_property
     def inverse_slope(self) -> np.ndarray:
@@ -83,7 +83,7 @@ class Correlation:
 def times(band: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """A symmetric matrix of three diagonals times columns."""
     upper, diagonal = band
-    out = diagonal[:, None] * columns
+    out: np.ndarray = diagonal[:, None] * columns
     out[:-1] += upper[1:, None] * columns[1:]
     out[1:] += upper[1:, None] * columns[:-1]
     return out
@@ -96,13 +96,13 @@ def _factor(band: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _solve(factor: tuple[np.ndarray, np.ndarray], columns: np.ndarray) -> np.ndarray:
-    return lapack.dpttrs(*factor, columns)[0]
+    return np.asarray(lapack.dpttrs(*factor, columns)[0])
 
 
 def _run(share: np.ndarray, new: np.ndarray) -> np.ndarray:
     """x[0] = new[0], x[i] = new[i] + share[i - 1] * x[i - 1]."""
     band = np.vstack([np.ones(len(new)), np.r_[-share, 0.0]])
-    return lapack.dtbtrs(band, new[:, None], uplo="L")[0][:, 0]
+    return np.asarray(lapack.dtbtrs(band, new[:, None], uplo="L")[0][:, 0])
 
 
 class Structure:
@@ -149,7 +149,7 @@ class Structure:
         diagonal[1:] += before**2
         pivots, links = _factor(np.vstack([(1 - lam) * upper, lam + (1 - lam) * diagonal]))
         band = np.vstack([np.ones(len(here)), np.r_[links, 0.0]])
-        return lapack.dtbtrs(band, out, uplo="L")[0] / np.sqrt(pivots)[:, None]
+        return np.asarray(lapack.dtbtrs(band, out, uplo="L")[0] / np.sqrt(pivots)[:, None])
 
     @cached_property
     def traces(self) -> np.ndarray:

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.signal import lfilter
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
-from toolkit.interruptions import covariance, likelihood
-from toolkit.interruptions.structure import Correlation, Structure
+from toolkit.interruptions.errors.ar1_noise import Correlation, Structure
+from toolkit.interruptions.errors.profile_likelihood import AR1_NOISE
+from toolkit.interruptions.errors.reml import Kind, RemlFit
 
 
 def broken(at: np.ndarray, starts: np.ndarray, shape: str) -> np.ndarray:
@@ -35,14 +35,16 @@ def apart(base: np.ndarray, columns: np.ndarray) -> np.ndarray:
     return np.linalg.eigvalsh(unit @ unit.transpose(0, 2, 1))[:, 0] > 1e-9
 
 
-def gains(base: np.ndarray, columns: np.ndarray, values: np.ndarray, at: np.ndarray, kind: str) -> np.ndarray:
+def gains(
+    base: np.ndarray, columns: np.ndarray, values: np.ndarray, at: np.ndarray, kind: Kind
+) -> np.ndarray:
     """Twice the gain in log-likelihood by a break at every date, dates x series."""
     n, m = values.shape
     null, best = np.full(m, -np.inf), np.full((len(columns), m), -np.inf)
     for ease, left, explained in _grid(base, columns, values, at, kind, ""):
         null = np.maximum(null, ease - n * np.log(left))
         best = np.maximum(best, ease - n * np.log(_rest(left, explained)))
-    return best - null
+    return np.asarray(best - null)
 
 
 def largest(
@@ -50,7 +52,7 @@ def largest(
     columns: np.ndarray,
     values: np.ndarray,
     at: np.ndarray,
-    kind: str,
+    kind: Kind,
     tops: np.ndarray,
     said: str,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -65,11 +67,11 @@ def largest(
 
 
 def _rest(left: np.ndarray, explained: np.ndarray) -> np.ndarray:
-    return np.maximum(left - explained, 1e-12 * left)
+    return np.asarray(np.maximum(left - explained, 1e-12 * left))
 
 
 def _grid(
-    base: np.ndarray, columns: np.ndarray, values: np.ndarray, at: np.ndarray, kind: str, said: str
+    base: np.ndarray, columns: np.ndarray, values: np.ndarray, at: np.ndarray, kind: Kind, said: str
 ) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
     """At every (rho, lam): -log|V|, squares that the base leaves, and of these what a break at each date explains."""
     basis = np.linalg.qr(base)[0]
@@ -77,8 +79,8 @@ def _grid(
     rest = values - basis @ (basis.T @ values)
     flat = columns.reshape(q * c, n)
     flat = flat - (flat @ basis) @ basis.T
-    lams = np.ones(1) if kind == "ar1" else likelihood.LAMS
-    for rho in tqdm(likelihood.RHOS, desc=said, delay=2, leave=False, **({} if said else {"disable": True})):
+    lams = np.ones(1) if kind == "ar1" else AR1_NOISE.lams
+    for rho in tqdm(AR1_NOISE.rhos, desc=said, delay=2, leave=False, **({} if said else {"disable": True})):
         correlation = Correlation(at, float(rho))
         for lam in lams if rho else lams[:1]:  # without correlation all is noise
             structure = Structure(correlation, float(lam))
@@ -98,11 +100,14 @@ def _grid(
             yield -structure.log_det, left, (across * np.linalg.solve(gram, across)).sum(1)
 
 
-def simulated(rng: np.random.Generator, fit: covariance.Fit, m: int) -> np.ndarray:
+def simulated(rng: np.random.Generator, fit: RemlFit, m: int) -> np.ndarray:
     """Errors of a fit, drawn m times."""
+    from scipy.signal import lfilter  # half a second to import
+
     rho, lam, scale = float(fit.rho[0]), float(fit.lam[0]), float(fit.scale[0])
     places = fit.at - fit.at[0]
     shocks = rng.standard_normal((int(places[-1]) + 1, m)) * np.sqrt(1 - rho**2)
     shocks[0] /= np.sqrt(1 - rho**2)
     state = lfilter([1], [1, -rho], shocks, axis=0)[places]
-    return np.sqrt(scale) * (np.sqrt(lam) * state + np.sqrt(1 - lam) * rng.standard_normal(state.shape))
+    unit = np.sqrt(lam) * state + np.sqrt(1 - lam) * rng.standard_normal(state.shape)
+    return np.asarray(np.sqrt(scale) * unit)

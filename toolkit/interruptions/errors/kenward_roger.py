@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from toolkit.interruptions.fitted import quadratic
+from toolkit.interruptions.errors.fitted import quadratic
 
 #: Kenward and Roger's variance over the plain one, at most: near rho = 1 that expansion grows without end.
 MOST = 1.5

@@ -13,19 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from toolkit.interruptions import cautions, design, refits
+from toolkit.interruptions import caveats, design
+from toolkit.interruptions.model import Model, Part
 from toolkit.interruptions.series import Clock
 from toolkit.interruptions.terms import Pulse, Term
+from toolkit.intervals import student
 from toolkit.results import Result
 from toolkit.wording import amount, change, counted, interval, interval_level
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from toolkit.interruptions.answer import Part
-    from toolkit.interruptions.result import InterruptedTimeSeries
 
 Span = tuple[int, int]
 #: Variance of the logarithm of what would have been, beyond which it is not known: a factor of 7 to either side.
@@ -64,29 +62,50 @@ class Net(Result):
         """Each part and the net, with intervals."""
         from toolkit.interruptions import plots
 
-        return plots.net(self, ax)
+        return plots.net(self.table, ax)
 
 
-def net(result: InterruptedTimeSeries, window: tuple[Any, Any], before: Any, after: Any) -> Net:
-    """See `InterruptedTimeSeries.net`."""
-    clock = result.series.clock
+def net(
+    model: Model, window: tuple[Any, Any], before: int | tuple[Any, Any] = 7, after: int | tuple[Any, Any] = 7
+) -> Net:
+    """A festival's lift less the dips around it.
+
+    Parameters
+    ----------
+    window : (from, to)
+        Days of the festival, the last included.
+    before, after : int or (from, to)
+        Periods around it from which it may have borrowed.
+
+    Raises
+    ------
+    ValueError
+        Where the other days do not tell what would have been: a level that rests on a day or two outside of the
+        span, or a fading term that is seen at its end only.
+
+    Notes
+    -----
+    Each day of the span has a term of its own, so that all other days, and the errors' correlation with them, tell
+    what would have been: a mean, as in `effect`. Pulses inside the span stand aside.
+    """
+    clock = model.series.clock
     spans = _spans(clock, window, before, after)
     ends = min(low for low, _ in spans.values()), max(high for _, high in spans.values())
     asked = np.concatenate([np.arange(low, high + 1) for low, high in spans.values()])
-    there = np.all([part.rows[: len(clock.periods)] for part in result.parts], axis=0)
+    there = np.all([part.rows[: len(clock.periods)] for part in model.parts], axis=0)
     # Pulses of the festival itself stand aside: every day of the span speaks for itself.
     kept = {
         name: tuple(term for term in given if not _within(clock, term, ends))
-        for name, given in result.interruptions.items()
+        for name, given in model.interruptions.items()
     }
-    _told(result, kept, asked)
+    _told(model, kept, asked)
     days = {f"net: {clock.said(at)}": at for at in asked if there[at]}
-    fitted = result.again(
+    fitted = model.again(
         interruptions={name: given for name, given in kept.items() if given}
         | {name: Pulse(clock.times[at], clock.times[at]) for name, at in days.items()},
-        calendar=_elsewhere(result, *ends),
+        calendar=_elsewhere(model, *ends),
         leave_out=[
-            *result.question.leave_out,
+            *model.question.leave_out,
             *((clock.times[at], clock.times[at]) for at in asked if not there[at]),
         ],
     )
@@ -104,15 +123,15 @@ def net(result: InterruptedTimeSeries, window: tuple[Any, Any], before: Any, aft
         for (what, span), limits, number in zip(spans.items(), one, n, strict=True)
     ]
     table = pd.DataFrame(lines, columns=["series", "what", "start", "end", "estimate", "low", "high", "n"])
-    return Net(table.drop(columns="series") if len(fitted.series.names) == 1 else table, result.confidence)
+    return Net(table.drop(columns="series") if len(fitted.series.names) == 1 else table, model.confidence)
 
 
 def _lift(
-    fitted: InterruptedTimeSeries, part: Part, days: Mapping[str, int], inside: np.ndarray
+    fitted: Model, part: Part, days: Mapping[str, int], inside: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Observed less foretold, summed over the days of each span, and how far its limits are: each series x spans."""
     fit, scale, at = part.fit, fitted.scale, np.array(list(days.values()), int)
-    own, tail = fitted.series.values[np.ix_(at, part.series)].T, (1 + fitted.confidence) / 2
+    own = fitted.series.values[np.ix_(at, part.series)].T
     if scale.linked:
         rows = fitted.design.without(list(days))[at]
         would = np.exp(fit.coefficients @ rows.T + fitted.offset[at])
@@ -123,7 +142,7 @@ def _lift(
             + would**2 / fit.parameters.get("theta", np.full(len(own), np.inf))[:, None]
         )
         error = np.sqrt(error**2 + noise @ inside.T)
-        return (own - would) @ inside.T, stats.t.ppf(tail, df) * error
+        return (own - would) @ inside.T, student(df, fitted.confidence) * error
     # A day's term is its distance from what the other days foretell; on the log scale that is a median.
     names = fitted.design.names
     weights = np.eye(len(names))[[names.index(f"{name}: {Pulse.name}") for name in days]]
@@ -134,10 +153,10 @@ def _lift(
         slope = (own + scale.shift) * np.exp(errors**2 / 2 - terms)
         would = slope - scale.shift
     _, error, df = fit.contrast((inside * slope[:, None]) @ weights)
-    return (own - would) @ inside.T, stats.t.ppf(tail, df) * error
+    return (own - would) @ inside.T, student(df, fitted.confidence) * error
 
 
-def _refuse(fitted: InterruptedTimeSeries, variance: np.ndarray, at: np.ndarray) -> None:
+def _refuse(fitted: Model, variance: np.ndarray, at: np.ndarray) -> None:
     """An error where the other days do not tell what would have been."""
     worst = int(variance.max(0).argmax())
     if variance[:, worst].max() > UNKNOWN:
@@ -155,27 +174,27 @@ def _refuse(fitted: InterruptedTimeSeries, variance: np.ndarray, at: np.ndarray)
         )
 
 
-def _told(result: InterruptedTimeSeries, kept: Mapping[str, tuple[Term, ...]], asked: np.ndarray) -> None:
+def _told(model: Model, kept: Mapping[str, tuple[Term, ...]], asked: np.ndarray) -> None:
     """An error for a term that acts on the periods asked about, and of which hardly any other period tells."""
-    plan, clock = result.design, result.series.clock
+    plan, clock = model.design, model.series.clock
     owners = [
         owner
-        for name, given in result.interruptions.items()
+        for name, given in model.interruptions.items()
         for term, owner in zip(given, [o for o in plan.owners if o is not None and o[0] == name], strict=True)
         if term not in kept[name]
     ]
     outside = np.ones(len(clock.periods), bool)
     outside[asked] = False
-    for part in result.parts:
+    for part in model.parts:
         rows = part.rows & np.tile(outside, len(part.rows) // len(outside))
         columns = [place for place, owner in enumerate(plan.owners) if owner not in owners]
-        told = [columns[place] for place in refits.distinct(plan.matrix[np.ix_(rows, columns)])]
+        told = [columns[place] for place in design.distinct(plan.matrix[np.ix_(rows, columns)])]
         cut = replace(plan, matrix=plan.matrix[:, told])
-        numbers = dict(zip(told, cautions.resting(cut, rows, range(len(told))), strict=True))
-        for place in cautions.staying(plan):
+        numbers = dict(zip(told, caveats.resting(cut, rows, range(len(told))), strict=True))
+        for place in caveats.staying(plan):
             number, _ = numbers.get(place, (0.0, 0))
             acts = plan.matrix[asked, place].any() or place not in told
-            if place in columns and acts and number < cautions.THIN:
+            if place in columns and acts and number < caveats.THIN:
                 days = counted(round(number), clock.unit) if number >= 0.5 else f"no {clock.unit}"
                 raise ValueError(
                     f"net: outside the {clock.unit}s asked about {plan.names[place]!r} rests on {days}, so that what "
@@ -203,9 +222,9 @@ def _spans(clock: Clock, window: Any, before: Any, after: Any) -> dict[str, Span
     return spans
 
 
-def _elsewhere(result: InterruptedTimeSeries, first: int, last: int) -> Any:
+def _elsewhere(model: Model, first: int, last: int) -> Any:
     """The calendar without events of the span: their days have terms of their own."""
-    given, clock = result.question.calendar, result.series.clock
+    given, clock = model.question.calendar, model.series.clock
     if given is None:
         return None
     events = design.events(clock, given)
@@ -214,7 +233,7 @@ def _elsewhere(result: InterruptedTimeSeries, first: int, last: int) -> Any:
     return events[~inside]
 
 
-def _beside(clock: Any, given: Any, edge: int, way: int) -> tuple[int, int] | None:
+def _beside(clock: Clock, given: Any, edge: int, way: int) -> tuple[int, int] | None:
     if isinstance(given, int | np.integer):
         if given < 0:
             raise ValueError(f"days before and after are counted from 0 up, not {given}")
@@ -235,5 +254,5 @@ def _beside(clock: Any, given: Any, edge: int, way: int) -> tuple[int, int] | No
     return low, high
 
 
-def _said(clock: Any, span: tuple[int, int]) -> str:
+def _said(clock: Clock, span: tuple[int, int]) -> str:
     return f"{clock.said(span[0])} to {clock.said(span[1])}"

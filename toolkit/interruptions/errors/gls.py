@@ -1,8 +1,9 @@
-"""Generalised least squares for one error covariance per series: what the estimators by name have in common.
+"""Generalised least squares for one error covariance per series: what most error models have in common.
 
-Linear       coefficients of one design for many series, contrasts with t quantiles, error covariances for bands
-Errors       the error covariance that a series' estimator settled on
-least        fit a design by the covariances of its series
+Errors         the error covariance that a series' model settled on
+Linear         coefficients of one design for many series, contrasts with t quantiles, error covariances for bands
+generalised    fits a design by the covariances of its series
+each           finds each series' covariance by itself, then fits
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from typing import Any
 
 import numpy as np
 from scipy import linalg
-from statsmodels.tsa.arima_process import arma_acovf
+from tqdm.auto import tqdm
 
-from toolkit.interruptions.fitted import Fitted
-from toolkit.interruptions.structure import Correlation, Structure
+from toolkit.interruptions.errors.ar1_noise import Correlation, Structure
+from toolkit.interruptions.errors.fitted import Fitted, Regression
 
 #: From columns to their innovations at unit scale, and log |V|.
 Whitener = Callable[[np.ndarray], tuple[np.ndarray, float]]
@@ -84,7 +85,7 @@ class Linear(Fitted):
         """Whether the level itself walks: what would have been then follows it, and x b alone is not what was."""
         return any(one.walk is not None for one in self.processes)
 
-    def foretell(self, rows: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def predict(self, rows: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Level at positions, with its standard error and degrees of freedom, each m x q; rows belong to positions.
 
         Notes
@@ -112,7 +113,7 @@ class Linear(Fitted):
 
 def independent(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """No covariance between different positions."""
-    return (np.subtract.outer(first, second) == 0).astype(float)
+    return np.asarray((np.subtract.outer(first, second) == 0).astype(float))
 
 
 def white(parameters: Mapping[str, float], notes: tuple[str, ...] = ()) -> Errors:
@@ -144,13 +145,15 @@ def stationary(correlations: np.ndarray) -> Callable[[np.ndarray, np.ndarray], n
 
     def between(first: np.ndarray, second: np.ndarray) -> np.ndarray:
         distance = np.abs(np.subtract.outer(first, second)).astype(np.int64)
-        return padded[np.minimum(distance, len(correlations))]
+        return np.asarray(padded[np.minimum(distance, len(correlations))])
 
     return between
 
 
 def arma(ar: Any, ma: Any, span: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """Correlation of an ARMA process by distance."""
+    from statsmodels.tsa.arima_process import arma_acovf  # statsmodels takes a second to import
+
     found = arma_acovf(np.r_[1, -np.asarray(ar)], np.r_[1, np.asarray(ma)], max(span, 2))
     return stationary(found / found[0])
 
@@ -201,7 +204,7 @@ def whiten(design: np.ndarray, values: np.ndarray, whitener: Whitener) -> Whiten
     )
 
 
-def least(design: np.ndarray, values: np.ndarray, at: np.ndarray, processes: Sequence[Errors]) -> Linear:
+def generalised(asked: Regression, processes: Sequence[Errors]) -> Linear:
     """Coefficients and their covariances, given each series' error covariance.
 
     Notes
@@ -209,6 +212,7 @@ def least(design: np.ndarray, values: np.ndarray, at: np.ndarray, processes: Seq
     b = (X' V^-1 X)^-1 X' V^-1 y, with covariance s2 (X' V^-1 X)^-1 and s2 = r' V^-1 r / (n - k) unless the process
     brings its own. A series that the design fits without error has s2 = 0.
     """
+    design, values, at = asked.design, asked.values, asked.at
     n, k = design.shape
     solved, scale = [], np.zeros(values.shape[1])
     for place, one in enumerate(processes):
@@ -229,3 +233,11 @@ def least(design: np.ndarray, values: np.ndarray, at: np.ndarray, processes: Seq
         np.column_stack([one.innovations for one in solved]) / np.sqrt(np.where(scale > 0, scale, 1.0)),
         tuple(processes),
     )
+
+
+def each(
+    asked: Regression, name: str, process: Callable[[np.ndarray, np.ndarray, np.ndarray], Errors]
+) -> Linear:
+    """Find the error covariance of each series by itself, from design, values and positions; then fit."""
+    series = tqdm(asked.values.T, desc=name, delay=2, leave=False)
+    return generalised(asked, [process(asked.design, one, asked.at) for one in series])

@@ -1,5 +1,6 @@
-"""The restricted likelihood of an AR(1) state plus noise, of many series at once, and where it has its top.
+"""The restricted likelihood of an AR(1) state plus noise, profiled over coefficients and scale, of many series at once.
 
+Grid         where the likelihood is looked at, and how finely its top is told
 Profile      the likelihood at any (rho, lam)
 top          the (rho, lam) of each series' highest likelihood
 vertex       the top of a parabola through three points of a grid
@@ -7,13 +8,50 @@ vertex       the top of a parabola through three points of a grid
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from toolkit.interruptions.structure import Correlation, Structure, times
+from toolkit.interruptions.errors.ar1_noise import Correlation, Structure, times
 
-#: Where the likelihood is looked at first. Beyond .99 a series of a few hundred points cannot tell rho from 1.
-RHOS = np.r_[-0.6, -0.4, -0.2, 0.0, 0.15, 0.3, 0.45, 0.6, 0.7, 0.8, 0.87, 0.92, 0.96, 0.99]
-LAMS = np.r_[0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 1.0]
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Where the likelihood is looked at first, and how finely its top is told.
+
+    Attributes
+    ----------
+    rhos, lams
+        Ascending. Beyond rho = .99 a series of a few hundred points cannot tell rho from 1.
+    step, fine
+        Rounding of rho up to .9, and from there on: series of a batch whose errors are rounded alike share their work.
+    rounds
+        Of looking, each on a finer grid around the highest point of the one before.
+    """
+
+    rhos: np.ndarray
+    lams: np.ndarray
+    step: float
+    fine: float
+    rounds: int = 2
+
+
+#: An AR(1) state plus white noise; and the state alone, whose rho a series tells far more sharply.
+AR1_NOISE = Grid(
+    rhos=np.r_[-0.6, -0.4, -0.2, 0.0, 0.15, 0.3, 0.45, 0.6, 0.7, 0.8, 0.87, 0.92, 0.96, 0.99],
+    lams=np.r_[0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 1.0],
+    step=0.01,
+    fine=0.0025,
+)
+AR1 = Grid(
+    rhos=np.r_[np.linspace(-0.95, 0.95, 20), 0.97, 0.98, 0.99],
+    lams=np.ones(1),
+    step=1e-4,
+    fine=1e-4,
+    rounds=3,
+)
+#: Rounding of lam.
+LAM_STEP = 0.02
 
 
 class Profile:
@@ -42,12 +80,14 @@ class Profile:
         return heights
 
 
-def top(basis: np.ndarray, residuals: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def top(
+    basis: np.ndarray, residuals: np.ndarray, at: np.ndarray, grid: Grid
+) -> tuple[np.ndarray, np.ndarray]:
     """The (rho, lam) of each series' highest likelihood, rounded so that series of a batch share their work."""
     profile, m = Profile(basis, residuals, at), residuals.shape[1]
-    axes = [(RHOS, LAMS, np.arange(m))]
+    axes = [(grid.rhos, grid.lams, np.arange(m))]
     rho, lam = np.empty(m), np.empty(m)
-    for _ in range(2):
+    for _ in range(grid.rounds):
         finer = []
         for rhos, lams, series in axes:
             heights = np.array([profile(r, lams, series) for r in rhos])
@@ -59,17 +99,23 @@ def top(basis: np.ndarray, residuals: np.ndarray, at: np.ndarray) -> tuple[np.nd
                 a, b = np.unravel_index(cell, (len(rhos), len(lams)))
                 finer.append((_around(rhos, a, 7), _around(lams, b, 5), series[best == cell]))
         axes = finer
-    step = np.where(rho > 0.9, 0.0025, 0.01)
-    return np.round(rho / step) * step, np.round(lam / 0.02) * 0.02
+    step = np.where(rho > 0.9, grid.fine, grid.step)
+    return np.round(rho / step) * step, np.round(lam / LAM_STEP) * LAM_STEP
 
 
 def _around(axis: np.ndarray, at: int, points: int) -> np.ndarray:
     """A finer axis between the neighbours of a point."""
-    return np.linspace(axis[max(at - 1, 0)], axis[min(at + 1, len(axis) - 1)], points)
+    return (
+        axis
+        if len(axis) == 1
+        else np.linspace(axis[max(at - 1, 0)], axis[min(at + 1, len(axis) - 1)], points)
+    )
 
 
 def vertex(axis: np.ndarray, heights: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Where the parabola through the highest point and its neighbours has its top; the end of an axis stays."""
+    if len(axis) == 1:
+        return np.full(heights.shape[1], axis[0])
     inner = np.clip(at, 1, len(axis) - 2)
     column = np.arange(heights.shape[1])
     x, y = ([axis[inner + d] for d in (-1, 0, 1)], [heights[inner + d, column] for d in (-1, 0, 1)])
@@ -77,4 +123,4 @@ def vertex(axis: np.ndarray, heights: np.ndarray, at: np.ndarray) -> np.ndarray:
     bend = (after - before) / (x[2] - x[0])
     best = (x[0] + x[1]) / 2 - before / np.where(bend < 0, 2 * bend, -1.0)
     fine = (bend < 0) & (at == inner)
-    return np.where(fine, np.clip(best, x[0], x[2]), axis[at])
+    return np.asarray(np.where(fine, np.clip(best, x[0], x[2]), axis[at]))

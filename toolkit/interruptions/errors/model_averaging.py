@@ -3,7 +3,7 @@
 share        how much of an interval is decided so
 possible     error covariances that may be
 weighed      how likely each of them is, and its scale
-Doubt        moves variances and degrees of freedom towards their averages over these
+Averaged     moves variances and degrees of freedom towards their averages over these
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from toolkit.interruptions.adjustment import Adjustment
-from toolkit.interruptions.structure import Correlation, Structure
+from toolkit.interruptions.errors.ar1_noise import Correlation, Structure
+from toolkit.interruptions.errors.kenward_roger import Adjustment
 
 #: Equal steps of the arcsine: the reference prior of an AR(1), from the least rho of a fit to the largest.
 RHOS = np.sin(np.linspace(np.arcsin(-0.6), np.arcsin(0.99), 8))
@@ -79,7 +79,7 @@ def weighed(
 
 
 @dataclass(frozen=True, eq=False)
-class Doubt:
+class Averaged:
     """Error covariances that may be, of one design and m series.
 
     Attributes

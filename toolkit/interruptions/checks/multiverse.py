@@ -13,20 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
-from toolkit.interruptions import design, effects, refits
-from toolkit.interruptions.cautions import FEW
+from toolkit.interruptions import design
+from toolkit.interruptions.caveats import FEW
 from toolkit.interruptions.design import YEAR, YEARS
-from toolkit.interruptions.scales import LINKED
+from toolkit.interruptions.effects import effect
+from toolkit.interruptions.errors import registry
+from toolkit.interruptions.model import Model
+from toolkit.interruptions.scales import ScaleName
 from toolkit.interruptions.series import read
 from toolkit.results import Result
 from toolkit.wording import amount, change, counted, interval, interval_level, some
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from toolkit.interruptions.result import InterruptedTimeSeries
 
 ERRORS = ("auto", "ar1", "arima", "prais_winsten", "hac", "ols")
 COUNTS = ("quasi_poisson", "negative_binomial")
@@ -108,11 +109,11 @@ class Multiverse(Result):
         """Estimates with their intervals, in order of size; the choice that was made apart."""
         from toolkit.interruptions import plots
 
-        return plots.multiverse(self, ax)
+        return plots.multiverse(self.fitted, self.estimand == "relative", ax)
 
 
 def multiverse(
-    result: InterruptedTimeSeries,
+    model: Model,
     *,
     of: str | Sequence[str] | None = None,
     errors: Sequence[str] | None = None,
@@ -154,16 +155,16 @@ def multiverse(
     Choices are not votes: they share the data, and a wrong estimator that agrees proves nothing. Least squares whose
     errors are taken as independent has intervals that are too narrow wherever neighbouring periods are alike.
     """
-    number = refits.alone(result, "multiverse()")
-    names, clock = effects.chosen(result, of), result.series.clock
-    start = min(clock.place(term.at) for name in names for term in result.interruptions[name])
-    known = ~np.isnan(result.series.values[:, number])
+    model.alone("multiverse()")
+    names, clock = model.chosen(of), model.series.clock
+    start = min(clock.place(term.at) for name in names for term in model.interruptions[name])
+    known = ~np.isnan(model.series.values[:, 0])
     sides = int(known[:start].sum()), int(known[start:].sum())
-    asked = result.question
-    values = result.series.values[known, number]
+    asked = model.question
+    values = model.series.values[known, 0]
     whole = bool((values == np.round(values)).all() and values.min() >= 0) and asked.controls is None
-    errors = (*ERRORS, *COUNTS) if errors is None and whole and result.scale.ratio else errors or list(ERRORS)
-    seasons = _seasons(result) if seasons is None else list(seasons)
+    errors = (*ERRORS, *COUNTS) if errors is None and whole and model.scale.ratio else errors or list(ERRORS)
+    seasons = _seasons(model) if seasons is None else list(seasons)
     if windows is None:
         narrow = min(sides) if min(sides) < 0.75 * max(sides) else min(sides) // 2
         windows = [None, narrow] if narrow >= 2 * FEW else [None]
@@ -174,34 +175,35 @@ def multiverse(
             )
     last = min([len(clock.periods) - 1, *(start + wide - 1 for wide in windows if wide is not None)])
     over = clock.times[start], clock.times[last]
-    own = result.effect(over=over, of=names)
+    own = effect(model, over=over, of=names)
     estimand = "relative" if np.isfinite(own.value("relative")[0]) else "average"
     choices = [(asked.errors, asked.season, None), *product(errors, seasons, windows)]
-    cuts = {wide: _cut(result, names, start, wide) for wide in (None, *windows)}
+    cuts = {wide: _cut(model, names, start, wide) for wide in (None, *windows)}
     lines = []
-    for name, season, wide in tqdm(_apart(result, choices, cuts), desc="choices", delay=2, leave=False):
+    for name, season, wide in tqdm(_apart(model, choices, cuts), desc="choices", delay=2, leave=False):
         line = [name, _said(season), "all" if wide is None else f"{wide} each side"]
         try:
-            scale = "auto" if name.partition(":")[0] in LINKED else _scale(result)
-            offset = asked.offset if name.partition(":")[0] in LINKED else None
-            found = result.again(errors=name, season=season, scale=scale, offset=offset, **cuts[wide])
-            notes = [note for note in found.notes if note not in result.notes]
+            linked = registry.find(name)[0].linked
+            scale, offset = ("auto", asked.offset) if linked else (_scale(model), None)
+            found = model.again(errors=name, season=season, scale=scale, offset=offset, **cuts[wide])
+            notes = [note for note in found.notes if note not in model.notes]
             n = int(found.points[0])
-            lines.append([*line, *found.effect(over=over, of=names).value(estimand), n, "; ".join(notes)])
+            value = effect(found, over=over, of=names).value(estimand)
+            lines.append([*line, *value, n, "; ".join(notes)])
         except (ValueError, np.linalg.LinAlgError, FloatingPointError) as error:
             lines.append([*line, np.nan, np.nan, np.nan, 0, str(error)])
     columns = ["errors", "season", "window", "estimate", "low", "high", "n", "note"]
     table = pd.DataFrame(lines, columns=columns)
-    return Multiverse(table, result.confidence, some(names), clock.said(start), clock.said(last), estimand)
+    return Multiverse(table, model.confidence, some(names), clock.said(start), clock.said(last), estimand)
 
 
-def _scale(result: InterruptedTimeSeries) -> str:
+def _scale(model: Model) -> ScaleName:
     """The scale of the result by name, so that no cut of the series chooses another."""
-    return "log" if result.scale.ratio else "identity"
+    return "log" if model.scale.ratio else "identity"
 
 
-def _seasons(result: InterruptedTimeSeries) -> list[Any]:
-    clock, asked = result.series.clock, result.question.season
+def _seasons(model: Model) -> list[Any]:
+    clock, asked = model.series.clock, model.question.season
     found = [asked, None]
     if clock.kind == "D" and len(clock.periods) >= YEARS * YEAR["D"] and asked != "week":
         found.append("week")
@@ -209,17 +211,17 @@ def _seasons(result: InterruptedTimeSeries) -> list[Any]:
 
 
 def _apart(
-    result: InterruptedTimeSeries, choices: Sequence[Choice], cuts: Mapping[int | None, dict[str, Any]]
+    model: Model, choices: Sequence[Choice], cuts: Mapping[int | None, dict[str, Any]]
 ) -> list[Choice]:
     """Choices that are different models, the first of each kind: of a short window a season may have no columns."""
     kept: dict[Any, Choice] = {}
-    clocks = {wide: read(cut["series"]).clock if cut else result.series.clock for wide, cut in cuts.items()}
+    clocks = {wide: read(cut["series"]).clock if cut else model.series.clock for wide, cut in cuts.items()}
     for name, season, wide in choices:
         try:
             columns: Any = tuple(design.seasonal(clocks[wide], season))
         except ValueError:
             columns = str(season)  # refused by name, with its reason
-        word = "ar1_noise" if name == "auto" else name
+        word = registry.DEFAULT if name == "auto" else name
         kept.setdefault((word, columns, wide), (name, season, wide))
     return list(kept.values())
 
@@ -230,21 +232,21 @@ def _said(season: Any) -> str:
     return season if isinstance(season, str) else " and ".join(map(str, np.atleast_1d(season)))
 
 
-def _cut(result: InterruptedTimeSeries, names: Sequence[str], start: int, wide: int | None) -> dict[str, Any]:
+def _cut(model: Model, names: Sequence[str], start: int, wide: int | None) -> dict[str, Any]:
     """What changes in the question where only some periods on each side are used."""
     if wide is None:
         return {}
-    clock = result.series.clock
+    clock = model.series.clock
     low, high = max(start - wide, 0), min(start + wide, len(clock.periods)) - 1
     kept = {
         name: given
-        for name, given in result.interruptions.items()
+        for name, given in model.interruptions.items()
         if name in names or all(low < clock.place(term.at) <= high for term in given)
     }
-    spans = [tuple(clock.place(day) for day in span) for span in result.question.leave_out]
+    spans = [tuple(clock.place(day) for day in span) for span in model.question.leave_out]
     left_out = [
         (clock.times[max(a, low)], clock.times[min(b, high)]) for a, b in spans if a <= high and b >= low
     ]
     # Periods at the ends that are missing have no place in a series of their own.
-    series = result.series.frame.iloc[low : high + 1]
+    series = model.series.frame.iloc[low : high + 1]
     return {"series": series, "interruptions": kept, "leave_out": left_out}

@@ -7,24 +7,27 @@ where_is_the_break   tries them all
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from toolkit.counts import confidence_level
-from toolkit.interruptions import covariance, design, profiles, refits, scales, series
-from toolkit.interruptions.answer import OWN
-from toolkit.interruptions.cautions import FEW
-from toolkit.interruptions.result import InterruptedTimeSeries
+from toolkit.counts import confidence_level, one_of
+from toolkit.interruptions import design, scales, series
+from toolkit.interruptions.caveats import FEW
+from toolkit.interruptions.checks import break_scan
+from toolkit.interruptions.errors.reml import Kind, RemlFit, estimate
+from toolkit.interruptions.model import Model
+from toolkit.interruptions.scales import ScaleName
+from toolkit.intervals import student
 from toolkit.results import Result
 from toolkit.wording import amount, change, counted, interval, p_value, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SHAPES = ("level", "trend")
+Shape = Literal["level", "trend"]
+SHAPES: tuple[Shape, ...] = get_args(Shape)
 #: No date is tried with fewer points on a side.
 EDGE = 5
 
@@ -94,16 +97,16 @@ class Break(Result):
         """F by date, with the best date and the confidence set."""
         from toolkit.interruptions import plots
 
-        return plots.breaks(self, ax)
+        return plots.breaks(self.table, self.unit, self.confidence, ax)
 
 
 def where_is_the_break(
-    given: InterruptedTimeSeries | pd.Series,
+    given: Model | pd.Series,
     *,
-    shape: str = "level",
+    shape: Shape = "level",
     trend: bool | None = None,
     season: Any = "auto",
-    scale: str = "auto",
+    scale: ScaleName = "auto",
     trim: float = 0.1,
     confidence: float | None = None,
     replicates: int = 399,
@@ -161,17 +164,17 @@ def where_is_the_break(
     >>> where_is_the_break(visits, replicates=99).date
     '2019-07-31'
     """
-    if shape not in SHAPES:
-        raise ValueError(f"shape={shape!r}; a break changes the 'level', or level and 'trend'")
+    one_of("shape", shape, SHAPES)
+    one_of("scale", scale, scales.SCALES)
     if replicates < 99:
         raise ValueError(
             f"replicates={replicates}: fewer than 99 simulated series tell nothing of a p of 0.05"
         )
     if not 0 <= trim < 0.5:
         raise ValueError(f"trim is a share of the points on a side, from 0 to below 0.5, not {trim}")
-    read = _of_result(given, trend) if isinstance(given, InterruptedTimeSeries) else None
+    read = _of_result(given, trend) if isinstance(given, Model) else None
     checked, on, matrix, known, kind, notes = read or _of_series(given, trend, season, scale)
-    usual = given.confidence if isinstance(given, InterruptedTimeSeries) else 0.95
+    usual = given.confidence if isinstance(given, Model) else 0.95
     level = confidence_level(usual if confidence is None else confidence)
     clock, rows = checked.clock, np.flatnonzero(known)
     at, values = clock.periods[rows], on.model(checked.values[rows, 0])
@@ -179,28 +182,28 @@ def where_is_the_break(
         raise ValueError(f"series {checked.names[0]!r} never varies, so there is no break to look for")
     edge = max(EDGE, int(np.ceil(trim * len(rows))))
     firsts = np.arange(edge, len(rows) - edge + 1)
-    base = matrix[rows][:, refits.distinct(matrix[rows])]
+    base = matrix[rows][:, design.distinct(matrix[rows])]
     extra = 1 if shape == "level" else 2
     if len(firsts) < 2 or len(rows) <= base.shape[1] + extra + 2:
         raise ValueError(
             f"{counted(len(rows), 'point')} are too few to look for a break; give a longer series"
         )
-    columns = profiles.broken(at, at[firsts], shape)
-    usable = profiles.apart(base, columns)
+    columns = break_scan.broken(at, at[firsts], shape)
+    usable = break_scan.apart(base, columns)
     firsts, columns = firsts[usable], columns[usable]
-    gain = profiles.gains(base, columns, values[:, None], at, kind)[:, 0]
+    gain = break_scan.gains(base, columns, values[:, None], at, kind)[:, 0]
     top = int(gain.argmax())
     tops = np.full(replicates, top)
 
     rng = np.random.default_rng(seed)
-    null = covariance.estimate(base, values, at, kind=kind)
+    null = estimate(base, values, at, kind=kind)
     full = np.column_stack([base, columns[top].T])
-    found = covariance.estimate(full, values, at, kind=kind)
-    drawn = profiles.simulated(rng, null, replicates)
-    most, _ = profiles.largest(base, columns, drawn, at, kind, tops, "without a break")
+    found = estimate(full, values, at, kind=kind)
+    drawn = break_scan.simulated(rng, null, replicates)
+    most, _ = break_scan.largest(base, columns, drawn, at, kind, tops, "without a break")
     p = (1 + int((most >= gain[top]).sum())) / (replicates + 1)
-    drawn = (full @ found.coefficients[0])[:, None] + profiles.simulated(rng, found, replicates)
-    _, over = profiles.largest(base, columns, drawn, at, kind, tops, "with the break found")
+    drawn = (full @ found.coefficients[0])[:, None] + break_scan.simulated(rng, found, replicates)
+    _, over = break_scan.largest(base, columns, drawn, at, kind, tops, "with the break found")
     critical = max(-2 * np.log1p(-np.sqrt(level)), float(np.quantile(over, level)))
 
     n, k = len(rows), full.shape[1]
@@ -212,8 +215,8 @@ def where_is_the_break(
             "n": n,
         }
     )
-    estimate, error, df = (float(part[0, 0]) for part in found.contrast(np.eye(k)[[base.shape[1]]]))
-    limits = estimate + np.array([0, -1, 1]) * error * stats.t.ppf((1 + level) / 2, df)
+    middle, error, df = (float(part[0, 0]) for part in found.contrast(np.eye(k)[[base.shape[1]]]))
+    limits = middle + np.array([0, -1, 1]) * error * student(df, level)
     size = pd.Series(np.expm1(limits) if on.ratio else limits, index=["estimate", "low", "high"])
     notes += _constant(checked, rows)
     before = clock.said(int(at[firsts[top] - 1]))
@@ -222,34 +225,36 @@ def where_is_the_break(
     )
 
 
-Read = tuple[series.Series, scales.Scale, np.ndarray, np.ndarray, str, list[str]]
+Read = tuple[series.Series, scales.Scale, np.ndarray, np.ndarray, Kind, list[str]]
 
 
-def _of_result(given: InterruptedTimeSeries, trend: bool | None) -> Read:
+def _of_result(given: Model, trend: bool | None) -> Read:
     """A result's series and what its model holds beside the interruptions."""
-    refits.alone(given, "where_is_the_break()")
+    given.alone("where_is_the_break()")
     given = given if trend is None else given.again(trend=trend)
     part, _ = given.member(0)
     own = given.design.matrix[: given.design.treated]
-    mine = refits.columns_of(given, list(given.interruptions))
+    mine = given.design.owned(list(given.interruptions))
     notes = []
-    kind = OWN.get(given.question.errors, "")
-    if not kind:
+    kind: Kind = "ar1_noise"
+    if isinstance(part.fit, RemlFit):
+        kind = part.fit.kind
+    else:
         notes.append("Errors are taken as AR(1) and noise here, whatever the result was asked with")
     if given.question.controls is not None:
         notes.append("The comparison is not used: a break is looked for in the series itself")
     on = scales.Scale(given.scale.ratio, 0.5 if given.scale.linked else given.scale.shift)
     kept = [place for place in range(own.shape[1]) if place not in mine]
     known = part.rows[: given.design.treated]
-    return given.series, on, own[:, kept], known, kind or "ar1_noise", notes
+    return given.series, on, own[:, kept], known, kind, notes
 
 
-def _of_series(given: Any, trend: bool | None, season: Any, scale: str) -> Read:
+def _of_series(given: Any, trend: bool | None, season: Any, scale: ScaleName) -> Read:
     """A bare series: a constant, its season, and a trend if asked."""
     checked = series.read(given)
     if len(checked.names) > 1:
         raise ValueError(f"a break is looked for in one series, not {len(checked.names)}; give one column")
-    on = scales.chosen(checked, np.empty((len(checked.values), 0)), scale, "auto")
+    on = scales.chosen(checked, np.empty((len(checked.values), 0)), scale)
     plan = design.build(
         checked, {}, trend=bool(trend), season=season, calendar=None, covariates=None, controls=0
     )

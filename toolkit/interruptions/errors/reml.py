@@ -1,13 +1,13 @@
 """Errors of a daily series: an AR(1) state plus white noise, fitted by REML, with intervals that hold their level.
 
 estimate     fits one design to one series, or to many at once
-Fit          coefficients, error parameters, and `contrast`: an estimate with its standard error and degrees of freedom
+RemlFit      coefficients, error parameters, and `contrast`: an estimate with its standard error and degrees of freedom
 
     V = scale * (lam * R + (1 - lam) * I),   R[i, j] = rho ** |at_i - at_j|
 
 lam = 1 is AR(1), lam = 0 independent noise, rho near 1 a local level. The inverse T of R has three diagonals, also
 where periods are missing, and V = R B with B = lam I + (1 - lam) T: a likelihood takes time in proportion to the
-length of the series. AR(1) alone is simpler still: see `autoregression`.
+length of the series.
 """
 
 from __future__ import annotations
@@ -15,25 +15,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from toolkit.interruptions import autoregression, doubt, likelihood
-from toolkit.interruptions.adjustment import Adjustment, adjusted
-from toolkit.interruptions.fitted import Designed, estimates
-from toolkit.interruptions.memory import widening
-from toolkit.interruptions.structure import Correlation, Structure
+from toolkit.counts import one_of
+from toolkit.interruptions.errors import model_averaging
+from toolkit.interruptions.errors.ar1_noise import Correlation, Structure
+from toolkit.interruptions.errors.fitted import Designed, Regression, estimates
+from toolkit.interruptions.errors.kenward_roger import Adjustment, adjusted
+from toolkit.interruptions.errors.profile_likelihood import AR1, AR1_NOISE, Grid, top
+from toolkit.interruptions.errors.registry import error_model
+from toolkit.interruptions.errors.variance_inflation import inflation
 
 #: Weak prior precision of (rho, lam): keeps the information finite where the data say nothing about one of them.
 PRIOR = np.diag([0.0, 1 / 0.6**2, 1 / 0.35**2])
-KINDS = ("ar1_noise", "ar1")
+Kind = Literal["ar1_noise", "ar1"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+GRIDS: dict[Kind, Grid] = {"ar1_noise": AR1_NOISE, "ar1": AR1}
+#: Periods after which the errors of a daily series may return.
+WEEK = 7
 #: Residuals smaller than this share of the series are rounding: the design fits without error.
 EXACT = 1e-13
 
 
 @dataclass(frozen=True, eq=False)
-class Fit(Designed):
+class RemlFit(Designed):
     """One design fitted to m series. Made by `estimate`.
 
     Attributes
@@ -52,7 +59,7 @@ class Fit(Designed):
     basis: np.ndarray
     back: np.ndarray
     at: np.ndarray
-    kind: str
+    kind: Kind
     coefficients: np.ndarray
     residuals: np.ndarray
     rho: np.ndarray
@@ -62,13 +69,22 @@ class Fit(Designed):
     period: int = 0
 
     @property
+    def parameters(self) -> dict[str, np.ndarray]:
+        """Correlation of neighbouring periods, and share of the AR(1) state in the variance."""
+        return {"rho": self.rho, "lam": self.lam}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Nothing: what lies at its bound is said by `boundary`."""
+        return ()
+
+    @property
     def boundary(self) -> list[str]:
         """For each series which error parameters lie at the end of their range, as text; empty if none."""
-        rhos = autoregression.RHOS if self.kind == "ar1" else likelihood.RHOS
-        lams, said = likelihood.LAMS, []
+        grid, said = GRIDS[self.kind], []
         for rho, lam in zip(self.rho, self.lam, strict=True):
-            parts = [f"rho = {rho:.2f}"] if rho > rhos[-1] - 1e-4 or rho < rhos[0] + 1e-4 else []
-            if self.kind == "ar1_noise" and (lam <= lams[0] or lam >= lams[-1]):
+            parts = [f"rho = {rho:.2f}"] if rho > grid.rhos[-1] - 1e-4 or rho < grid.rhos[0] + 1e-4 else []
+            if self.kind == "ar1_noise" and (lam <= grid.lams[0] or lam >= grid.lams[-1]):
                 parts.append(f"lam = {lam:.2f}")
             said.append(" and ".join(parts))
         return said
@@ -76,7 +92,7 @@ class Fit(Designed):
     def vcov(self) -> np.ndarray:
         """GLS covariance of the coefficients, m x k x k, without the adjustment of `contrast`."""
         adjustment, chosen = self._adjustment
-        return self.scale[:, None, None] * (self.back @ adjustment.plain @ self.back.T)[chosen]
+        return np.asarray(self.scale[:, None, None] * (self.back @ adjustment.plain @ self.back.T)[chosen])
 
     def contrast(self, weights: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Estimates of linear contrasts, their standard errors and degrees of freedom, each m x q.
@@ -90,21 +106,22 @@ class Fit(Designed):
         -----
         The variance is adjusted after Kenward and Roger (1997), the degrees of freedom are Satterthwaite's. Both are
         guarded: the variance is never adjusted downwards nor by more than half, and there are 2 degrees of freedom at
-        least. In short series with noise, both go towards averages over all that (rho, lam) may be: see `doubt`. Where
-        a period was given and the innovations remember it, the variance is larger by `memory.widening`.
+        least. In short series with noise, both go towards averages over all that (rho, lam) may be: see
+        `model_averaging`. Where a period was given and the innovations are correlated over it, the variance is larger
+        by `variance_inflation.inflation`.
         """
         weights = np.atleast_2d(np.asarray(weights, float))
         based, (adjustment, chosen) = weights @ self.back, self._adjustment
         variance, df = adjustment.contrast(based, chosen)
         variance = self.scale[:, None] * variance
-        part = doubt.share(self.n - self.k) if self.kind == "ar1_noise" else 0.0
+        part = model_averaging.share(self.n - self.k) if self.kind == "ar1_noise" else 0.0
         if part:
-            variance, df = self._doubt.moved(part, based, variance, df)
+            variance, df = self._averaged.moved(part, based, variance, df)
         if self.period:
-            variance = variance * self._widening(weights)
+            variance = variance * self._inflation(weights)
         return estimates(self.coefficients, weights), np.sqrt(variance), df
 
-    def held(self, design: np.ndarray, values: np.ndarray) -> Fit:
+    def held(self, design: np.ndarray, values: np.ndarray) -> RemlFit:
         """Another design at the (rho, lam) of one series; intervals still allow for these being estimates."""
         (structure,), _ = self._structures
         basis, back = _based(design)
@@ -125,6 +142,10 @@ class Fit(Designed):
         rho, lam, scale = (value[:, None, None] for value in (self.rho, self.lam, self.scale))
         return scale * np.where(distance == 0, 1.0, lam * rho**distance)
 
+    def noise(self, at: np.ndarray) -> np.ndarray:
+        """Variance of single errors, the same at every position, m x a."""
+        return np.repeat(self.scale[:, None], len(at), 1)
+
     def whitened(self) -> np.ndarray:
         """Innovations, n x m: what each point adds to what the earlier ones foretell, in standard deviations."""
         found, (structures, chosen) = np.empty_like(self.residuals), self._structures
@@ -141,29 +162,41 @@ class Fit(Designed):
     @cached_property
     def _adjustment(self) -> tuple[Adjustment, np.ndarray]:
         """What contrasts of the design's basis need, and which part of it is each series'."""
-        if self.kind == "ar1":
-            every = np.arange(len(self.rho))
-            return autoregression.adjustment(self.basis, self.at, self.rho, PRIOR[:2, :2]), every
         structures, chosen = self._structures
-        return _adjustment(structures, self.basis), chosen
+        return _adjustment(structures, self.basis, self.kind), chosen
 
     @cached_property
-    def _doubt(self) -> doubt.Doubt:
-        basis, structures = self.basis, doubt.possible(self.at)
-        return doubt.Doubt(_adjustment(structures, basis), *doubt.weighed(structures, basis, self.residuals))
+    def _averaged(self) -> model_averaging.Averaged:
+        basis, structures = self.basis, model_averaging.possible(self.at)
+        weights = model_averaging.weighed(structures, basis, self.residuals)
+        return model_averaging.Averaged(_adjustment(structures, basis, self.kind), *weights)
 
-    def _widening(self, weights: np.ndarray) -> np.ndarray:
+    def _inflation(self, weights: np.ndarray) -> np.ndarray:
         found, (structures, chosen) = np.empty((len(self.rho), weights.shape[-2])), self._structures
         for place, structure in enumerate(structures):
             alike = np.flatnonzero(chosen == place)
             # Contrasts of their own are weighed one series at a time.
             for mine in [alike] if weights.ndim == 2 else alike[:, None]:
                 own = weights if weights.ndim == 2 else weights[mine[0]]
-                found[mine] = widening(structure, self.design, self.residuals[:, mine], own, self.period)
+                found[mine] = inflation(structure, self.design, self.residuals[:, mine], own, self.period)
         return found
 
 
-def estimate(design: Any, values: Any, at: Any = None, *, kind: str = "ar1_noise", period: int = 0) -> Fit:
+@error_model("ar1_noise", "AR(1) and noise by REML")
+def ar1_noise(asked: Regression, option: str) -> RemlFit:
+    """The default: an AR(1) state plus white noise; for days also guarded against errors that return after a week."""
+    return estimate(asked.design, asked.values, asked.at, period=WEEK if asked.unit == "D" else 0)
+
+
+@error_model("ar1", "AR(1) by REML")
+def ar1_alone(asked: Regression, option: str) -> RemlFit:
+    """AR(1) errors without noise, by restricted maximum likelihood."""
+    return estimate(asked.design, asked.values, asked.at, kind="ar1")
+
+
+def estimate(
+    design: Any, values: Any, at: Any = None, *, kind: Kind = "ar1_noise", period: int = 0
+) -> RemlFit:
     """Fit a linear model whose errors are an AR(1) state plus white noise, by restricted maximum likelihood.
 
     Parameters
@@ -181,22 +214,22 @@ def estimate(design: Any, values: Any, at: Any = None, *, kind: str = "ar1_noise
 
     Returns
     -------
-    Fit
+    RemlFit
 
     Notes
     -----
-    The likelihood is looked at on a coarse grid. Without noise, Newton's steps then reach its top. With noise, a fine
-    grid follows around the highest point, then the top of the parabola through that and its neighbours; rounded to 0.01
-    in rho (0.0025 from 0.9 on) and 0.02 in lam, far below what any series tells, so that series of a batch share their
-    work, and each is fitted as it would be alone. The point found lies 0.001 (median; at most 0.15) below the top of
-    the restricted log-likelihood, the latter where a ridge towards a random walk is flat: 60 series of 40 points.
+    The likelihood is looked at on a coarse grid, then on a fine one around its highest point; the top of the parabola
+    through the highest point there and its neighbours is rounded far below what any series tells, so that series of
+    a batch share their work, and each is fitted as it would be alone. With noise: to 0.01 in rho (0.0025 from 0.9 on)
+    and 0.02 in lam, which lies 0.001 (median; at most 0.15) below the top of the restricted log-likelihood, the latter
+    where a ridge towards a random walk is flat: 60 series of 40 points. Without noise, after one more
+    grid: to 0.0001 in rho.
 
     References
     ----------
-    Kenward and Roger (1997), Biometrics 53:983, for `Fit.contrast`.
+    Kenward and Roger (1997), Biometrics 53:983, for `RemlFit.contrast`.
     """
-    if kind not in KINDS:
-        raise ValueError(f"no errors of kind {kind!r}; there are: {', '.join(KINDS)}")
+    one_of("kind", kind, KINDS)
     design = np.asarray(design, float)
     values = np.asarray(values, float)
     values = values[:, None] if values.ndim == 1 else values
@@ -208,27 +241,20 @@ def estimate(design: Any, values: Any, at: Any = None, *, kind: str = "ar1_noise
     total = (values**2).sum(0)
     exact = (residuals**2).sum(0) <= EXACT**2 * np.where(total > 0, total, 1.0)
     spread = np.where(exact, 1.0, np.sqrt((residuals**2).mean(0)))
-    if kind == "ar1":
-        sums = autoregression.Sums(basis, residuals / spread, at)
-        rho, lam = np.where(exact, 0.0, sums.top()), np.ones(m)
-        moved, quadratic, dets = sums.solved(rho)
-        moved, quadratic = moved.T * spread, quadratic * spread**2
-        residuals -= basis @ moved
-    else:
-        rho, lam = likelihood.top(basis, residuals / spread, at)
-        moved, quadratic, dets = np.empty((k, m)), np.empty(m), np.empty(m)
-        structures, chosen = _structures(at, rho, lam)
-        for place, structure in enumerate(structures):
-            mine = np.flatnonzero(chosen == place)
-            moved[:, mine], residuals[:, mine], quadratic[mine], dets[mine] = _solved(
-                structure, basis, residuals[:, mine]
-            )
+    rho, lam = top(basis, residuals / spread, at, GRIDS[kind])
+    moved, quadratic, dets = np.empty((k, m)), np.empty(m), np.empty(m)
+    structures, chosen = _structures(at, rho, lam)
+    for place, structure in enumerate(structures):
+        mine = np.flatnonzero(chosen == place)
+        moved[:, mine], residuals[:, mine], quadratic[mine], dets[mine] = _solved(
+            structure, basis, residuals[:, mine]
+        )
     scale = np.where(exact, 0.0, quadratic / (n - k))
     with np.errstate(divide="ignore"):
         free = (n - k) * (1 + np.log(2 * np.pi * scale))
     height = -0.5 * (free + dets) + np.linalg.slogdet(back)[1]
     coefficients = (back @ (inside + moved)).T
-    return Fit(design, basis, back, at, kind, coefficients, residuals, rho, lam, scale, height, period)
+    return RemlFit(design, basis, back, at, kind, coefficients, residuals, rho, lam, scale, height, period)
 
 
 def _based(design: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -256,14 +282,15 @@ def _solved(
     return b, rest, quadratic, float(structure.log_det + np.linalg.slogdet(normal)[1])
 
 
-def _adjustment(structures: Sequence[Structure], basis: np.ndarray) -> Adjustment:
-    """What contrasts of the basis need at each (rho, lam)."""
+def _adjustment(structures: Sequence[Structure], basis: np.ndarray, kind: Kind) -> Adjustment:
+    """What contrasts of the basis need at each (rho, lam); without noise lam is known."""
+    parameters = 3 if kind == "ar1_noise" else 2
     normal, p, q, twice, mixed = [], [], [], [], []
     for structure in structures:
         solved = structure.solve(basis)
         by_rho = structure.by_rho(solved)
         # dV_a V^-1 X for a in (scale, rho, lam).
-        moved = [basis, structure.lam * by_rho, structure.correlate(solved) - solved]
+        moved = [basis, structure.lam * by_rho, structure.correlate(solved) - solved][:parameters]
         unmoved = [structure.solve(one) for one in moved]
         normal.append(basis.T @ solved)
         p.append([-solved.T @ one for one in moved])
@@ -271,6 +298,9 @@ def _adjustment(structures: Sequence[Structure], basis: np.ndarray) -> Adjustmen
         twice.append(structure.lam * solved.T @ structure.by_rho_twice(solved))
         mixed.append(solved.T @ by_rho)
     by_one, by_two = np.moveaxis(np.array(p), 1, 0), np.moveaxis(np.array(q), 0, 2)
-    bent = {(0, 1): -by_one[1], (0, 2): -by_one[2], (1, 1): np.array(twice), (1, 2): np.array(mixed)}
-    traces = np.array([structure.traces for structure in structures])
-    return adjusted(np.array(normal), list(by_one), [list(row) for row in by_two], bent, traces, PRIOR)
+    bent = {(0, 1): -by_one[1], (1, 1): np.array(twice)}
+    if parameters == 3:
+        bent |= {(0, 2): -by_one[2], (1, 2): np.array(mixed)}
+    traces = np.array([structure.traces[:parameters, :parameters] for structure in structures])
+    prior = PRIOR[:parameters, :parameters]
+    return adjusted(np.array(normal), list(by_one), [list(row) for row in by_two], bent, traces, prior)

@@ -1,25 +1,23 @@
 """Small counts with an exposure: Poisson, quasi-Poisson and negative binomial regression with a log link.
 
-fit       a design, counts and an offset, by statsmodels
-Counts    coefficients on the log scale: differences are log rate ratios
+regress    fits a design, counts and an offset by statsmodels
+Counts     coefficients on the log scale: differences are log rate ratios
 """
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-import statsmodels.api as sm
-from scipy import optimize, special
-from statsmodels.stats.diagnostic import acorr_ljungbox
-from statsmodels.tools.sm_exceptions import ConvergenceWarning, DomainWarning, PerfectSeparationWarning
+from scipy import special
 from tqdm.auto import tqdm
 
-from toolkit.interruptions.fitted import Fitted
+from toolkit.interruptions.errors.fitted import Fitted, Regression
+from toolkit.interruptions.errors.registry import error_model
 
-FAMILIES = ("poisson", "quasi_poisson", "negative_binomial")
+Family = Literal["poisson", "quasi_poisson", "negative_binomial"]
 #: Below this p residuals are said to be correlated; above this ratio counts are said to vary more than Poisson's.
 CORRELATED, DISPERSED = 0.05, 1.5
 #: Limits of theta: beyond the upper one the counts cannot be told from Poisson's.
@@ -65,19 +63,32 @@ class Counts(Fitted):
         return self.pearson / np.sqrt(np.where(self.scale > 0, self.scale, 1.0))
 
 
-def fit(name: str, design: np.ndarray, values: np.ndarray, at: np.ndarray, offset: Any = None) -> Counts:
+@error_model("poisson", "Poisson", linked=True)
+def poisson(asked: Regression, option: str) -> Counts:
+    """Counts whose variance is their mean."""
+    return regress("poisson", asked)
+
+
+@error_model("quasi_poisson", "quasi-Poisson", linked=True)
+def quasi_poisson(asked: Regression, option: str) -> Counts:
+    """Counts whose variance is a multiple of their mean."""
+    return regress("quasi_poisson", asked)
+
+
+@error_model("negative_binomial", "negative binomial", linked=True)
+def negative_binomial(asked: Regression, option: str) -> Counts:
+    """Counts whose variance is mean + mean^2 / theta."""
+    return regress("negative_binomial", asked)
+
+
+def regress(name: Family, asked: Regression) -> Counts:
     """Fit counts by statsmodels' GLM.
 
     Parameters
     ----------
     name : {"poisson", "quasi_poisson", "negative_binomial"}
-    design : (n, k) array
-    values : (n, m) array
-        Counts, 0 or more.
-    at : (n,) array of int
-        Positions; rows that are absent are of no account, since the errors are taken for independent.
-    offset : (n,) array, optional
-        Logarithm of the exposure.
+    asked : Regression
+        Of counts, 0 or more; periods that are absent are of no account, since the errors are taken for independent.
 
     Raises
     ------
@@ -89,12 +100,13 @@ def fit(name: str, design: np.ndarray, values: np.ndarray, at: np.ndarray, offse
     theta of the negative binomial is maximum likelihood. None of the three allows for correlation: where Ljung-Box at
     min(10, n / 5) lags finds some in the Pearson residuals, the notes say so.
     """
+    design, values, at = asked.design, asked.values, asked.at
     n = len(values)
     if (values < 0).any():
         raise ValueError(f"errors={name!r} is for counts; the series has {values.min():g}")
     if not values.any(0).all():
         raise ValueError(f"errors={name!r}: a series has zeros only, of which no rate can be told")
-    given = np.zeros(n) if offset is None else np.asarray(offset, float)
+    given = np.zeros(n) if asked.offset is None else np.asarray(asked.offset, float)
     if given.shape != (n,) or not np.isfinite(given).all():
         raise ValueError(
             f"offset= has one finite number for each of the {n} points, the logarithm of the exposure"
@@ -130,7 +142,11 @@ class _Part:
     variance: np.ndarray
 
 
-def _one(name: str, design: np.ndarray, values: np.ndarray, offset: np.ndarray) -> _Part:
+def _one(name: Family, design: np.ndarray, values: np.ndarray, offset: np.ndarray) -> _Part:
+    import statsmodels.api as sm  # a second to import
+    from statsmodels.stats.diagnostic import acorr_ljungbox
+    from statsmodels.tools.sm_exceptions import ConvergenceWarning, DomainWarning, PerfectSeparationWarning
+
     # The trend in units of its size, or 200 periods squared spoil the normal equations.
     size = np.maximum(np.abs(design).max(0), 1e-300)
     notes: list[str] = []
@@ -191,6 +207,8 @@ def _one(name: str, design: np.ndarray, values: np.ndarray, offset: np.ndarray) 
 
 def _theta(fitted: Any, values: np.ndarray) -> float:
     """The theta of highest likelihood: given the means, then the means given it, which hardly depend on each other."""
+    import statsmodels.api as sm
+
     found, log_theta = fitted(sm.families.Poisson(), 1.0), np.inf
     for _ in range(50):
         last, log_theta = log_theta, _log_theta(values, np.asarray(found.fittedvalues))
@@ -203,6 +221,7 @@ def _theta(fitted: Any, values: np.ndarray) -> float:
 
 def _log_theta(values: np.ndarray, mean: np.ndarray) -> float:
     """Where the likelihood of the means no longer rises with theta; the upper limit where Poisson's is higher."""
+    from scipy import optimize
 
     def slope(log_theta: float) -> float:
         theta = np.exp(log_theta)

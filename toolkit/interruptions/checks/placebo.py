@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
-from toolkit.interruptions import effects, refits
-from toolkit.interruptions.answer import OWN
-from toolkit.interruptions.cautions import FEW
+from toolkit.interruptions.caveats import FEW
+from toolkit.interruptions.design import APART, distinct
+from toolkit.interruptions.errors.fitted import Fit
+from toolkit.interruptions.model import Model
+from toolkit.interruptions.series import Clock
 from toolkit.interruptions.terms import Pulse, Ramp, Term
+from toolkit.intervals import student
 from toolkit.results import Result
 from toolkit.wording import amount, change, counted, interval, interval_level, percent, some
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from toolkit.interruptions.result import InterruptedTimeSeries
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -95,12 +95,10 @@ class Placebo(Result):
         """Effects in standard errors by date, the real one apart."""
         from toolkit.interruptions import plots
 
-        return plots.placebo(self, ax)
+        return plots.placebo(self.table, self.what, ax)
 
 
-def placebo(
-    result: InterruptedTimeSeries, *, of: str | Sequence[str] | None = None, periods: int | None = None
-) -> Placebo:
+def placebo(model: Model, *, of: str | Sequence[str] | None = None, periods: int | None = None) -> Placebo:
     """Ask what the model finds at earlier dates, at which nothing is known to have happened.
 
     Parameters
@@ -137,17 +135,17 @@ def placebo(
     >>> checked.share, len(checked.placebos)
     (0.0, 68)
     """
-    number = refits.alone(result, "placebo()")
-    clock = result.series.clock
+    model.alone("placebo()")
+    clock = model.series.clock
     starts = {
-        name: min(clock.place(term.at) for term in given) for name, given in result.interruptions.items()
+        name: min(clock.place(term.at) for term in given) for name, given in model.interruptions.items()
     }
-    names = effects.chosen(result, min(starts, key=starts.__getitem__) if of is None else of)
+    names = model.chosen(min(starts, key=starts.__getitem__) if of is None else of)
     first, start = min(starts.values()), min(starts[name] for name in names)
     terms = {
-        owner: result.interruptions[owner[0]][place]
+        owner: model.interruptions[owner[0]][place]
         for name in names
-        for place, owner in enumerate([o for o in result.design.owners if o is not None and o[0] == name])
+        for place, owner in enumerate([o for o in model.design.owners if o is not None and o[0] == name])
     }
     length = _length(list(terms.values()), start, clock)
     periods = min(FEW, length) if periods is None else periods
@@ -155,10 +153,10 @@ def placebo(
         raise ValueError(
             f"periods={periods}: an effect is averaged over 1 to {len(clock.periods) - start} periods here"
         )
-    part, place = result.member(number)
+    part = model.parts[0]
     rows = np.flatnonzero(part.rows)
-    rows = rows[np.mod(result.design.places[rows], len(clock.periods) + 10_000) < first]
-    own = rows[rows < result.design.treated]
+    rows = rows[np.mod(model.design.places[rows], len(clock.periods) + APART) < first]
+    own = rows[rows < model.design.treated]
     dates = [
         at
         for at in range(first - periods + 1)
@@ -169,57 +167,53 @@ def placebo(
             f"{counted(len(own), 'point')} before {clock.said(first)} leave no earlier date with {FEW} points on each "
             "side; a placebo needs a longer series"
         )
-    mine = refits.columns_of(result, names)
-    others = [i for i in range(len(result.design.names)) if i not in refits.columns_of(result, list(starts))]
-    base = [others[i] for i in refits.distinct(result.design.matrix[np.ix_(rows, others)])]
-    values = refits.observed(result, number)[rows]
-    null = refits.refit(result, result.design.matrix[np.ix_(rows, base)], values, rows)
-    spread = float(np.asarray(null.scale)[0])
+    mine = model.design.owned(names)
+    others = [i for i in range(len(model.design.names)) if i not in model.design.owned(list(starts))]
+    base = [others[i] for i in distinct(model.design.matrix[np.ix_(rows, others)])]
+    values = model.observed(0)[rows]
+    null = model.refit(model.design.matrix[np.ix_(rows, base)], values, rows)
+    spread = float(null.scale[0])
     if not spread > 0:
         raise ValueError(f"the series does not vary before {clock.said(first)}, so no placebo can be weighed")
     lines, skipped = [], 0
     for at in tqdm(dates, desc="placebo dates", delay=2, leave=False):
-        moved = _moved(result, mine, terms, at - start)
-        matrix = np.column_stack([result.design.matrix[:, base], moved])[rows]
-        if len(refits.distinct(matrix)) < matrix.shape[1]:
+        moved = _moved(model, mine, terms, at - start)
+        matrix = np.column_stack([model.design.matrix[:, base], moved])[rows]
+        if len(distinct(matrix)) < matrix.shape[1]:
             skipped += 1
             continue
-        fit = (
-            null.held(matrix, values)
-            if result.question.errors in OWN
-            else refits.refit(result, matrix, values, rows)
-        )
-        shown = [number for number, column in enumerate(mine) if result.design.owners[column] is not None]
+        fit = null.held(matrix, values) or model.refit(matrix, values, rows)
+        shown = [number for number, column in enumerate(mine) if model.design.owners[column] is not None]
         weights = np.zeros(matrix.shape[1])
         for column in shown:
             weights[len(base) + column] = moved[at : at + periods, column].mean()
-        lines.append(["placebo", clock.said(at), *_effect(result, fit, 0, weights), len(own)])
+        lines.append(["placebo", clock.said(at), *_effect(model, fit, weights), len(own)])
     if not lines:
         raise ValueError("no earlier date can tell the terms from the rest of the model; ask a longer series")
     weights = np.where(
-        [owner is not None and owner[0] in names for owner in result.design.owners],
-        result.design.matrix[start : start + periods].mean(0),
+        [owner is not None and owner[0] in names for owner in model.design.owners],
+        model.design.matrix[start : start + periods].mean(0),
         0.0,
     )
-    real = _effect(result, part.fit, place, weights)
-    lines.append(["real", clock.said(start), *real, int(result.points[number])])
+    real = _effect(model, part.fit, weights)
+    lines.append(["real", clock.said(start), *real, int(model.points[0])])
     notes = [f"{skipped} dates could not tell the terms from the rest of the model"] if skipped else []
     if len(base) < len(others):
-        gone = [result.design.names[i] for i in others if i not in base]
+        gone = [model.design.names[i] for i in others if i not in base]
         notes.append(f"Left out, as the earlier data do not tell them apart: {some(gone, 3)}")
     columns = ["kind", "date", "estimate", "low", "high", "t", "n"]
     return Placebo(
         pd.DataFrame(lines, columns=columns),
-        result.confidence,
+        model.confidence,
         periods,
         clock.unit,
-        result.scale.ratio,
+        model.scale.ratio,
         some(names),
         tuple(notes),
     )
 
 
-def _length(terms: list[Term], start: int, clock: Any) -> int:
+def _length(terms: list[Term], start: int, clock: Clock) -> int:
     """Periods from the first date to the end of the last term, if all of them end."""
     if all(isinstance(term, Pulse) for term in terms):
         return max(clock.place(term.end) for term in terms if isinstance(term, Pulse)) - start + 1
@@ -227,14 +221,14 @@ def _length(terms: list[Term], start: int, clock: Any) -> int:
 
 
 def _moved(
-    result: InterruptedTimeSeries,
+    model: Model,
     mine: dict[int, tuple[str, str]],
     terms: dict[tuple[str, str], Term],
     by: int,
 ) -> np.ndarray:
     """Columns of the terms, as many periods earlier as `by` is below 0; rows as in the design."""
-    clock, treated = result.series.clock, result.design.treated
-    blocks = len(result.design.matrix) // treated
+    clock, treated = model.series.clock, model.design.treated
+    blocks = len(model.design.matrix) // treated
     columns = []
     for place, owner in mine.items():
         term = terms[owner]
@@ -242,13 +236,13 @@ def _moved(
         if isinstance(term, Pulse | Ramp):
             dates["end"] = clock.times[clock.place(term.end) + by]
         column = replace(term, **dates).column(clock)
-        below = 0.0 if result.design.owners[place] is not None else 1.0
+        below = 0.0 if model.design.owners[place] is not None else 1.0
         columns.append(np.concatenate([column, *[below * column] * (blocks - 1)]))
     return np.column_stack(columns)
 
 
-def _effect(result: InterruptedTimeSeries, fit: Any, place: int, weights: np.ndarray) -> list[float]:
-    estimate, error, df = (float(values[place, 0]) for values in fit.contrast(weights[None]))
-    reach = float(stats.t.ppf((1 + result.confidence) / 2, df)) * error
+def _effect(model: Model, fit: Fit, weights: np.ndarray) -> list[float]:
+    estimate, error, df = (float(values[0, 0]) for values in fit.contrast(weights[None]))
+    reach = float(student(df, model.confidence)) * error
     limits = np.array([estimate, estimate - reach, estimate + reach])
-    return [*map(float, np.expm1(limits) if result.scale.ratio else limits), estimate / error]
+    return [*map(float, np.expm1(limits) if model.scale.ratio else limits), estimate / error]

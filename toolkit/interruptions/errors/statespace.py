@@ -7,21 +7,21 @@ structural   a level that walks, plus white noise
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-import statsmodels.api as sm
-from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
-from toolkit.interruptions.gls import Errors, arma, chain, exact, independent, white
+from toolkit.interruptions.errors.fitted import Regression
+from toolkit.interruptions.errors.gls import Errors, Linear, arma, chain, each, exact, independent, white
+from toolkit.interruptions.errors.registry import error_model
 
 #: Positions further apart than a series is long belong to comparison series; state-space models know one series.
 BREAK = 2_000
 
 
-def arima(
-    design: np.ndarray, values: np.ndarray, at: np.ndarray, *, order: tuple[int, int] = (1, 0)
-) -> Errors:
+@error_model("arima", "ARIMA", option="arima:1,0,1")
+def arima(asked: Regression, option: str) -> Linear:
     """ARMA errors by maximum likelihood, by statsmodels' SARIMAX, of the standardised series.
 
     Notes
@@ -30,12 +30,28 @@ def arima(
     n - k degrees of freedom, as R's nlme has it; statsmodels' own errors are sqrt((n - k) / n) as wide. Maximum
     likelihood takes errors for less correlated than they are where points are few: see `ar2`, `auto`.
     """
+    return each(asked, "arima", partial(_arma, order=_order(option) if option else (1, 0)))
+
+
+def _order(option: str) -> tuple[int, int]:
+    parts = option.split(",")
+    if len(parts) != 3 or not all(part.strip().isdigit() for part in parts) or int(parts[1]) != 0:
+        raise ValueError(
+            f"errors='arima:{option}': the order is 'arima:p,0,q'; differences are not taken, since the terms are of "
+            "the level (for a level that walks use 'structural')"
+        )
+    return int(parts[0]), int(parts[2])
+
+
+def _arma(design: np.ndarray, values: np.ndarray, at: np.ndarray, *, order: tuple[int, int]) -> Errors:
+    from statsmodels.tsa.statespace.sarimax import SARIMAX  # statsmodels takes a second to import
+
     p, q = order
     names = [*(f"ar{i + 1}" for i in range(p)), *(f"ma{i + 1}" for i in range(q))]
     if exact(design, values):
         return white(dict.fromkeys(names, 0.0))
     grid = _Grid(design, values, at, "arima", constant=True)
-    model = sm.tsa.SARIMAX(grid.values, exog=grid.exog, order=(p, 0, q), trend="n", concentrate_scale=True)
+    model = SARIMAX(grid.values, exog=grid.exog, order=(p, 0, q), trend="n", concentrate_scale=True)
     result, notes = _maximised(model, "arima")
     ar, ma = (np.atleast_1d(one) for one in (result.arparams if p else (), result.maparams if q else ()))
     parameters = dict(zip(names, map(float, (*ar, *ma)), strict=True))
@@ -44,7 +60,8 @@ def arima(
     return Errors(arma(ar, ma, len(grid.values)), parameters, notes=notes)
 
 
-def structural(design: np.ndarray, values: np.ndarray, at: np.ndarray) -> Errors:
+@error_model("structural", "a structural time series")
+def structural(asked: Regression, option: str) -> Linear:
     """A level that walks at random, plus white noise, by statsmodels' UnobservedComponents of the standardised series.
 
     Notes
@@ -53,11 +70,17 @@ def structural(design: np.ndarray, values: np.ndarray, at: np.ndarray) -> Errors
     itself says nothing of the errors and is missing to the filter. Scale is the noise's variance; the walk begins at 0
     with the first point, where the constant is the level.
     """
+    return each(asked, "structural", _walking)
+
+
+def _walking(design: np.ndarray, values: np.ndarray, at: np.ndarray) -> Errors:
+    from statsmodels.tsa.statespace.structural import UnobservedComponents
+
     if exact(design, values):
         return white({"level_sd": 0.0, "noise_sd": 0.0})
     grid = _Grid(design, values, at, "structural", constant=False)
     exog = grid.exog if grid.exog.shape[1] else None
-    model = sm.tsa.UnobservedComponents(grid.values, "llevel", exog=exog, mle_regression=False)
+    model = UnobservedComponents(grid.values, "llevel", exog=exog, mle_regression=False)
     result, notes = _maximised(model, "structural")
     # A touch of noise keeps the first point, where the walk has no variance yet, invertible.
     walk = max(float(result.params[1]), 0.0)
@@ -66,10 +89,10 @@ def structural(design: np.ndarray, values: np.ndarray, at: np.ndarray) -> Errors
 
     def walked(first: np.ndarray, second: np.ndarray) -> np.ndarray:
         since = np.minimum.outer(np.asarray(first) - start, np.asarray(second) - start)
-        return walk / noise * np.maximum(since, 0)
+        return np.asarray(walk / noise * np.maximum(since, 0))
 
     def between(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        return walked(first, second) + independent(first, second)
+        return np.asarray(walked(first, second) + independent(first, second))
 
     parameters = {"level_sd": walk**0.5 * grid.sd, "noise_sd": noise**0.5 * grid.sd}
     return Errors(between, parameters, scale=noise * grid.sd**2, notes=notes, walk=walked)
@@ -112,6 +135,8 @@ class _Maximised(NamedTuple):
 
 
 def _maximised(model: Any, name: str) -> _Maximised:
+    from statsmodels.tools.sm_exceptions import ConvergenceWarning
+
     with warnings.catch_warnings():
         # Said in the notes instead. Starting values that are not stationary are replaced by ones that are.
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -8,28 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from scipy.signal import lfilter
 from tqdm.auto import tqdm
 
-from toolkit.interruptions import covariance
-from toolkit.interruptions.answer import OWN
-from toolkit.interruptions.cautions import FEW, LEAST
+from toolkit.counts import confidence_level, one_of
+from toolkit.interruptions.caveats import FEW, LEAST
 from toolkit.interruptions.design import DAYS
-from toolkit.interruptions.refits import alone
+from toolkit.interruptions.errors.reml import Kind, RemlFit, estimate
+from toolkit.interruptions.model import Model
+from toolkit.intervals import student
 from toolkit.results import Result
 from toolkit.wording import amount, change, interval, interval_level
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from toolkit.interruptions.result import InterruptedTimeSeries
-
-TERMS = ("level", "slope")
+TermName = Literal["level", "slope"]
+TERMS: tuple[TermName, ...] = get_args(TermName)
 SEASONS = (None, "week")
 #: Lengths that a sentence names.
 MOST = 4
@@ -84,19 +82,19 @@ class Power(Result):
         """Smallest effects against the number of periods."""
         from toolkit.interruptions import plots
 
-        return plots.power(self, ax)
+        return plots.power(self.table, self.unit, self.ratio, ax)
 
 
 def power(
     periods: int | tuple[int, int] | Sequence[int | tuple[int, int]],
     *,
-    like: InterruptedTimeSeries | None = None,
+    like: Model | None = None,
     rho: float | None = None,
     lam: float | None = None,
     sd: float | None = None,
-    terms: Sequence[str] = TERMS,
+    terms: Sequence[TermName] = TERMS,
     trend: bool = True,
-    season: str | None = None,
+    season: Literal["week"] | None = None,
     share: float = 0.8,
     confidence: float = 0.95,
     draws: int = DRAWS,
@@ -157,19 +155,21 @@ def power(
     3      60     60  average  120
     """
     notes: list[str] = []
-    kind, unit, ratio = "ar1_noise", "period", False
+    confidence = confidence_level(confidence)
+    kind: Kind = "ar1_noise"
+    unit, ratio = "period", False
     if like is not None:
-        alone(like, "power()")
-        if like.question.errors not in OWN:
+        like.alone("power()")
+        fit = like.fit
+        if not isinstance(fit, RemlFit):
             raise ValueError(
                 f"power(like=) reads AR(1) errors, and these are {like.question.errors!r}; "
                 "use like.again(errors='auto')"
             )
-        kind, unit, ratio = OWN[like.question.errors], like.series.clock.unit, like.scale.ratio
-        fitted = {"rho": like.fit.rho, "lam": like.fit.lam, "sd": np.sqrt(like.fit.scale)}
-        rho = float(fitted["rho"][0]) if rho is None else rho
-        lam = float(fitted["lam"][0]) if lam is None else lam
-        sd = float(fitted["sd"][0]) if sd is None else sd
+        kind, unit, ratio = fit.kind, like.series.clock.unit, like.scale.ratio
+        rho = float(fit.rho[0]) if rho is None else rho
+        lam = float(fit.lam[0]) if lam is None else lam
+        sd = float(np.sqrt(fit.scale[0])) if sd is None else sd
         season = "week" if any(day in like.design.names for day in DAYS) else season
         notes.append("The errors are those that were fitted, which are estimates themselves")
     rho, lam, sd = rho or 0.0, 1.0 if lam is None else lam, 1.0 if sd is None else sd
@@ -177,7 +177,7 @@ def power(
         raise ValueError(f"draws={draws}: fewer than 100 simulated studies say little of {share:g}")
     _check(rho, lam, sd, share, confidence, terms, season)
     lengths = [periods] if isinstance(periods, int | np.integer | tuple) else list(periods)
-    known = stats.norm.ppf(0.975) * np.sqrt(share * (1 - share) / draws)
+    known = student(np.inf, 0.95) * np.sqrt(share * (1 - share) / draws)
     lines: list[list[Any]] = []
     for one in tqdm(lengths, desc="lengths", delay=2, leave=False):
         before, after = (int(side) for side in (one if isinstance(one, tuple) else (one, one)))
@@ -188,11 +188,10 @@ def power(
         if n <= k + 1 or np.linalg.matrix_rank(matrix) < k:
             raise ValueError(f"{n} periods are too few for {k} columns; ask more, or fewer terms")
         noise = sd * _errors(n, rho, lam, draws)
-        fit = covariance.estimate(matrix, noise, kind=kind)
-        estimate, error, df = fit.contrast(np.array(list(contrasts.values())))
-        reach = stats.t.ppf((1 + confidence) / 2, df) * error
+        middle, error, df = estimate(matrix, noise, kind=kind).contrast(np.array(list(contrasts.values())))
+        reach = student(df, confidence) * error
         # Errors are as likely as their opposites, so each study counts for a rise and for a fall.
-        needed = np.concatenate([reach - estimate, reach + estimate])
+        needed = np.concatenate([reach - middle, reach + middle])
         for name, each in zip(contrasts, needed.T, strict=True):
             found = np.quantile(each, np.clip([share, share - known, share + known], 0, 1))
             d, low, high = np.expm1(found) if ratio else found
@@ -215,7 +214,7 @@ def power(
 
 
 def _check(
-    rho: float, lam: float, sd: float, share: float, confidence: float, terms: Sequence[str], season: Any
+    rho: float, lam: float, sd: float, share: float, confidence: float, terms: Sequence[TermName], season: Any
 ) -> None:
     if not -1 < rho < 1:
         raise ValueError(f"rho lies between -1 and 1, not {rho}")
@@ -223,19 +222,16 @@ def _check(
         raise ValueError(f"lam is a share of the variance from 0 to 1, not {lam}")
     if not sd > 0:
         raise ValueError(f"sd is a standard deviation above 0, not {sd}")
-    if not 0 < confidence < 1 or not 1 - confidence < share < 1:
-        raise ValueError(
-            f"share={share} lies between 1 - confidence and 1, and confidence={confidence} between 0 and 1"
-        )
+    if not 1 - confidence < share < 1:
+        raise ValueError(f"share={share} is not between 1 - confidence, {1 - confidence:g}, and 1; use 0.8")
     unknown = [term for term in terms if term not in TERMS]
     if isinstance(terms, str) or unknown or not terms:
         raise ValueError(f"terms={terms!r}; use a list of {' and '.join(map(repr, TERMS))}")
-    if season not in SEASONS:
-        raise ValueError(f"season={season!r}; use None or 'week'")
+    one_of("season", season, SEASONS)
 
 
 def _design(
-    before: int, after: int, terms: Sequence[str], trend: bool, season: str | None
+    before: int, after: int, terms: Sequence[TermName], trend: bool, season: Literal["week"] | None
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """A design, and the contrasts that are asked of it."""
     t = np.arange(before + after)
@@ -246,13 +242,19 @@ def _design(
     if season == "week":
         columns |= {day: (t % 7 == i).astype(float) for i, day in enumerate(DAYS) if i}
     names = list(columns)
-    contrasts = {name: (np.array(names) == name).astype(float) for name in TERMS if name in terms}
-    contrasts["average"] = sum(shapes[name][before:].mean() * row for name, row in contrasts.items())
+    contrasts: dict[str, np.ndarray] = {
+        name: (np.array(names) == name).astype(float) for name in TERMS if name in terms
+    }
+    after_mean = [shapes[name][before:].mean() * row for name, row in contrasts.items()]
+    contrasts["average"] = np.sum(after_mean, axis=0)
     return np.column_stack(list(columns.values())), contrasts
 
 
 def _errors(n: int, rho: float, lam: float, draws: int) -> np.ndarray:
     """Errors of unit variance, an AR(1) state plus noise, n x draws."""
+    from scipy.signal import lfilter  # half a second to import
+
     shocks, noise = np.random.default_rng(SEED).standard_normal((2, n, draws))
     shocks[1:] *= np.sqrt(1 - rho**2)
-    return np.sqrt(lam) * lfilter([1.0], [1.0, -rho], shocks, axis=0) + np.sqrt(1 - lam) * noise
+    state = lfilter([1.0], [1.0, -rho], shocks, axis=0)
+    return np.asarray(np.sqrt(lam) * state + np.sqrt(1 - lam) * noise)

@@ -7,8 +7,8 @@ import statsmodels.api as sm
 from scipy import linalg
 
 from toolkit import Level, Pulse, interrupted_time_series
-from toolkit.interruptions import covariance
-from toolkit.interruptions.estimators import fit
+from toolkit.interruptions.errors import reml
+from toolkit.interruptions.errors.registry import fit
 
 LINEAR = ["ols", "hac", "prais_winsten", "cochrane_orcutt", "ar2", "arima", "structural"]
 EXACT_IN_GAPS = ["ols", "hac", "prais_winsten", "ar2", "arima", "structural"]
@@ -286,7 +286,7 @@ def test_what_is_no_count_is_refused(values, offset, said):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("sarima", "no estimator called 'sarima'; there are: auto"),
+        ("sarima", r"no error model 'sarima' \(did you mean 'arima'\?\); there are: auto"),
         ("hac:x", "the lag is a whole number"),
         ("ols:3", "'ols' has no option"),
         ("arima:1,1,0", "differences are not taken"),
@@ -304,7 +304,7 @@ def test_an_offset_is_for_counts():
 
 
 def test_auto_is_the_default_covariance():
-    found, direct = fit("auto", design(60), series(60)), covariance.estimate(design(60), series(60))
+    found, direct = fit("auto", design(60), series(60)), reml.estimate(design(60), series(60))
     np.testing.assert_array_equal(found.coefficients, direct.coefficients)
 
 
@@ -314,7 +314,7 @@ def test_the_level_that_walks_is_that_of_the_smoother():
     at = np.r_[0:30, 40:80]
     found = fit("structural", np.ones((70, 1)), y[at], at)
     assert found.walks
-    level, error, _ = found.foretell(np.ones((80, 1)), np.arange(80))
+    level, error, _ = found.predict(np.ones((80, 1)), np.arange(80))
     given = np.where(np.isin(np.arange(80), at), y, np.nan)
     peer = sm.tsa.UnobservedComponents(given, "llevel")
     parameters = [found.parameters["noise_sd"][0] ** 2, found.parameters["level_sd"][0] ** 2]
@@ -326,9 +326,7 @@ def test_the_level_that_walks_is_that_of_the_smoother():
 def test_a_level_that_does_not_walk_is_the_regression_alone():
     found = fit("prais_winsten", design(60), series(60))
     assert not found.walks
-    for ours, plain in zip(
-        found.foretell(design(60), np.arange(60)), found.contrast(design(60)), strict=True
-    ):
+    for ours, plain in zip(found.predict(design(60), np.arange(60)), found.contrast(design(60)), strict=True):
         np.testing.assert_array_equal(ours, plain)
 
 
