@@ -16,7 +16,6 @@ from numba import njit
 
 from toolkit.cohorts.filters import select
 from toolkit.cohorts.question import BITS
-from toolkit.logs.engines import watched
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,7 +40,7 @@ def cells(question: RetentionQuestion) -> pd.DataFrame:
     )
     users, waiting = Users(question), deque[Future[None]]()
     # One thread sets bits while the engine's own read on.
-    with watched(log.engine.connection), ThreadPoolExecutor(1) as pool:
+    with log.engine.watched(), ThreadPoolExecutor(1) as pool:
         for batch in log.engine.batches(source, BATCH):
             waiting.append(pool.submit(users.take, batch))
             if len(waiting) > 2:
