@@ -66,7 +66,9 @@ def matching(log: EventLog, what: Events, option: str) -> Filter:
     """Rows that match an event's name, a `Step`, or any of a list of these; all rows for None."""
     if what is None:
         return Filter()
-    listed = list(what) if isinstance(what, list | tuple | set | frozenset) else [what]
+    listed: list[Any] = [what]
+    if isinstance(what, Iterable) and not isinstance(what, str | StepLike):
+        listed = list(what)
     if not listed:
         raise ValueError(f"{option} is an empty list; name an event, or leave it out for any event")
     names = tuple(dict.fromkeys(item for item in listed if isinstance(item, str)))
