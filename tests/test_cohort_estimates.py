@@ -30,11 +30,15 @@ def effective_wilson(p, size, freedom, confidence=0.95):
 UNLIKE = [("a", 1, 50, 30), ("b", 1, 200, 40), ("c", 1, 800, 240), ("a", 2, 50, 10), ("b", 2, 200, 20)]
 
 
+ALIKE = [("a", 1, 100, 20), ("b", 1, 100, 30), ("c", 1, 100, 28), ("a", 2, 100, 17), ("b", 2, 100, 25)]
+LONELY = [*UNLIKE, ("d", 1, 1, 1), ("e", 1, 1, 0), ("d", 2, 1, 0), ("e", 2, 1, 1)]
+
+
 @pytest.mark.parametrize(
     "cells",
-    [UNLIKE, [*UNLIKE, ("d", 1, 1, 1), ("e", 1, 1, 0), ("d", 2, 1, 0), ("e", 2, 1, 1)], [cell for cell in UNLIKE if cell[0] != "c"]],
-    ids=["three cohorts", "cohorts of one user", "two cohorts"],
-)  # fmt: skip
+    [UNLIKE, ALIKE, LONELY, [cell for cell in UNLIKE if cell[0] != "c"]],
+    ids=["three cohorts", "cohorts that hardly differ", "cohorts of one user", "two cohorts"],
+)
 def test_the_interval_of_a_pooled_rate_is_that_of_its_definition(cells):
     # By hand: the analysis of variance over weeks 1 and 2 together, then one design effect for each week.
     weeks = {week: [(size, y) for _, at, size, y in cells if at == week] for week in (1, 2)}
