@@ -19,8 +19,9 @@ from toolkit.logs.times import INTEGERS
 from toolkit.propagation import Moments
 
 if TYPE_CHECKING:
-    import duckdb
     import pyarrow as pa
+
+    from toolkit.logs.engines import Relation
 
 Path = Literal["auto", "asof", "windows", "stream", "index"]
 
@@ -53,7 +54,7 @@ class CountingUnits:
         """The table as it is counted: for users with held columns, each user's best unit."""
         return sums.counted(self.question, self.sql)
 
-    def relation(self, query: str) -> duckdb.DuckDBPyRelation:
+    def relation(self, query: str) -> Relation:
         """A lazy relation of a query over the table."""
         engine = self.question.log.engine
         return engine.relation(query) if self.table is None else engine.over(self.table, query)

@@ -19,11 +19,11 @@ from toolkit.results import Result
 from toolkit.wording import count, counted, interval_level, percent, percent_interval
 
 if TYPE_CHECKING:
-    import duckdb
     from matplotlib.axes import Axes
 
     from toolkit.funnels.counting_units import CountingUnits
     from toolkit.funnels.question import Question
+    from toolkit.logs.engines import Relation
 
 #: Groups that a sentence names one by one; of more it names the highest and the lowest.
 NAMED_GROUPS = 5
@@ -151,7 +151,7 @@ entries.
             raise ValueError("mode='any' has no first step, so no time to convert; use mode='ordered'")
         return durations.quantiles(self.step_counts, self._chained(units), self.confidence)
 
-    def users(self) -> duckdb.DuckDBPyRelation:
+    def users(self) -> Relation:
         """Who got how far and when: a lazy relation that stays in the engine (`.df()` brings it out).
 
         Columns: the log's user column, the held ones, `by`, `depth`, and one column per step, named as the

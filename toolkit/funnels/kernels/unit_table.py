@@ -169,6 +169,6 @@ def _bests(question: Question, units: pa.Table, user: Any, level: Any, start: An
     held = units.select(sql.held(question)).take(pa.array(tied)).append_column("i", pa.array(tied))
     order = ", ".join(f"CAST({name} AS VARCHAR)" for name in sql.held(question))
     query = f"SELECT i, CAST(dense_rank() OVER (ORDER BY {order}) AS BIGINT) AS r FROM memory"
-    ranked = question.log.engine.over(held, query).fetchnumpy()
-    ranks[ranked["i"]] = ranked["r"]
+    ranked = question.log.engine.over(held, query).to_arrow_table()
+    ranks[ranked["i"].to_numpy()] = ranked["r"].to_numpy()
     return best(user, level, start, ended, ranks)
