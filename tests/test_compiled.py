@@ -20,38 +20,32 @@ from toolkit import funnel, read_events
 
 rows = {"user_id": [1, 1, 2, 2, 3], "event": ["enter", "pay", "enter", "pay", "enter"], "platform": list("abaab")}
 rows["timestamp"] = pd.date_range("2019-11-11", periods=5, freq="min")
-log = read_events(pd.DataFrame(rows)).index(keep=["platform"])
+log = read_events(pd.DataFrame(rows))
 
 def ask(path):
-    return funnel(log, ["enter", "pay"], within="1h", by="platform", count="entries", path=path)
+    asked = log.index(keep=["platform"]) if path == "index" else log
+    return funnel(asked, ["enter", "pay"], within="1h", by="platform", path=path)
 """
+# While it first compiles numba fills its tables of types; half filled, they cannot be filled again.
 INTERRUPTED = """
 import os, signal, sys
-from numba.core import event
+from numba.core.datamodel.manager import DataModelManager
 
-class Interrupt(event.Listener):
-    compilations = 0
+register, stopped = DataModelManager.register, []
 
-    def on_start(self, _):
-        self.compilations += 1
-        if self.compilations == at:
-            os.kill(os.getpid(), signal.SIGINT)
+def interrupted(self, kind, model):
+    register(self, kind, model)
+    if kind.__name__ == "UnicodeType":
+        stopped.append(kind)
+        os.kill(os.getpid(), signal.SIGINT)
 
-    def on_end(self, _):
-        pass
-
-path, at = sys.argv[1], int(sys.argv[2])
-listener = Interrupt()
-with event.install_listener("numba:compile", listener):
-    try:
-        ask(path)
-        print("not stopped")
-    except KeyboardInterrupt:
-        print("stopped")
-assert listener.compilations >= at
-answer = ask(path)
-assert answer.path == path, answer.path
-print(answer.table.equals(ask("windows").table))
+DataModelManager.register = interrupted
+try:
+    ask(sys.argv[1])
+except KeyboardInterrupt:
+    print("stopped")
+assert stopped
+print(ask(sys.argv[1]).table.equals(ask("windows").table))
 """
 
 
@@ -67,12 +61,17 @@ def run(code: str, *arguments: str, **environment: str) -> list[str]:
     return done.stdout.split("\n")[:-1]
 
 
-@pytest.mark.parametrize(("path", "at"), [("stream", 1), ("index", 1), ("index", 5)])
+@pytest.mark.parametrize("path", ["stream", "index"])
 def test_a_question_stopped_while_its_loops_compile_is_answered_when_it_is_asked_again(
-    path: str, at: int, tmp_path: Path
+    path: str, tmp_path: Path
 ) -> None:
-    said = run(QUESTION + INTERRUPTED, path, str(at), NUMBA_CACHE_DIR=str(tmp_path))
-    assert said == ["stopped", "True"]
+    assert run(QUESTION + INTERRUPTED, path, NUMBA_CACHE_DIR=str(tmp_path)) == ["stopped", "True"]
+
+
+def test_where_nothing_can_be_cached_loops_are_compiled_for_the_process() -> None:
+    # The one place that is left to look for a cache in is a zip file, and the modules lie in none.
+    asked = "answer = ask('stream')\nprint(answer.path, answer.table.equals(ask('windows').table))"
+    assert run(QUESTION + asked, NUMBA_CACHE_LOCATOR_CLASSES="ZipCacheLocator") == ["stream True"]
 
 
 def test_an_interrupt_waits_for_the_block_and_is_then_raised() -> None:

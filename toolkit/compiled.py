@@ -42,8 +42,8 @@ def compiled(function: Callable[..., Any]) -> Any:
     The machine code is kept beside the module, or in the user's cache; where neither can be written it is made
     anew in each process.
     """
-    from numba import njit
-
+    with uninterrupted():
+        from numba import njit
     dispatcher: Any
     try:
         dispatcher = njit(cache=True, nogil=True)(function)

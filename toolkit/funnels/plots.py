@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.ticker import FuncFormatter
@@ -43,7 +42,7 @@ def funnel(
             f"{len(names)} groups are too many for one figure; keep {MOST_GROUPS} at most, or draw .table"
         )
     with style.context():
-        ax = plt.subplots()[1] if ax is None else ax
+        ax = style.axes(ax)
         return _lines(table, names, ax) if len(names) > 1 else _bars(table, names, unit, ax)
 
 
@@ -122,7 +121,7 @@ def _label_ends(ax: Axes, ends: list[tuple[float, float, str, str]]) -> None:
 def comparison(table: pd.DataFrame, *, by: Sequence[str], reference: str, ax: Axes | None = None) -> Axes:
     """Draw differences from the reference, in points, by step; a table as `Comparison.table`."""
     with style.context():
-        return _differences(table, by, reference, plt.subplots()[1] if ax is None else ax)
+        return _differences(table, by, reference, style.axes(ax))
 
 
 def _differences(table: pd.DataFrame, by: Sequence[str], reference: str, ax: Axes) -> Axes:
