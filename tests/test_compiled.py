@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,8 @@ def ask(path):
 # While it first compiles numba fills its tables of types; half filled, they cannot be filled again.
 INTERRUPTED = """
 import os, signal, sys
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background has it ignored
 from numba.core.datamodel.manager import DataModelManager
 
 register, stopped = DataModelManager.register, []
@@ -74,6 +77,15 @@ def test_where_nothing_can_be_cached_loops_are_compiled_for_the_process() -> Non
     assert run(QUESTION + asked, NUMBA_CACHE_LOCATOR_CLASSES="ZipCacheLocator") == ["stream True"]
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl+C as Python starts with it; a test run in the background has it ignored."""
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, usual)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_waits_for_the_block_and_is_then_raised() -> None:
     done = []
 

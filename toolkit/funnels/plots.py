@@ -58,7 +58,7 @@ def _bars(table: pd.DataFrame, names: Sequence[str], unit: str, ax: Axes) -> Axe
         if share == share and place < len(table) - 1:
             text += f"  ({percent(share)} of the step before)"
         if still:
-            text += f"\n {count(still)} still open (hatched)"
+            text += f"\n {count(still)} still in window (hatched)"
         ax.annotate(text, (n, place), va="center", fontsize=9)
     ax.set_yticks(places, [style.drawn(step) for step in table["step"]], fontfamily=FAMILY)
     ax.set_xlim(0, max(1.0, float(reached.max())) * 1.45)
