@@ -64,7 +64,7 @@ def run(code: str, *arguments: str, **environment: str) -> list[str]:
     return done.stdout.split("\n")[:-1]
 
 
-@pytest.mark.parametrize("path", ["stream", "index"])
+@pytest.mark.parametrize("path", ["stream", pytest.param("index", marks=pytest.mark.slow)])
 def test_a_question_stopped_while_its_loops_compile_is_answered_when_it_is_asked_again(
     path: str, tmp_path: Path
 ) -> None:

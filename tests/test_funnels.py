@@ -462,3 +462,31 @@ def test_times_of_users_who_convert_often_have_wider_intervals():
         often.loc[0.5, ["estimate", "low", "high"]].tolist()
         == alone.loc[0.5, ["estimate", "low", "high"]].tolist()
     )
+
+
+def test_rows_of_counts_may_come_in_any_order_of_groups():
+    from toolkit.scenarios import what_if
+
+    rows = [("a", "enter", 100), ("b", "enter", 50), ("a", "pay", 10), ("b", "pay", 20)]
+    frame = pd.DataFrame(rows, columns=["platform", "step", "reached"]).assign(low=[None, None, 0.05, 0.3])
+    assert Funnel.from_counts(frame).table["reached"].tolist() == [100, 10, 50, 20]
+    # A table's own limits stay with their rows: they may allow for users who count more than once.
+    assert what_if(frame, {}, group="b").table["low"].tolist()[1:] == [0.3]
+
+
+def test_an_unknown_group_suggests_the_nearest():
+    rows = [
+        ("douyin", "enter", 100),
+        ("douyin", "pay", 10),
+        ("kuaishou", "enter", 50),
+        ("kuaishou", "pay", 20),
+    ]
+    answer = Funnel.from_counts(pd.DataFrame(rows, columns=["platform", "step", "n"]))
+    with pytest.raises(
+        ValueError, match=r"no group 'kuaisho' \(did you mean 'kuaishou'\?\); there are: douyin"
+    ):
+        answer.compare(to="kuaisho")
+    with pytest.raises(ValueError, match="a group here is platform: give 1 values"):
+        answer.compare(to=("douyin", "x"))
+    with pytest.raises(ValueError, match="no groups; ask it with by="):
+        Funnel.from_counts(pd.DataFrame({"step": ["enter", "pay"], "n": [3, 2]})).compare()
