@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 
+from toolkit.compiled import compiled
 from toolkit.logs.engines import WHOLE, Engine, identifier, literals
 from toolkit.logs.source import Source
 
@@ -24,7 +24,7 @@ class UnlistedError(Exception):
     """A value turned up that the first rows of its column did not have."""
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _intern(values: Any, codes: Any, slots: Any, known: Any, count: int) -> int:
     """Number values by first appearance, from 1 on; `slots` has room for twice as many as can come."""
     top = np.uint64(len(slots) - 1)

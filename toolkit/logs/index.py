@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 
+from toolkit.compiled import compiled
 from toolkit.logs.codes import Codes, Pairs, UnlistedError, dictionary
 from toolkit.logs.engines import identifier
 from toolkit.logs.source import Source
@@ -134,7 +134,7 @@ def _narrow(codes: Any, size: int) -> Any:
     return codes.astype(np.int8 if size < 1 << 7 else np.int32, copy=False)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _by_user(user: Any, users: int, order: Any) -> Any:
     """Where each user's rows begin; `order`, some order of rows, becomes that order by user."""
     offsets = np.zeros(users + 1, np.int64)
