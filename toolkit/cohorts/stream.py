@@ -16,7 +16,7 @@ from numba import njit
 
 from toolkit.cohorts.masks import BITS
 from toolkit.cohorts.rows import select
-from toolkit.logs.engines import WHOLE, watched
+from toolkit.logs.engines import WHOLE
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,7 +59,7 @@ def cells(question: Question) -> pd.DataFrame:
     )
     users, waiting = Users(question), deque[Future[None]]()
     # One thread sets bits while the engine's own read on.
-    with watched(log.engine.connection), ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool:
         for batch in log.engine.batches(source, BATCH):
             waiting.append(pool.submit(users.take, batch))
             if len(waiting) > 2:

@@ -28,11 +28,10 @@ PARQUET = (".parquet", ".pq")
 
 
 @dataclass(frozen=True)
-class ParquetFiles:
+class ParquetFiles(Reader):
     """Parquet files, whose columns are matched by name."""
 
     paths: tuple[str, ...]
-    bound, shared = "", True
 
     def relation(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """The rows, unread."""
@@ -40,13 +39,12 @@ class ParquetFiles:
 
 
 @dataclass(frozen=True)
-class CsvFiles:
+class CsvFiles(Reader):
     """CSV files in UTF-8; `names` are the columns of files without a header row."""
 
     paths: tuple[str, ...]
     roles: tuple[str, ...]
     names: tuple[str, ...] | None
-    bound, shared = "", True
 
     def relation(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """The rows, unread."""
@@ -66,14 +64,13 @@ class CsvFiles:
 
 
 @dataclass(frozen=True)
-class DecodedFiles:
+class DecodedFiles(Reader):
     """CSV files in another encoding than UTF-8, which pandas reads once into memory."""
 
     paths: tuple[str, ...]
     roles: tuple[str, ...]
     names: tuple[str, ...] | None
     encoding: str
-    bound, shared = "", True
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -105,11 +102,11 @@ class DecodedFiles:
 
 
 @dataclass(frozen=True, eq=False)
-class InMemory:
+class InMemory(Reader):
     """A pandas frame or an Arrow table."""
 
     rows: Any
-    bound, shared = "its rows lie in this process's memory", True
+    bound = "its rows lie in this process's memory"
 
     def relation(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """The rows."""
@@ -118,15 +115,20 @@ class InMemory:
 
 
 @dataclass(frozen=True, eq=False)
-class OnConnection:
+class OnConnection(Reader):
     """A relation or a table on a connection that the caller opened."""
 
     rows: duckdb.DuckDBPyRelation
+    owner: duckdb.DuckDBPyConnection | None = None
     bound, shared = "its rows belong to a connection of this process", False
 
     def relation(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """The rows, whatever the connection."""
         return self.rows
+
+    def reading(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection | None:
+        """The caller's connection, where it is known."""
+        return self.owner
 
 
 def opened(
@@ -176,7 +178,7 @@ def _table(source: Any, connection: duckdb.DuckDBPyConnection) -> OnConnection:
     if not isinstance(source, str):
         raise TypeError(f"with connection=, source is a table's name, not {type(source).__name__}")
     try:
-        return OnConnection(connection.table(source))
+        return OnConnection(connection.table(source), connection)
     except duckdb.Error as error:
         tables = [row[0] for row in connection.execute("SHOW TABLES").fetchall()]
         raise ValueError(unknown("table", source, tables, of="the connection")) from error
