@@ -36,7 +36,7 @@ def group_name(values: Iterable[Any]) -> str:
     return " ".join(NULL if pd.isna(value) else str(value) for value in values)
 
 
-def unknown(what: str, name: Any, known: Iterable[Any], of: str = "") -> str:
+def unknown(what: str, name: Any, known: Iterable[Any], of: str = "", most: int = 12) -> str:
     """The text of an error about a name that is not there, with the nearest one that is.
 
     Examples
@@ -45,7 +45,7 @@ def unknown(what: str, name: Any, known: Iterable[Any], of: str = "") -> str:
     "no event 'pya' in the log (did you mean 'pay'?); it has: enter, pay"
     """
     names = [str(one) for one in known]
-    there = f"{'it has' if of else 'there are'}: {some(names)}" if names else "there are none"
+    there = f"{'it has' if of else 'there are'}: {some(names, most)}" if names else "there are none"
     return f"no {what} {name!r}{f' in {of}' if of else ''}{nearest(name, names)}; {there}"
 
 
