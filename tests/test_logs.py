@@ -91,6 +91,13 @@ def test_a_local_time_follows_its_zone_through_a_change_of_clocks():
     assert text.facts == log.facts
 
 
+def test_the_last_day_of_a_log_may_be_that_of_a_change_of_clocks():
+    times = pd.to_datetime(["2021-03-10 12:00", "2021-03-14 01:30", "2021-03-14 03:30"])
+    rows = pd.DataFrame({"user_id": [2, 1, 1], "event": ["enter", "enter", "pay"], "timestamp": times})
+    log = read_events(rows, timezone="America/New_York")
+    assert funnel(log, ["enter", "pay"], within="1h").table["reached"].tolist() == [2, 1]
+
+
 def test_a_unit_can_be_named_where_magnitude_would_mislead():
     rows = pd.DataFrame({"user_id": [1], "event": ["enter"], "timestamp": [86_400]})
     with pytest.raises(ValueError, match="time_unit="):

@@ -103,6 +103,8 @@ def reached():
 
 def child(queue):
     try:
+        indexed = funnel(log.index(), ["enter", "pay"], within="1d", path="index")
+        assert indexed.table["reached"].tolist() == [2, 1]
         queue.put(reached())
     except RuntimeError as error:
         queue.put(str(error))

@@ -18,9 +18,9 @@ from toolkit.logs.progress import counted_bar
 from toolkit.logs.source import Source
 
 BATCH = 1 << 17
-#: Users are dealt out in so many parts of about as many rows, to so many threads.
+#: Users are split into so many parts with about the same number of rows, for so many threads.
 PARTS, THREADS = 8, 2
-#: Answers of conditions over rows that are kept for the next question, as a slider asks the same steps again.
+#: Results of so many conditions are cached, since a slider asks about the same steps again and again.
 REMEMBERED = 4
 
 

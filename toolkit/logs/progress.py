@@ -1,4 +1,4 @@
-"""Waiting for a query: a bar where it takes longer than two seconds, and an ear for Ctrl+C."""
+"""Queries in a thread of their own: Ctrl+C stops them at once, and a bar shows those longer than two seconds."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ PATIENCE, LOOK = 2.0, 0.2
 
 
 class Progress:
-    """A wait for what DuckDB does, in a thread of its own, so that this one draws the bar and hears Ctrl+C.
+    """Runs DuckDB in a second thread, so that the calling thread can draw a bar and be interrupted.
 
-    Python hears a key press between two steps of its own. A query is one step: asked in this thread, it would
-    have to end, or come to a place where it looks up, before Ctrl+C did anything.
+    Python handles Ctrl+C between two of its own instructions, and a query is one instruction: run in the calling
+    thread, a long join or window would end before the interrupt was noticed.
 
     Parameters
     ----------
     connection
-        Where the query runs; None for a caller's own that is not known, which then runs in this thread.
+        Where the query runs. None if it is not known, as for a caller's relation: the query then runs in the
+        calling thread.
     bar
         Whether to draw a bar.
     """
@@ -39,7 +40,7 @@ class Progress:
         self._pool = ThreadPoolExecutor(1)
 
     def answer(self, ask: Callable[[], T]) -> T:
-        """What `ask` returns, which runs on the connection."""
+        """The result of `ask`, a call that uses the connection."""
         if self.connection is None:
             return ask()
         task = self._pool.submit(ask)

@@ -5,7 +5,7 @@ CsvFiles        CSV files in UTF-8, unread
 DecodedFiles    CSV files in another encoding, read by pandas
 InMemory        a frame or an Arrow table
 OnConnection    a relation or a table on the caller's connection
-opened          the reader of a source, told by its kind
+opened          any source as an engine
 """
 
 from __future__ import annotations
