@@ -203,6 +203,9 @@ def test_a_harmed_parquet_file_is_named(tmp_path, harm):
 def test_a_source_that_is_not_there_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="nothing.parquet"):
         read_events(tmp_path / "nothing.parquet")
+    for name in ("nothing.parquet", "nothing.csv"):
+        with pytest.raises(FileNotFoundError, match=f"^no file matches {name}$"):
+            read_events(name)
     with pytest.raises(ValueError, match="is a folder"):
         read_events(tmp_path)
     with pytest.raises(ValueError, match="neither Parquet"):

@@ -43,8 +43,8 @@ class Progress:
         """The result of `ask`, a call that uses the connection."""
         if self.connection is None:
             return ask()
-        task = self._pool.submit(ask)
         try:
+            task = self._pool.submit(ask)
             while not wait([task], timeout=LOOK).done:
                 self._draw(self.connection)
         except BaseException:

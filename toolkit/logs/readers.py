@@ -21,7 +21,7 @@ import duckdb
 import pandas as pd
 
 from toolkit.logs.engines import DuckDB, Reader, readable
-from toolkit.wording import some, unknown
+from toolkit.wording import unknown
 
 CSV = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".csv.zst")
 PARQUET = (".parquet", ".pq")
@@ -40,9 +40,10 @@ class ParquetFiles(Reader):
 
 @dataclass(frozen=True)
 class CsvFiles(Reader):
-    """CSV files in UTF-8; `names` are the columns of files without a header row."""
+    """CSV files in UTF-8; `names` are the columns of files without a header row, `shown` stands in errors."""
 
     paths: tuple[str, ...]
+    shown: str
     roles: tuple[str, ...]
     names: tuple[str, ...] | None
 
@@ -53,7 +54,7 @@ class CsvFiles(Reader):
             options["names"] = list(self.names)
         said = "" if self.names is None else f" with {len(self.names)} names"
         read: Any = connection.read_csv  # its stubs take fewer kinds of path than it does
-        with readable(f"{some(self.paths, 2)}{said}"):
+        with readable(f"{self.shown}{said}"):
             sniffed: duckdb.DuckDBPyRelation = read(list(self.paths), **options)
             # Ids and times stay text: a sniffer would read user 00123 as 123, and would drop a time's zone.
             as_text = {name: "VARCHAR" for name in self.roles if name in sniffed.columns}
@@ -206,7 +207,7 @@ def _files(
     files = [path for path in map(Path, places) if path.is_file()]
     if files and not any(path.stat().st_size for path in files):
         raise ValueError(f"{source} is empty: it has not even a header row")
-    return CsvFiles(places, roles, given), source
+    return CsvFiles(places, source, roles, given), source
 
 
 def _anywhere(path: str) -> str:
