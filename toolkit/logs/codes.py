@@ -1,7 +1,7 @@
-"""A column's values as whole numbers, exactly: 0 for null, then from 1 on as they turn up.
+"""Dictionary encoding of a log's columns: 0 for null, then whole numbers from 1 on in order of appearance.
 
-A short list of texts becomes numbers while DuckDB scans, which costs nothing; other texts come over as they are,
-and whole numbers of any size are numbered by a hash table that compares the numbers themselves.
+DuckDB encodes a short list of texts while it scans, at no cost; other texts are encoded here by Arrow, and whole
+numbers of any size by a hash table that compares the numbers themselves.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Pairs:
 
 
 class Codes:
-    """Codes of one column of a log: what to scan, how to number it, and the values behind the numbers.
+    """Dictionary encoding of one column of a log: what to scan, the codes, and the values behind them.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ def cells(question: RetentionQuestion) -> pd.DataFrame:
     )
     users, waiting = Users(question), deque[Future[None]]()
     # One thread sets bits while the engine's own read on.
-    with log.engine.watched(), ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool:
         for batch in log.engine.batches(source, BATCH):
             waiting.append(pool.submit(users.take, batch))
             if len(waiting) > 2:
