@@ -25,7 +25,7 @@ from toolkit.intervals import Interval
 from toolkit.propagation import Moments
 from toolkit.tiers import logits, standards, tier_split
 from toolkit.tiers.counts import Counts
-from toolkit.tiers.factors import Factors, with_amount
+from toolkit.tiers.step_factors import Factors, with_amount
 from toolkit.tiers.step_split import limits
 
 REPORT = Path(__file__).with_suffix(".md")

@@ -430,7 +430,7 @@ def world(users=300, seed=3, moving=False):
 
 def by_hand(log, count):
     """Sums over users by cell, in plain pandas: entries, or users of a platform, and those that led to a payment."""
-    frame = log.engine.frame(f"SELECT * FROM {log.engine.table}").fillna({"city_tier": "missing"})
+    frame = log.engine.frame(f"SELECT * FROM {log.engine.table}").fillna({"city_tier": "<null>"})
     keys = ["user_id", "platform", "city_tier"]
     pays = frame[frame["event"] == "pay"].groupby(keys).size()
     enters = frame[frame["event"] == "enter"].groupby(keys).size()
@@ -449,7 +449,7 @@ def test_users_who_repeat_are_added_up_in_the_engine_as_in_pandas(count, path):
     ask = {"outcome": None, "of": None, "pool": None, "exclude": (), "movers": None}
     found = counts_of(answer, platform="platform", tier="city_tier", **ask)
     assert found.platforms == ("douyin", "kuaishou")
-    assert found.tiers == ("tier_1", "tier_2", "missing")
+    assert found.tiers == ("tier_1", "tier_2", "<null>")
     own = by_hand(log, count).reset_index()
     values = np.zeros((own["user_id"].nunique(), 6, 2))
     user = own["user_id"].astype("category").cat.codes
@@ -559,7 +559,7 @@ def test_where_a_user_of_several_tiers_counts_must_be_chosen():
 def test_missing_tiers_are_a_tier_of_their_own():
     rows = table([("a", None, 40, 4), ("a", "1", 60, 9), ("b", np.nan, 50, 6), ("b", "1", 50, 9)])
     gaps = compare(rows)
-    assert gaps.counts.tiers == ("missing", "1")
+    assert gaps.counts.tiers == ("<null>", "1")
     assert gaps.counts.n.sum() == 200
 
 
@@ -579,11 +579,11 @@ def test_a_tier_that_a_platform_lacks_is_left_out_or_pooled_only_as_asked():
 
 def test_tiers_are_pooled_in_the_engine_too():
     answer = funnel(world(), ["enter", "pay"], within="2min", by=["platform", "city_tier"], count="entries")
-    pooled = compare(answer, pool={"missing": "tier_2"})
+    pooled = compare(answer, pool={"<null>": "tier_2"})
     assert pooled.counts.tiers == ("tier_1", "tier_2")
     trials = pooled.counts.cells.products[:, 0, :, 0].sum()
     assert trials == compare(answer).counts.cells.products[:, 0, :, 0].sum()
-    without = compare(answer, exclude="missing")
+    without = compare(answer, exclude="<null>")
     assert without.counts.whole.products[:, 0, :, 0].sum() < trials
 
 
@@ -610,8 +610,8 @@ GOOD = [("a", "1", 40, 4), ("a", "2", 60, 9), ("b", "1", 50, 6), ("b", "2", 50, 
             r"row 3 \(b, 2\): converted = 0.2 is fractional: give counts, not rates",
         ),
         ([*GOOD[:3], ("b", "2", 50, -1)], {}, "converted = -1.* is negative"),
-        ([*GOOD[:3], ("b", "2", None, 1)], {}, "n = .* is missing or no number"),
-        ([*GOOD[:3], ("b", "2", np.inf, 1)], {}, "n = inf is missing or no number"),
+        ([*GOOD[:3], ("b", "2", None, 1)], {}, "n = .* is missing or not a number"),
+        ([*GOOD[:3], ("b", "2", np.inf, 1)], {}, "n = inf is infinite"),
         (GOOD[:2], {}, "there is only one platform, a: nothing to compare it with"),
         ([], {}, "the table of counts has no rows"),
         (GOOD, {"standard": {"1": 0.5, "2": 0.6}}, "add up to 1; these add up to 1.1"),
@@ -623,9 +623,9 @@ GOOD = [("a", "1", 40, 4), ("a", "2", 60, 9), ("b", "1", 50, 6), ("b", "2", 50, 
         (
             GOOD,
             {"tier": "tier"},
-            "no column 'tier' among the counts; they have: platform, city_tier, n, converted",
+            "no column 'tier' in the counts .*; it has: platform, city_tier, n, converted",
         ),
-        (GOOD, {"pool": {"9": "1"}}, "no tier '9' to pool or exclude; there are 1, 2"),
+        (GOOD, {"pool": {"9": "1"}}, "to pool or exclude: no tier '9'; there are: 1, 2"),
         (GOOD, {"exclude": ["9"]}, "no tier '9'"),
         (GOOD, {"adjust": "bonferroni"}, "adjust='bonferroni'; use one of"),
         (GOOD, {"confidence": 95}, "lies outside 0 to 1"),

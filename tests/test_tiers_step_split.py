@@ -307,7 +307,7 @@ def test_a_funnel_of_counts_is_split_into_its_steps():
         (GOOD[:1], {}, "there is only one platform, a"),
         (GOOD, {"steps": None}, "name the columns of counts in order"),
         (GOOD, {"steps": ["enter"]}, "name the columns of counts in order"),
-        (GOOD, {"steps": ["enter", "buy"]}, "no column 'buy' among the counts"),
+        (GOOD, {"steps": ["enter", "buy"]}, "no column 'buy' in the counts"),
         (GOOD, {"squares": "squares"}, "name their column too: amount="),
         (GOOD, {"amount": "GMV"}, "no column 'GMV'"),
         (GOOD.assign(gmv=[-1, 5]), {"amount": "gmv"}, r"row 0 \(a\): gmv = -1 is negative"),

@@ -111,6 +111,16 @@ class Rate:
         return Interval(*map(_plain, _limits(self, _quantile(self.freedom, confidence))))
 
 
+def student(freedom: ArrayLike, confidence: float) -> np.ndarray:
+    """How many standard errors a two-sided interval reaches: Student's quantile, the normal one without end."""
+    return np.asarray(special.stdtrit(freedom, (1 + confidence) / 2))
+
+
+def two_sided(t: ArrayLike, freedom: ArrayLike) -> np.ndarray:
+    """The p value of a t value, of both sides."""
+    return np.asarray(2 * special.stdtr(freedom, -np.abs(t)))
+
+
 def wilson(successes: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> Interval:
     """Where the rate of independent units lies, given `successes` of `n`; nan where n is 0.
 

@@ -23,7 +23,7 @@ class Result:
     #: Columns of `table` that hold rates between 0 and 1, shown as per cent.
     rates: ClassVar[frozenset[str]] = frozenset()
     #: Columns of `table` that hold differences of rates, shown in percentage points.
-    points: ClassVar[frozenset[str]] = frozenset()
+    differences: ClassVar[frozenset[str]] = frozenset()
 
     def sentence(self) -> str:
         """The finding in words, with its caveat."""
@@ -37,7 +37,9 @@ class Result:
         return f"{type(self).__name__}: {self.sentence()}"
 
     def _repr_html_(self) -> str:
-        return f"<p>{html.escape(self.sentence())}</p>\n{html_table(self.table, self.rates, self.points)}"
+        return (
+            f"<p>{html.escape(self.sentence())}</p>\n{html_table(self.table, self.rates, self.differences)}"
+        )
 
 
 def cell(

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pandas as pd
 
 from toolkit import style
+from toolkit.funnels import Funnel
 from toolkit.results import Result
 from toolkit.wording import change, count, group_name, percent, percent_interval, some, unknown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from toolkit.funnels import Funnel
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -210,16 +209,12 @@ def groups(table: pd.DataFrame) -> list[tuple[Any, ...]]:
 
 
 def checked(counts: Funnel | pd.DataFrame) -> pd.DataFrame:
-    """The table of a funnel, of its counts, or the one given."""
+    """The table of a funnel, or of the counts that `Funnel.from_counts` takes; a table's own limits stay."""
     if not isinstance(counts, pd.DataFrame):
         return counts.table
-    if "reached" not in counts:
-        from toolkit.funnels import Funnel
-
-        return Funnel.from_counts(counts).table
-    if "step" not in counts:
-        raise KeyError(f"counts need a column 'step'; they have {some(list(map(str, counts.columns)))}")
-    return counts
+    table = Funnel.from_counts(counts).table
+    own = [name for name in ("low", "high") if name in counts.columns]
+    return table.assign(**{name: counts[name].to_numpy() for name in own})
 
 
 def _rows(counts: Funnel | pd.DataFrame, group: Any) -> tuple[pd.DataFrame, tuple[Any, ...]]:

@@ -57,7 +57,7 @@ class Estimates(Result):
             named=self.named,
             axis=axis,
             level=f"{self.level}s",
-            scale=scale or (100 if "estimate" in self.rates | self.points else 1),
+            scale=scale or (100 if "estimate" in self.rates | self.differences else 1),
             null=self.null,
         )
 

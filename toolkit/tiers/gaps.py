@@ -54,7 +54,7 @@ class Gaps(Estimates):
     adjust: Method | None
     family: str
 
-    points: ClassVar = frozenset({"estimate", "low", "high"})
+    differences: ClassVar = frozenset({"estimate", "low", "high"})
     named: ClassVar = ("platform", "reference", "part")
     axis: ClassVar = "gap, points"
 

@@ -93,7 +93,7 @@ class Effects(Estimates):
     0        A     0.054  0.035 -0.014  0.121
     """
 
-    points: ClassVar = frozenset({"estimate", "error", "low", "high"})
+    differences: ClassVar = frozenset({"estimate", "error", "low", "high"})
     named: ClassVar = ("platform", "reference")
     axis: ClassVar = "average effect, points"
 

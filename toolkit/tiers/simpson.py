@@ -56,7 +56,7 @@ class Reversal(Estimates):
     standard: str
 
     rates: ClassVar = frozenset({"rate", "rate_reference"})
-    points: ClassVar = frozenset({"estimate", "low", "high"})
+    differences: ClassVar = frozenset({"estimate", "low", "high"})
     named: ClassVar = ("platform", "reference", "tier")
     axis: ClassVar = "gap, points"
 

@@ -76,7 +76,7 @@ class Sensitivity(Estimates):
     [['none', -0.046], ['pooled', 0.054], ['A', 0.048], ['B', 0.059], ['equal', 0.053], ['mean of the two', 0.054]]
     """
 
-    points: ClassVar = frozenset({"estimate", "low", "high"})
+    differences: ClassVar = frozenset({"estimate", "low", "high"})
     named: ClassVar = ("platform", "reference", "standard")
     axis: ClassVar = "gap, points"
 

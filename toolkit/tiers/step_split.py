@@ -15,7 +15,7 @@ from toolkit.counts import confidence_level
 from toolkit.decompositions import contribution, contributions
 from toolkit.results import cell, html_table
 from toolkit.tiers.estimates import Estimates
-from toolkit.tiers.factors import BASKET, Factors, factors_of
+from toolkit.tiers.step_factors import BASKET, Factors, factors_of
 from toolkit.wording import amount as amount_of
 from toolkit.wording import count, interval, percent, points, points_interval, unknown
 

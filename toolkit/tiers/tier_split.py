@@ -37,7 +37,7 @@ class TierSplit(Estimates):
     3  large  rate     0.021 -0.032  0.079
     """
 
-    points: ClassVar = frozenset({"estimate", "low", "high"})
+    differences: ClassVar = frozenset({"estimate", "low", "high"})
     named: ClassVar = ("platform", "reference", "tier", "part")
     axis: ClassVar = "contribution to the gap, points"
 
