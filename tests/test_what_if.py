@@ -28,9 +28,9 @@ def groups(*names):
 def test_an_answer_says_the_finding_then_what_is_assumed_then_the_caveat():
     said = what_if(STEPS, {"cart": 0.3}, amount_per_buyer=80).sentence()
     assert said == (
-        "75 buyers instead of 50, of 1,000 who reach enter; GMV CNY 6,000 instead of 4,000 at 80 a buyer, with 30.0 % "
-        "from enter to cart (observed 20.0 %, n = 1,000) and the other rates as observed. This is arithmetic on "
-        "assumed rates and has no interval: it is no forecast."
+        "75 buyers instead of 50, of 1,000 who reach enter; GMV CNY 6,000 instead of 4,000 at 80 a buyer, "
+        "with 30.0 % from enter to cart (observed 20.0 %, interval 17.6 to 22.6 %, n = 1,000) and the other rates as "
+        "observed. This is arithmetic on assumed rates and has no interval: it is no forecast."
     )
     assert what_if(STEPS, {}).sentence() == "50 buyers of 1,000 who reach enter, as observed."
 
