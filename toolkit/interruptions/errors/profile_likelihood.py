@@ -48,7 +48,7 @@ AR1 = Grid(
     lams=np.ones(1),
     step=1e-4,
     fine=1e-4,
-    rounds=3,
+    rounds=4,
 )
 #: Rounding of lam.
 LAM_STEP = 0.02

@@ -222,8 +222,8 @@ def estimate(
     through the highest point there and its neighbours is rounded far below what any series tells, so that series of
     a batch share their work, and each is fitted as it would be alone. With noise: to 0.01 in rho (0.0025 from 0.9 on)
     and 0.02 in lam, which lies 0.001 (median; at most 0.15) below the top of the restricted log-likelihood, the latter
-    where a ridge towards a random walk is flat: 60 series of 40 points. Without noise, after one more
-    grid: to 0.0001 in rho.
+    where a ridge towards a random walk is flat: 60 series of 40 points. Without noise, after two more
+    grids: to 0.0001 in rho.
 
     References
     ----------
