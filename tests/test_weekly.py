@@ -162,8 +162,8 @@ def test_a_memory_of_last_week_is_said_and_widens_the_intervals_of_yesterdays_al
     found, plain = asked(visits()), asked(visits(), errors="ar1")
     [strength] = found.fit.strength
     assert strength > 0.3
-    assert f"A memory of last week of {strength:g} was found" in found.sentence()
-    assert "a memory of last week by REML" in found.sentence()
+    assert f"Lag-7 autocorrelation of {strength:g} was found" in found.sentence()
+    assert "lag-7 autocorrelation by REML" in found.sentence()
     for one in (found.table, found.effect().table):
         assert (one["low"] < one["estimate"]).all()
         assert (one["estimate"] < one["high"]).all()
@@ -175,7 +175,7 @@ def test_a_memory_of_last_week_is_said_and_widens_the_intervals_of_yesterdays_al
 
 def test_a_series_without_one_says_that_none_was_found():
     found = asked(visits(weekly=0.0))
-    assert "No memory of last week was found" in found.sentence()
+    assert "No lag-7 autocorrelation was found" in found.sentence()
     assert found.table["low"][0] == pytest.approx(
         asked(visits(weekly=0.0), errors="ar1_noise").table["low"][0]
     )

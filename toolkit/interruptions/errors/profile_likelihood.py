@@ -1,4 +1,4 @@
-"""The restricted likelihood of an AR(1) state plus noise, profiled over coefficients and scale, of many series at once.
+"""Restricted profile likelihood of an AR(1) state plus noise for many series at once, and its maximum.
 
 Grid         where the likelihood is looked at, and how finely its top is told
 Profile      the likelihood at any (rho, lam)
