@@ -113,6 +113,7 @@ def poisson(mean, replicates, after):
     return pd.DataFrame(drawn, columns=names), rates - mean
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mean", [3, 20])
 def test_the_cumulative_effect_on_a_count_of_one_period_allows_for_that_counts_own_noise(mean):
     counts, truth = poisson(mean, 60, after=40)
