@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
-import ipywidgets as widgets
-
 from toolkit import style
 from toolkit.cohorts.curves import aged
-from toolkit.panels.panel import Call, Panel
+from toolkit.panels.panel import Call, Panel, choice
 from toolkit.scenarios.returns import DEFINITIONS, WhoReturns, offered, who_returns
 from toolkit.wording import count, percent, percent_interval
 
@@ -47,8 +45,8 @@ class ReturnsPanel(Panel):
 
     Attributes
     ----------
-    period, kind, definition : Dropdown
-    platform : Dropdown
+    period, kind, definition : RadioButtons, or SelectionSlider through many
+    platform : RadioButtons, or SelectionSlider through many
         Its values are platforms, and `Everyone.ALL`.
     result : WhoReturns
 
@@ -97,12 +95,12 @@ class ReturnsPanel(Panel):
             values = self._log.memory.codes([self._column])[2][0].to_pylist()
             platforms = sorted(str(value) for value in values)
 
-        self.period = widgets.Dropdown(options=PERIODS, value="week", description="period")
-        self.kind = widgets.Dropdown(options=KINDS, value="exact", description="came back")
-        self.definition = widgets.Dropdown(options=list(self._definitions), description="definition")
+        self.period = choice("period", PERIODS, "week")
+        self.kind = choice("came back", KINDS, "exact")
+        self.definition = choice("definition", self._definitions)
         everyone: list[tuple[str, Any]] = [(Everyone.ALL.value, Everyone.ALL)]
         named = [(style.label(name, english=True), name) for name in platforms]
-        self.platform = widgets.Dropdown(options=everyone + named, description=column or "platform")
+        self.platform = choice(column or "platform", everyone + named)
         self.platform.layout.display = "" if platforms else "none"
         super().__init__([self.period, self.kind, self.definition, self.platform])
 
