@@ -43,7 +43,7 @@ LOOKS = """<style>
   width: 11em; flex: none; height: auto; white-space: normal; overflow-wrap: anywhere; line-height: 1.25;
   text-align: right }
 .what-if .widget-inline-hbox .widget-readout { width: auto; min-width: 4.2em; text-align: left; overflow: visible }
-.what-if .widget-radio { flex-direction: row; align-items: baseline; width: auto; max-width: 100% }
+.what-if .widget-radio { display: flex; flex-direction: row; align-items: baseline; width: auto; max-width: 100% }
 .what-if .widget-radio > .widget-label {
   width: 11em; flex: none; white-space: normal; overflow-wrap: anywhere; line-height: 1.25; text-align: right }
 .what-if .widget-radio-box { flex-wrap: wrap; height: auto; gap: 0 1em; margin: 0; padding: 0 }

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from toolkit import style
 from toolkit.cohorts.curves import aged
-from toolkit.panels.panel import Call, Panel, choice
+from toolkit.panels.panel import Call, Panel, choice, drawn
 from toolkit.scenarios.returns import DEFINITIONS, WhoReturns, offered, who_returns
 from toolkit.wording import count, percent, percent_interval
 
 if TYPE_CHECKING:
     from toolkit.logs.events import EventLog
 
+#: Of the figure, as shares of it: room for per cent on the left and a name below.
+MARGINS: Final = {"left": 0.1, "right": 0.97, "top": 0.9, "bottom": 0.13}
 PERIODS: Final = ("day", "week", "month")
 KINDS: Final = (
     ("in that very period", "exact"),
@@ -137,6 +139,9 @@ class ReturnsPanel(Panel):
             when = aged(self.result.cohorts.period, row)
             numbers.append((percent(row["estimate"]), f"{when} ({limits}, n = {count(row['n'])})"))
         return numbers
+
+    def _draw(self) -> tuple[bytes, str]:
+        return drawn(self.result, margins=MARGINS)
 
     def __repr__(self) -> str:
         later = self.result.later
