@@ -93,16 +93,16 @@ def test_a_rate_is_a_share(rate):
     [
         (
             {"rates": {"chart": 0.1}, "group": "douyin"},
-            "no rate to step 'chart'; there are rates to cart, pay",
+            "no rate to step 'chart' .did you mean 'cart'..; there are: cart, pay",
         ),
         ({"rates": {"enter": 0.1}, "group": "douyin"}, "no rate to step 'enter'"),
-        ({"rates": {}, "group": "bilibili"}, "no group 'bilibili'; there are douyin, kuaishou"),
+        ({"rates": {}, "group": "bilibili"}, "no group 'bilibili'; there are: douyin, kuaishou"),
         ({"rates": {}}, "broken down by platform: give group="),
         ({"rates": {}, "group": ("douyin", "new")}, "broken down by platform: give group="),
     ],
 )
 def test_a_name_that_is_not_there_is_named_with_those_that_are(arguments, message):
-    with pytest.raises(KeyError, match=message):
+    with pytest.raises(ValueError, match=message):
         what_if(two_platforms(), **arguments)
 
 
@@ -279,7 +279,9 @@ def test_a_panel_begins_with_the_group_asked_for(panel):
 
 def test_groups_of_different_steps_are_refused():
     counts = two_platforms().assign(step=[*STEPS, "enter", "order", "pay"])
-    with pytest.raises(ValueError, match="different steps: make a panel for each"):
+    with pytest.raises(
+        ValueError, match="the steps of kuaishou are enter, order, pay; those of the first group"
+    ):
         RatesPanel(counts, amount_per_buyer=1)
 
 

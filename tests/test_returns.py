@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from datasets.make.returns import simulate_returns
 from toolkit import Step, read_events, repurchase, retention
 from toolkit.scenarios import who_returns
-from toolkit.sources.returning import simulate_returns
 from toolkit.sources.truth import fingerprint
 
 FOLDER = Path(__file__).parents[1] / "datasets" / "returns"
@@ -77,6 +77,6 @@ def test_a_platform_counts_with_its_own_rows_alone():
     assert who_returns(small(), platform="x").table["estimate"].iloc[1] == 1
     other = who_returns(small(), platform="<b>$y</b>", definition="bought again", source="By hand")
     assert other.table["estimate"].iloc[1] == pytest.approx(1 / 20)
-    assert other.sentence().startswith("By hand · <b>$y</b> · bought again: Of 20 users")
-    with pytest.raises(KeyError, match="no definition 'returns'; there are came back, bought again"):
+    assert other.sentence().startswith("By hand · <b>$y</b> · bought again: Came back: 5.0 % in week 1")
+    with pytest.raises(ValueError, match="no definition 'returns'.*there are: came back, bought again"):
         who_returns(small(), definition="returns")

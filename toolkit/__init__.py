@@ -20,6 +20,7 @@ Slope          a change of trend
 Pulse          something that ends
 Ramp           a roll-out, little by little
 Decay          a novelty that fades
+where_is_the_break  finds the date at which a series breaks, if it does
 power          says how small an effect a study of some length would show
 simulate       writes the four platforms' simulated log, with its truth
 style          draws the four platforms alike everywhere
@@ -29,6 +30,8 @@ from __future__ import annotations
 
 import importlib
 from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from toolkit import style
@@ -42,8 +45,9 @@ if TYPE_CHECKING:
         Ramp,
         Slope,
         interrupted_time_series,
+        power,
+        where_is_the_break,
     )
-    from toolkit.interruptions.power import power
     from toolkit.logs.events import EventLog, read_events
     from toolkit.sources.worlds import simulate
     from toolkit.tiers import compare, split_product
@@ -72,6 +76,7 @@ __all__ = [
     "simulate",
     "split_product",
     "style",
+    "where_is_the_break",
 ]
 
 _homes = {
@@ -96,6 +101,7 @@ _homes = {
     "Ramp": "toolkit.interruptions",
     "Decay": "toolkit.interruptions",
     "power": "toolkit.interruptions",
+    "where_is_the_break": "toolkit.interruptions",
     "simulate": "toolkit.sources.worlds",
 }
 

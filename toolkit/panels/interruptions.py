@@ -11,6 +11,7 @@ import pandas as pd
 
 from toolkit import style
 from toolkit.interruptions import Decay, Level, Pulse, Slope, interrupted_time_series
+from toolkit.interruptions.caveats import FEW
 from toolkit.interruptions.series import read
 from toolkit.panels.panel import Call, Panel, choice, drawn, number
 from toolkit.wording import amount, change, count, interval, interval_level
@@ -39,8 +40,6 @@ COUNTS: Final = {
     "Poisson": "poisson",
     "negative binomial": "negative_binomial",
 }
-#: Periods on each side of a date, below which an interval should not be trusted.
-FEW = 12
 #: Of the figure, as shares of it: room for numbers in millions on the left, for names of lines on the right.
 MARGINS: Final = {"left": 0.155, "right": 0.88, "top": 0.86, "bottom": 0.13}
 

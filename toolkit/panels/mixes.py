@@ -166,7 +166,7 @@ class MixPanel(Panel):
         )
         return (
             f"{answer.name}, {answer.question}, {said}: the gap is the sum of the mix and the rate component; "
-            f"{answer.turn()}. {answer.confidence * 100:g} % intervals, n = {n}.{caveat}"
+            f"{answer.turn}. {answer.confidence * 100:g} % intervals, n = {n}.{caveat}"
         )
 
     def _draw(self) -> tuple[bytes, str]:
