@@ -222,6 +222,8 @@ def test_rate_sliders_fit_the_rates_of_the_pair(panel):
     assert {one.max for one in panel.rates.values()} == {0.5}
     rows = pd.DataFrame({**KIDNEY, "n": [10_000] * 4, "converted": [200, 800, 300, 700]})
     assert {one.max for one in MixPanel(compare(rows)).rates.values()} == {0.2}
+    near = {**KIDNEY, "n": [10_000] * 4, "converted": [120, 390, 1200, 1400]}
+    assert {one.max for one in MixPanel(compare(pd.DataFrame(near))).rates.values()} == {0.2}
 
 
 def test_what_is_assumed_is_said_in_a_line_however_many_tiers_there_are(panel):
