@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 import matplotlib as mpl
 import pandas as pd
 import pytest
