@@ -42,6 +42,13 @@ def test_a_large_level_is_found_within_its_interval(name):
     assert found.errors(np.arange(3), np.arange(5)).shape == (1, 3, 5)
 
 
+@pytest.mark.parametrize("name", ["ols", "hac", "prais_winsten", "ar2", "arima"])
+def test_innovations_are_in_standard_deviations(name):
+    # The scale is their sum of squares over n - k, so that in units of it they add up to n - k.
+    found = fit(name, design(60), 50 * series(60))
+    assert (found.whitened() ** 2).sum() == pytest.approx(56)
+
+
 @pytest.mark.parametrize("name", LINEAR)
 def test_a_batch_is_each_series_alone(name):
     both = np.column_stack([series(60, seed=1), 1e4 * series(60, rho=0.2, seed=2)])
