@@ -220,6 +220,14 @@ def test_the_furthest_of_a_product_of_rates_is_the_most_that_jointly_likely_rate
     assert known.furthest(product, 0.95) == pytest.approx((both.min(), both.max()), abs=1e-5)
 
 
+def test_a_mean_reaches_up_as_far_as_a_lognormal_of_its_spread_and_down_on_the_log_scale():
+    known = means([100.0], [20.0], sizes=50)
+    low, high = known.furthest(lambda values: (values[0], np.ones(1)), 0.95)
+    lean = 0.5 + 50 * 0.2**2 / 3  # Johnson (1978), with the skewness of a lognormal
+    assert high == pytest.approx(100 * np.exp(0.2 * Z + lean * (0.2 * Z) ** 2))
+    assert low == pytest.approx(100 * np.exp(-0.2 * Z))
+
+
 def test_a_function_that_nothing_moves_stays_where_it_is():
     assert rates([12], [60]).furthest(lambda values: (7.0, np.zeros(1)), 0.95) == (7, 7)
 
