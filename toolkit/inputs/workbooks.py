@@ -1,0 +1,111 @@
+"""Sheets of a workbook: its size is looked at before anything opens it."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from xml.etree import ElementTree
+
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError, SheetTypeEnum
+
+from toolkit.inputs.bounds import SheetFacts, scan
+from toolkit.inputs.faults import ExportError
+from toolkit.inputs.sheets import Raw, Row, Sheet, place
+
+_MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+_LINK = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+
+
+def read_xlsx(path: Path) -> list[Sheet]:
+    """The sheets of a workbook of XML, with what only its XML knows: formulas, errors, hidden lines."""
+    facts = scan(path)
+    parts, days_from_1904 = _parts(path)
+    sheets = []
+    for name, sheet in _opened(path):
+        known = facts.get(parts.get(name, ""), SheetFacts(None, None, *[frozenset()] * 3, ()))
+        sheets.append(
+            Sheet(
+                name,
+                _rows(sheet),
+                formulas=known.formulas,
+                valueless=known.valueless,
+                errors=known.errors,
+                hidden=known.hidden,
+                merged=tuple(sheet.merged_cell_ranges or ()),
+                dimension=_wrong(known),
+                days_from_1904=days_from_1904,
+            )
+        )
+    return sheets
+
+
+def read_xls(path: Path) -> list[Sheet]:
+    """The sheets of a workbook of 1997 to 2003; it holds at most 65,536 rows of 256 columns."""
+    return [
+        Sheet(name, _rows(sheet), merged=tuple(sheet.merged_cell_ranges or ()))
+        for name, sheet in _opened(path)
+    ]
+
+
+def _opened(path: Path) -> Iterator[tuple[str, CalamineSheet]]:
+    try:
+        with CalamineWorkbook.from_path(str(path)) as book:
+            for about in book.sheets_metadata:
+                if about.typ == SheetTypeEnum.WorkSheet:
+                    yield about.name, book.get_sheet_by_name(about.name)
+    except PasswordError as error:
+        raise ExportError(
+            "password", f"{path} has a password; open it and save it again without one"
+        ) from error
+    except CalamineError as error:
+        raise ExportError(
+            "corrupt", f"{path} is cut off or damaged ({error}); download it again"
+        ) from error
+
+
+def _rows(sheet: CalamineSheet) -> list[Row]:
+    """Rows from A1 on; the reader leaves out what is blank before the first cell."""
+    start = sheet.start
+    if start is None:
+        return []
+    rows: list[Row] = [[] for _ in range(start[0])]
+    for row in islice(sheet.iter_rows(), sheet.height):
+        cells: Row = [None] * start[1]
+        cells.extend(_plain(raw) for raw in row)
+        while cells and cells[-1] is None:
+            cells.pop()
+        rows.append(cells)
+    return rows
+
+
+def _plain(raw: Raw) -> Raw:
+    return None if raw == "" else raw
+
+
+def _parts(path: Path) -> tuple[dict[str, str], bool]:
+    """The part of each sheet, by its name, and whether days count from 1904."""
+    with zipfile.ZipFile(path) as archive:
+        try:
+            book = ElementTree.fromstring(archive.read("xl/workbook.xml"))
+            links = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))
+        except (KeyError, ElementTree.ParseError) as error:
+            raise ExportError(
+                "corrupt", f"{path} does not say which sheets it has ({error}); save it again"
+            ) from error
+    targets = {link.get("Id"): str(link.get("Target")).lstrip("/") for link in links}
+    parts = {}
+    for sheet in book.iter(f"{_MAIN}sheet"):
+        target = targets.get(sheet.get(_LINK), "")
+        parts[str(sheet.get("name"))] = target if target.startswith("xl/") else f"xl/{target}"
+    properties = book.find(f"{_MAIN}workbookPr")
+    return parts, properties is not None and properties.get("date1904") in ("1", "true")
+
+
+def _wrong(facts: SheetFacts) -> str | None:
+    """The size that a sheet claims, where its cells go further."""
+    if facts.dimension is None or facts.corner is None:
+        return None
+    row, column = place(facts.dimension.rpartition(":")[2].replace("$", ""))
+    return facts.dimension if row < facts.corner[0] or column < facts.corner[1] else None
