@@ -1,0 +1,362 @@
+"""Exports of dashboards, read as they are: tidy tables, a definition on every column, and what was met on the way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from toolkit.inputs.definitions import Definition
+from toolkit.inputs.faults import ExportError, Notes, Problem, codes
+from toolkit.inputs.files import EXPORTS, open_file
+from toolkit.inputs.frames import Table, finished, tables_of
+from toolkit.inputs.headers import draft, headers_of, kind_of, line_at
+from toolkit.inputs.kinds import Kind, kinds
+from toolkit.inputs.tables import Reading
+from toolkit.inputs.times import Period, moment, period_in
+from toolkit.results import Result
+from toolkit.wording import counted, some, unknown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: Tables in the order in which one stands for the whole export.
+_FIRST = ("session", "day", "order", "hour", "channel", "item", "note", "creator", "ad", "sku")
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Export(Result):
+    """What a dashboard's files say: tables by name, also as attributes, and what each column means."""
+
+    kind: str
+    platform: str
+    period: tuple[date, date] | None
+    tables: dict[str, pd.DataFrame]
+    totals: dict[str, pd.DataFrame]
+    told: tuple[Problem, ...]
+    files: tuple[str, ...]
+    defined_by: str
+    parts: dict[str, Table] = field(repr=False)
+    _draft: str = ""
+
+    def __getattr__(self, name: str) -> pd.DataFrame:
+        tables = self.__dict__.get("tables", {})
+        if name in tables:
+            return tables[name]
+        raise AttributeError(unknown("table or attribute", name, tables, of="the export"))
+
+    @cached_property
+    def table(self) -> pd.DataFrame:  # type: ignore[override]
+        """The table that the export is about."""
+        return self.tables[self.main]
+
+    @property
+    def main(self) -> str:
+        """The name of that table."""
+        return min(self.tables, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))
+
+    @cached_property
+    def definitions(self) -> pd.DataFrame:
+        """One row per column of each table: what it measures, over what, within what, and under which header."""
+        rows = [
+            {"table": table.name, "column": one.name, **one.as_dict()}
+            for table in self.parts.values()
+            for one in table.definitions.values()
+        ]
+        return pd.DataFrame(rows).drop(columns="name")
+
+    @cached_property
+    def problems(self) -> pd.DataFrame:
+        """What a reader of the numbers must know: code, file, sheet, cell, text."""
+        rows = [(one.code, one.file, one.sheet, one.cell, _said(one)) for one in self.told]
+        return pd.DataFrame(rows, columns=["code", "file", "sheet", "cell", "text"])
+
+    def definition(self, column: str, table: str | None = None) -> Definition:
+        """The definition of a column, of the main table unless another is named.
+
+        Raises
+        ------
+        ValueError
+            For a table or a column that is not there.
+        """
+        name = self.main if table is None else table
+        if name not in self.parts:
+            raise ValueError(unknown("table", name, self.parts, of="the export"))
+        known = self.parts[name].definitions
+        if column not in known:
+            raise ValueError(unknown("column", column, known, of=f"the table {name}"))
+        return known[column]
+
+    def rounding(self, column: str, table: str | None = None) -> pd.Series:
+        """Half the width that each value of a column was rounded to; 0 where it is exact."""
+        self.definition(column, table)
+        part = self.parts[self.main if table is None else table]
+        exact = pd.Series(0.0, index=part.frame.index, name=column)
+        return part.rounding[column] if column in part.rounding else exact
+
+    def summary(self) -> pd.DataFrame:
+        """One row per table: rows, columns, totals set aside, and cells without a value."""
+        rows = [
+            {
+                "table": name,
+                "key": ", ".join(self.parts[name].key),
+                "rows": len(frame),
+                "columns": frame.shape[1],
+                "totals": len(self.totals.get(name, ())),
+                "missing": int(frame.isna().to_numpy().sum()),
+            }
+            for name, frame in self.tables.items()
+        ]
+        return pd.DataFrame(rows)
+
+    def sentence(self) -> str:
+        """What was read, from where, and what must be known of it."""
+        held = some([counted(len(frame), f"row of {name}", f"rows of {name}") for name, frame in self.tables.items()])
+        when = f", {self.period[0]} to {self.period[1]}" if self.period else ", no period told"
+        aside = sum(map(len, self.totals.values()))
+        parts = [f"{held} from {counted(len(self.files), 'file')} of {self.kind} ({self.platform}{when})"]
+        if aside:
+            parts.append(f"{counted(aside, 'total')} set aside in .totals")
+        grave = [code for code in codes(self.told) if code not in _QUIET]
+        if grave:
+            parts.append(f"read .problems: {some(grave)}")
+        if self.defined_by != "the toolkit":
+            parts.append(f"headers defined by {self.defined_by}")
+        return "; ".join(parts) + "."
+
+    def draft_definition(self) -> str:
+        """A definition of this kind to start from: headers that were not known, with the nearest metric beside each."""
+        return self._draft
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """The amount paid, or the first measure there is, by row of the main table, in order of time where told."""
+        from toolkit.inputs import plots
+
+        known = self.parts[self.main].definitions
+        measures = [name for name, one in known.items() if one.measures and one.bound is None]
+        measure = next((name for name in ("gmv", "ad_gmv", "payable", *measures) if name in measures), None)
+        time = next((name for name in ("start", "date", "published", "paid_at") if name in known), None)
+        if measure is None:
+            raise ValueError(f"the table {self.main} has no measure to draw")
+        columns = [name for name in (time, measure) if name is not None]
+        return plots.values(self.table[columns], measure, time, known[measure].said(), ax)
+
+
+_QUIET = frozenset({"encoding", "lines_before_header", "ignored_columns", "header_normalised"})
+
+
+def read_export(
+    path: str | Path, *, definitions: str | Path | dict[str, Any] | Sequence[str | Path | dict[str, Any]] = ()
+) -> Export:
+    """Read what a dashboard exports, as it is: a file, or a folder of files of one kind.
+
+    Parameters
+    ----------
+    path : str or Path
+        .xlsx, .xls, .csv, .tsv, .txt or .html; what the file is counts, not what its name says.
+    definitions : path, list of paths, optional
+        Definitions of your own (TOML). One wins over the built-in one of the same kind.
+
+    Returns
+    -------
+    Export
+        Missing is never 0, totals stand apart, people are never added, and every column has its definition.
+
+    Raises
+    ------
+    ExportError
+        A ValueError with `.code`: empty_file, not_an_export, password, corrupt, too_large, unknown_kind (with
+        `.draft`), ambiguous_kind, year_missing.
+    FileNotFoundError
+        No such file.
+
+    Notes
+    -----
+    The kind is told by the headers. A header that is not known is told with the nearest known one, which is never
+    used in its place. In a folder the latest download of a session is kept and the others are named.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "直播明细.csv"
+    >>> text = "主播抖音号,直播开始时间,直播间观看人数\\n0072,2026/3/1 19:30,1.2万\\n合计,,1.2万\\n"
+    >>> _ = file.write_text(text, encoding="utf-8")
+    >>> export = read_export(file)
+    >>> export.kind, export.session["viewers"].tolist(), len(export.totals["session"])
+    ('douyin.session_list', [12000], 1)
+    """
+    if not isinstance(path, str | Path):
+        raise TypeError(f"path is a str or a Path, not {type(path).__name__}")
+    given = [definitions] if isinstance(definitions, str | Path | dict) else list(definitions)
+    known = kinds(given)
+    place = Path(path)
+    if place.is_dir():
+        return _folder(place, known)
+    return _export([_file(place, known)], [])
+
+
+@dataclass(frozen=True)
+class _File:
+    """One file as read."""
+
+    name: str
+    kind: Kind
+    tables: dict[str, Table]
+    problems: list[Problem]
+    period: Period | None
+    downloaded: str
+    draft: str
+
+
+def _folder(place: Path, known: tuple[Kind, ...]) -> Export:
+    found: list[_File] = []
+    skipped: list[str] = []
+    last: ExportError | None = None
+    paths = sorted(path for path in place.iterdir() if path.is_file())
+    if not paths:
+        raise ExportError("empty_file", f"{place} holds no files")
+    for path in paths:
+        if path.name.startswith(("~$", ".")) or path.suffix.lower() not in EXPORTS:
+            skipped.append(path.name)
+            continue
+        try:
+            found.append(_file(path, known))
+        except ExportError as error:
+            if error.code not in ("not_an_export", "unknown_kind", "empty_file"):
+                raise
+            skipped.append(path.name)
+            last = error
+    if not found:
+        if last is not None:
+            raise last
+        raise ExportError("not_an_export", f"{place} holds no export; its files: {some(skipped)}", found="a folder")
+    names = list(dict.fromkeys(one.kind.name for one in found))
+    if len(names) > 1:
+        listed = "; ".join(f"{name}: {some([one.name for one in found if one.kind.name == name], 3)}" for name in names)
+        raise ExportError(
+            "ambiguous_kind", f"{place} holds {len(names)} kinds ({listed}); give each a folder of its own", found=listed
+        )
+    return _export(found, skipped)
+
+
+def _file(path: Path, known: tuple[Kind, ...]) -> _File:
+    notes = Notes(path.name)
+    sheets = open_file(path, notes)
+    kind = kind_of(sheets, known, str(path))
+    told = re.search(kind.file_name, path.name) if kind.file_name else None
+    named = {name: value for name, value in told.groupdict().items() if value} if told else {}
+    period = period_in(path.name)
+    if {"first", "last"} <= named.keys():
+        first, last = moment(named["first"]).value, moment(named["last"]).value
+        period = (first.date(), last.date()) if first and last else period
+    reading = Reading(kind, notes, period)
+    for sheet in sheets:
+        reading.read(sheet)
+    stamp = moment(named.get("downloaded")).value
+    tables = tables_of(reading, named.get("account"), None if stamp is None else stamp.date())
+    if reading.unsigned:
+        text = "read in the form that the kind declares"
+        notes.tell("percent_without_sign", text, columns=reading.unsigned, source=text)
+    unmet = [
+        header
+        for sheet in sheets
+        for at in range(min(len(sheet.rows), 300))
+        if (line := line_at(sheet.rows, at, kind)) is not None
+        for header in headers_of(line.headers)  # type: ignore[arg-type]
+        if header and line.part.meaning(header).what == "unknown"
+    ]
+    stamped = stamp.isoformat() if stamp is not None else ""
+    text = draft(unmet, known, named=kind) if unmet else f"# every header of {path.name} is known as {kind.name}\n"
+    return _File(path.name, kind, tables, notes.all(), reading.period, stamped, text)
+
+
+def _export(found: list[_File], skipped: list[str]) -> Export:
+    found = sorted(found, key=lambda one: (one.downloaded, one.name))
+    problems = [problem for one in found for problem in one.problems]
+    if skipped:
+        problems.append(Problem("files_skipped", "", text=some(skipped), more={"files": skipped}))
+    kept = found
+    if len(found) > 1 and found[0].kind.shared:
+        kept, more = _latest_sessions(found)
+        problems += more
+    tables: dict[str, Table] = {}
+    for one in kept:
+        for name, table in one.tables.items():
+            tables[name] = _together(tables[name], table, problems, one.name) if name in tables else table
+    parts = {name: finished(table) for name, table in tables.items()}
+    periods = [one.period for one in kept]
+    told = [period for period in periods if period is not None]
+    period = (min(p[0] for p in told), max(p[1] for p in told)) if told and len(told) == len(periods) else None
+    return Export(
+        kind=found[0].kind.name,
+        platform=found[0].kind.platform,
+        period=period,
+        tables={name: table.frame for name, table in parts.items()},
+        totals={name: pd.DataFrame(table.totals) for name, table in parts.items() if table.totals},
+        told=tuple(problems),
+        files=tuple(one.name for one in kept),
+        defined_by=found[0].kind.whose,
+        parts=parts,
+        _draft="\n".join(dict.fromkeys(one.draft for one in kept)),
+    )
+
+
+def _latest_sessions(found: list[_File]) -> tuple[list[_File], list[Problem]]:
+    """Each session's latest download; the files of the others are named."""
+    by_key: dict[tuple[Any, ...], list[_File]] = {}
+    for one in found:
+        table = one.tables.get("session")
+        row = None if table is None or not len(table.frame) else table.frame[list(table.key)].iloc[0]
+        key = (one.name,) if row is None or row.isna().any() else tuple(map(str, row))
+        by_key.setdefault(key, []).append(one)
+    kept, problems = [], []
+    for key, files in by_key.items():
+        kept.append(files[-1])
+        if len(files) > 1:
+            names = [one.name for one in files[:-1]]
+            more = {"key": list(key), "kept": files[-1].name, "dropped": names}
+            problems.append(Problem("duplicate_session", files[-1].name, text=f"dropped {some(names)}", more=more))
+    return kept, problems
+
+
+def _together(one: Table, other: Table, problems: list[Problem], file: str) -> Table:
+    """Two files' rows of a table; of one key the later download is kept."""
+    frame = pd.concat([one.frame, other.frame], ignore_index=True)
+    rounding = pd.concat([one.rounding, other.rounding], ignore_index=True)
+    rounding = rounding.reindex(frame.index).fillna(0.0)
+    definitions = dict(other.definitions)
+    for name, known in one.definitions.items():
+        new = definitions.get(name)
+        definitions[name] = known if new is None else replace(known, source_header=_headers(known, new))
+    table = Table(one.name, one.key, frame, definitions, [*one.totals, *other.totals], rounding)
+    keys = [name for name in one.key if name in frame]
+    known_rows = frame[keys].notna().all(axis=1) if keys else pd.Series(False, index=frame.index)
+    again = known_rows & frame[keys].duplicated(keep="last") if keys else known_rows
+    if again.any():
+        code = "duplicate_session" if one.name == "session" else "duplicate_rows"
+        text = f"{counted(int(again.sum()), 'row')} of {one.name} stood in an earlier file too; {file} is kept"
+        problems.append(Problem(code, file, text=text, more={"table": one.name, "kept": file, "number": int(again.sum())}))
+        table = table.kept(frame.index[~again])
+    return table
+
+
+def _headers(one: Definition, other: Definition) -> str | tuple[str, ...]:
+    listed: list[str] = []
+    for header in (one.source_header, other.source_header):
+        listed += [header] if isinstance(header, str) else list(header)
+    distinct = tuple(dict.fromkeys(listed))
+    return distinct[0] if len(distinct) == 1 else distinct
+
+
+def _said(problem: Problem) -> str:
+    parts: Iterable[Any] = (
+        problem.text,
+        *(f"{name} {value}" for name, value in problem.more.items() if name in ("header", "nearest", "column", "row")),
+    )
+    return "; ".join(str(part) for part in parts if part)
