@@ -21,6 +21,7 @@ Pulse          something that ends
 Ramp           a roll-out, little by little
 Decay          a novelty that fades
 power          says how small an effect a study of some length would show
+read_export    reads what a dashboard exports, as it is
 simulate       writes the four platforms' simulated log, with its truth
 style          draws the four platforms alike everywhere
 """
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from toolkit import style
     from toolkit.cohorts import Activity, Repurchase, Retention, activity, repurchase, retention
     from toolkit.funnels import Funnel, Step, funnel
+    from toolkit.inputs import read_export
     from toolkit.interruptions import (
         Decay,
         InterruptedTimeSeries,
@@ -67,6 +69,7 @@ __all__ = [
     "interrupted_time_series",
     "power",
     "read_events",
+    "read_export",
     "repurchase",
     "retention",
     "simulate",
@@ -96,6 +99,7 @@ _homes = {
     "Ramp": "toolkit.interruptions",
     "Decay": "toolkit.interruptions",
     "power": "toolkit.interruptions",
+    "read_export": "toolkit.inputs",
     "simulate": "toolkit.sources.worlds",
 }
 

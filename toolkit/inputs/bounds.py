@@ -29,6 +29,8 @@ PIECE = 1 << 18
 _TAG = re.compile(
     rb"<(?:\w+:)?(row|c|f|v|is|dimension)(?=[\s/>])((?:[^>\"']|\"[^\"]*\"|'[^']*')*)>|</(?:\w+:)?(c)>"
 )
+#: A tag that has begun and not ended at the end of a piece; a sign of greater may stand in quotes.
+_BEGUN = re.compile(rb"<(?:[^>\"']+|\"[^\"]*\"|'[^']*')*(?:\"[^\"]*|'[^']*)?\Z")
 _ATTRIBUTE = re.compile(rb"([\w:]+)\s*=\s*[\"']([^\"']*)[\"']")
 _PICTURES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif", b"BM": "bmp"}
 
@@ -172,9 +174,8 @@ def _sheet(path: Path, stream: IO[bytes], left: int, xml: bool) -> tuple[SheetFa
                 dimension = given.get(b"ref", b"").decode("ascii", "replace") or None
         if not piece:
             break
-        # What may be the beginning of a tag waits for the next piece; a tag is never longer than one.
         opened = text.rfind(b"<")
-        kept = text[opened:] if opened >= end else b""
+        kept = text[opened:] if opened >= end and _BEGUN.match(text, opened) else b""
         if xml and len(kept) > 4 * PIECE:
             raise ExportError("corrupt", f"{path} holds a tag of more than {count(4 * PIECE)} bytes")
     corner = None if last_row < 0 else (last_row, last_column)
