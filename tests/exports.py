@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from toolkit.inputs.exports import read_export
+from toolkit.inputs.exports.export import read_export
 from toolkit.inputs.faults import ExportError
 
 EXACT = ("metric", "unit", "counts", "additive", "over", "estimate", "bound")
@@ -43,7 +43,10 @@ def answer(path, arguments):
                 "order": list(frame.columns),
                 "columns": {c: d.as_dict() for c, d in export.parts[name].definitions.items()},
                 "rows": [
-                    [plain(value, units[name][column]) for column, value in zip(frame.columns, row, strict=True)]
+                    [
+                        plain(value, units[name][column])
+                        for column, value in zip(frame.columns, row, strict=True)
+                    ]
                     for row in frame.itertuples(index=False, name=None)
                 ],
             }
@@ -92,7 +95,9 @@ def faults(want, got):
         for name in ("platform", "kind", "period")
         if want[name] is not None and want[name] != got[name]
     ]
-    found += [f"a table {name} that the file has not" for name in got["tables"].keys() - want["tables"].keys()]
+    found += [
+        f"a table {name} that the file has not" for name in got["tables"].keys() - want["tables"].keys()
+    ]
     for name, table in want["tables"].items():
         found += table_faults(name, table, got["tables"].get(name))
     for name, rows in want["totals"].items():
@@ -152,7 +157,8 @@ def problem_faults(want, got):
             (
                 other
                 for other in left
-                if other["code"] == one["code"] and all(flat(other.get(k)) == flat(one[k]) for k in WHERE if k in one)
+                if other["code"] == one["code"]
+                and all(flat(other.get(k)) == flat(one[k]) for k in WHERE if k in one)
             ),
             None,
         )

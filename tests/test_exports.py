@@ -14,8 +14,8 @@ import xlwt
 
 from tests.exports import answer, faults, reads
 from toolkit import read_export
+from toolkit.inputs.exports.kinds import built_in
 from toolkit.inputs.faults import ExportError
-from toolkit.inputs.kinds import built_in
 
 CASES = Path(__file__).parent / "cases" / "exports"
 SHARED = Path(__file__).parents[1].parent / "shared" / "reference" / "exports"
@@ -102,7 +102,11 @@ def test_a_total_above_the_sum_of_its_rows_says_that_rows_are_missing(tmp_path):
 
 
 def test_a_rounded_count_keeps_half_its_width(tmp_path):
-    rows = [LIST, ["青禾", "1", "2026-03-01", "1.2万", "20", "1500"], ["青禾", "1", "2026-03-02", "9000", "20", "1500"]]
+    rows = [
+        LIST,
+        ["青禾", "1", "2026-03-01", "1.2万", "20", "1500"],
+        ["青禾", "1", "2026-03-02", "9000", "20", "1500"],
+    ]
     export = read_export(csv(tmp_path, rows))
     assert export.rounding("viewers").tolist() == [500, 0]
     assert export.rounding("buyers").tolist() == [0, 0]
@@ -112,7 +116,9 @@ def test_ids_are_text_and_one_that_lost_digits_is_missing(tmp_path):
     rows = [LIST, *ROWS]
     rows = [LIST, ["青禾", '="00720416853"', *ROWS[0][2:]], ["青禾", "6.91741E+18", *ROWS[1][2:]]]
     file = tmp_path / "直播.csv"
-    file.write_text("\n".join(",".join(row).replace("1,500.50", "1500").replace("3,000.00", "3000") for row in rows))
+    file.write_text(
+        "\n".join(",".join(row).replace("1,500.50", "1500").replace("3,000.00", "3000") for row in rows)
+    )
     export = read_export(file)
     assert export.session["account_id"].tolist()[0] == "00720416853"
     assert export.session["account_id"].isna().tolist() == [False, True]
@@ -204,7 +210,11 @@ def test_formulas_errors_hidden_and_merged_cells_are_told(tmp_path):
 def test_a_stored_value_of_a_formula_is_used_and_told(tmp_path):
     def change(parts):
         sheet = "xl/worksheets/sheet1.xml"
-        return parts | {sheet: parts[sheet].replace(b"<f>500*2</f><v />", b"<f>500*2</f><v>1000</v>").replace(b"<f>500*2</f><v></v>", b"<f>500*2</f><v>1000</v>")}
+        return parts | {
+            sheet: parts[sheet]
+            .replace(b"<f>500*2</f><v />", b"<f>500*2</f><v>1000</v>")
+            .replace(b"<f>500*2</f><v></v>", b"<f>500*2</f><v>1000</v>")
+        }
 
     file = workbook(tmp_path, [LIST, *ROWS], change=lambda sheet: sheet.__setitem__("D2", "=500*2"))
     export = read_export(rewritten(file, change))
@@ -282,7 +292,8 @@ def test_a_definition_of_ones_own_wins_and_the_answer_says_whose_it_is(tmp_path)
     own = tmp_path / "mine.toml"
     own.write_text(
         'kind = "mine.sessions"\nplatform = "douyin"\ntable = "session"\nkey = ["start"]\nfound_by = ["开始", "人数"]\n'
-        'source = "our own table"\n[columns]\n"开始" = "start"\n"人数" = "viewers"\n"成交率" = {metric = "buyers_per_viewer", form = "percent"}\n',
+        'source = "our own table"\n[columns]\n"开始" = "start"\n"人数" = "viewers"\n'
+        '"成交率" = {metric = "buyers_per_viewer", form = "percent"}\n',
         encoding="utf-8",
     )
     file = csv(tmp_path, [["开始", "人数", "成交率"], ["2026-03-01", "1000", "0.85"]])
@@ -417,7 +428,9 @@ def test_a_far_cell_in_a_part_of_another_name_is_found_too(tmp_path):
     far = workbook(tmp_path, [LIST, *ROWS], change=lambda sheet: sheet.__setitem__("XFD1048576", 1))
 
     def move(parts):
-        parts = {name.replace("worksheets/sheet1.xml", "pictures/a.png"): part for name, part in parts.items()}
+        parts = {
+            name.replace("worksheets/sheet1.xml", "pictures/a.png"): part for name, part in parts.items()
+        }
         links = "xl/_rels/workbook.xml.rels"
         return parts | {links: parts[links].replace(b"worksheets/sheet1.xml", b"pictures/a.png")}
 
@@ -425,7 +438,10 @@ def test_a_far_cell_in_a_part_of_another_name_is_found_too(tmp_path):
 
 
 def test_a_workbook_that_unpacks_without_end_is_refused(tmp_path):
-    parts = {"xl/workbook.xml": b"<workbook/>", "xl/worksheets/sheet1.xml": b"<worksheet>" + b" " * 210_000_000}
+    parts = {
+        "xl/workbook.xml": b"<workbook/>",
+        "xl/worksheets/sheet1.xml": b"<worksheet>" + b" " * 210_000_000,
+    }
     file = bomb(tmp_path, "bomb.xlsx", parts)
     assert file.stat().st_size < 1_000_000
     assert code_of(file) == "too_large"
@@ -440,12 +456,13 @@ def test_entities_are_never_expanded(tmp_path):
 def test_a_page_that_claims_a_billion_columns_is_read_within_bounds(tmp_path):
     head = "".join(f"<th>{header}</th>" for header in LIST)
     row = "".join(f"<td>{cell}</td>" for cell in ROWS[0])
-    text = f'<html><table><tr>{head}</tr><tr>{row}</tr><tr><td colspan="999999999" rowspan="999999999">注</td></tr></table></html>'
+    last = '<td colspan="999999999" rowspan="999999999">注</td>'
+    text = f"<html><table><tr>{head}</tr><tr>{row}</tr><tr>{last}</tr></table></html>"
     (tmp_path / "a.xls").write_text(text, encoding="gb18030")
     assert len(read_export(tmp_path / "a.xls").session) == 1
 
 
-@pytest.mark.parametrize("content", [b"\x89PNG\r\n", b"%PDF-1.7 ...", b"\xff\xd8\xff\xe0", b"{\"a\": 1}"])
+@pytest.mark.parametrize("content", [b"\x89PNG\r\n", b"%PDF-1.7 ...", b"\xff\xd8\xff\xe0", b'{"a": 1}'])
 def test_what_is_no_table_is_said_to_be_what_it_is(tmp_path, content):
     (tmp_path / "a.xlsx").write_bytes(content)
     assert code_of(tmp_path / "a.xlsx") == "not_an_export"
@@ -467,14 +484,26 @@ def test_a_wrong_type_and_a_missing_file_say_so(tmp_path):
 @pytest.mark.slow
 def test_a_long_text_file_is_streamed(tmp_path):
     """300 MB of order lines are read in a process that holds under 500 MB."""
-    headers = ["主订单编号", "子订单编号", "选购商品", "商品ID", "商品数量", "商品金额", "支付完成时间", "市", "买家留言", "商家备注"]
+    headers = [
+        "主订单编号",
+        "子订单编号",
+        "选购商品",
+        "商品ID",
+        "商品数量",
+        "商品金额",
+        "支付完成时间",
+        "市",
+        "买家留言",
+        "商家备注",
+    ]
     file = tmp_path / "orders.csv"
     with file.open("w", encoding="utf-8") as out:
         out.write(",".join(headers) + "\n")
         note = "备" * 60
         for i in range(650_000):
             city = ("成都市", "杭州市", "深圳市")[i % 3]
-            out.write(f"69174{i:014d}\t,69174{i:014d}\t,茉莉绿茶,36812{i % 40:014d},1,{i % 90}.50,2026-03-05 20:01:11,{city},{note},{note}\n")
+            ids = f"69174{i:014d}\t,69174{i:014d}\t,茉莉绿茶,36812{i % 40:014d}"
+            out.write(f"{ids},1,{i % 90}.50,2026-03-05 20:01:11,{city},{note},{note}\n")
     assert file.stat().st_size > 300_000_000
     code = (
         "import resource, sys; from toolkit import read_export; e = read_export(sys.argv[1]); "

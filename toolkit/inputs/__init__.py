@@ -5,7 +5,7 @@ Export       is what was read: tables, definitions, totals set aside, problems
 ExportError  says why a file cannot be read
 """
 
-from toolkit.inputs.exports import Export, read_export
+from toolkit.inputs.exports.export import Export, read_export
 from toolkit.inputs.faults import ExportError
 
 __all__ = ["Export", "ExportError", "read_export"]

@@ -11,11 +11,29 @@ import unicodedata
 from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
-from toolkit.inputs.sheets import Raw
+from toolkit.inputs.files.sheets import Raw
 
 #: What stands in a cell that holds nothing.
 MISSING = frozenset(
-    {"", "-", "--", "---", "—", "——", "–", "/", "暂无", "暂无数据", "无数据", "N/A", "n/a", "NA", "null", "None", "NaN"}
+    {
+        "",
+        "-",
+        "--",
+        "---",
+        "—",
+        "——",
+        "–",
+        "/",
+        "暂无",
+        "暂无数据",
+        "无数据",
+        "N/A",
+        "n/a",
+        "NA",
+        "null",
+        "None",
+        "NaN",
+    }
     | {"#DIV/0!", "#N/A", "#REF!", "#VALUE!", "#NAME?", "#NUM!", "#NULL!"}
 )
 _SCALES = {"": 1, "万": 10_000, "w": 10_000, "W": 10_000, "亿": 100_000_000, "k": 1000, "K": 1000, "千": 1000}
@@ -30,7 +48,9 @@ _WORDS = re.compile(
 )
 _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2})")
 _EXPONENT = re.compile(r"\d(?:\.\d+[eE]\+?\d+|[eE]\+\d+)")
-_HOUR = re.compile(r"(?:.*\s)?(\d{1,2})(?:时|点|:\d{2}(?::\d{2})?)?(?:\s*[-~至]\s*\d{1,2}(?:时|点|:\d{2}(?::\d{2})?)?)?")
+_HOUR = re.compile(
+    r"(?:.*\s)?(\d{1,2})(?:时|点|:\d{2}(?::\d{2})?)?(?:\s*[-~至]\s*\d{1,2}(?:时|点|:\d{2}(?::\d{2})?)?)?"
+)
 _CARRIERS = {"直播": "live", "短视频": "video", "视频": "video", "图文": "note", "笔记": "note"} | {
     "商品卡": "card",
     "商卡": "card",
@@ -60,7 +80,12 @@ def plain(raw: Raw) -> str:
     >>> plain("（１２％）")
     '(12%)'
     """
-    text = unicodedata.normalize("NFKC", str(raw)).replace("−", "-").replace("〜", "~").strip(" \t\r\n'\"`\ufeff\u200b")
+    text = (
+        unicodedata.normalize("NFKC", str(raw))
+        .replace("−", "-")
+        .replace("〜", "~")
+        .strip(" \t\r\n'\"`\ufeff\u200b")
+    )
     if text.startswith('="') and text.endswith('"'):
         text = text[2:-1]
     return text.removeprefix('="').strip()
@@ -146,7 +171,14 @@ def bounds(raw: Raw, form: str, is_ratio: bool, *, scale: float = 1.0) -> tuple[
         if text.endswith(ending):
             end = one(text.removesuffix(ending))
             return (end, _none(end)) if is_low else (_none(end), end)
-    for opening, is_low in ((">=", True), ("≥", True), (">", True), ("<=", False), ("≤", False), ("<", False)):
+    for opening, is_low in (
+        (">=", True),
+        ("≥", True),
+        (">", True),
+        ("<=", False),
+        ("≤", False),
+        ("<", False),
+    ):
         if text.startswith(opening):
             end = one(text.removeprefix(opening))
             return (end, _none(end)) if is_low else (_none(end), end)

@@ -57,7 +57,9 @@ class Definition:
 
     def said(self) -> str:
         """The definition in words."""
-        headers = self.source_header if isinstance(self.source_header, str) else " / ".join(self.source_header)
+        headers = (
+            self.source_header if isinstance(self.source_header, str) else " / ".join(self.source_header)
+        )
         parts = [
             f"over {self.over}" if self.over else "",
             self.scope or "",
@@ -67,7 +69,8 @@ class Definition:
             "estimate" if self.estimate else "",
         ]
         told = ", ".join(part for part in parts if part)
-        return f"{headers or self.name} of {self.platform or 'no platform'}: {self.metric}{f' ({told})' if told else ''}"
+        said = f"{headers or self.name} of {self.platform or 'no platform'}: {self.metric}"
+        return f"{said} ({told})" if told else said
 
     def as_dict(self) -> dict[str, Any]:
         """The definition as a row; several headers as a list."""
@@ -145,7 +148,9 @@ def comparable(
         if aspect not in ASPECTS:
             raise ValueError(f"allow={aspect!r}; a definition has {', '.join(ASPECTS)}")
         if frozenset({aspect}) in _OTHER:
-            raise ValueError(f"allow={aspect!r}: another {ASPECTS[aspect]} is another quantity; nothing allows that")
+            raise ValueError(
+                f"allow={aspect!r}: another {ASPECTS[aspect]} is another quantity; nothing allows that"
+            )
     found = differences(first, second)
     if any(aspect not in allow for aspect in found):
         raise DefinitionMismatch(first, second, found, _nearest(first, second, *others))
@@ -168,7 +173,7 @@ def _nearest(
             related = _related(one, first, second) or _related(other, first, second)
             found = differences(one, other)
             if one.measures and related and not set(found) & {"metric", "over", "counts"}:
-                pairs.append((not one.metric == first.metric, len(found), one.metric, sorted(found)))
+                pairs.append((one.metric != first.metric, len(found), one.metric, sorted(found)))
     if not pairs:
         return "No pair of these two files measures the same; build the ratio from counts that both have"
     _, _, metric, left = min(pairs)

@@ -53,7 +53,13 @@ class Problem:
 
     def as_dict(self) -> dict[str, Any]:
         """The problem with all that is known of it, without empty fields."""
-        own = {"code": self.code, "file": self.file, "sheet": self.sheet, "cell": self.cell, "text": self.text}
+        own = {
+            "code": self.code,
+            "file": self.file,
+            "sheet": self.sheet,
+            "cell": self.cell,
+            "text": self.text,
+        }
         return {name: value for name, value in {**own, **self.more}.items() if value not in (None, "")}
 
 

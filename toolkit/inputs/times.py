@@ -6,7 +6,7 @@ import re
 from datetime import date, datetime, timedelta
 
 from toolkit.inputs.cells import EMPTY, Cell, is_missing, plain
-from toolkit.inputs.sheets import Raw
+from toolkit.inputs.files.sheets import Raw
 
 Period = tuple[date, date]
 
@@ -108,7 +108,9 @@ def _in_period(parts: tuple[str | None, ...], period: Period | None) -> datetime
             continue  # 29 February of another year
     inside = [one for one in made if period[0] <= one.date() <= period[1]]
     if len(inside) != 1:
-        raise ValueError(f"{month}-{day} lies {'twice' if inside else 'not'} within {period[0]} to {period[1]}")
+        raise ValueError(
+            f"{month}-{day} lies {'twice' if inside else 'not'} within {period[0]} to {period[1]}"
+        )
     return inside[0]
 
 

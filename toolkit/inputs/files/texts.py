@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from toolkit.inputs.faults import ExportError, Notes
-from toolkit.inputs.sheets import Row, Sheet
+from toolkit.inputs.files.sheets import Row, Sheet
 
 #: Rows that are looked at for headers, and rows of each further block.
 HEAD, BLOCK = 20_000, 20_000

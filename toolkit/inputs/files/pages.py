@@ -5,10 +5,10 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from pathlib import Path
 
-from toolkit.inputs.bounds import MOST_CELLS
 from toolkit.inputs.faults import ExportError, Notes
-from toolkit.inputs.sheets import Place, Row, Sheet
-from toolkit.inputs.texts import encoding
+from toolkit.inputs.files.bounds import MOST_CELLS
+from toolkit.inputs.files.sheets import Place, Row, Sheet
+from toolkit.inputs.files.texts import encoding
 
 #: Columns and rows that one cell may span: a page can claim a billion in ten bytes.
 MOST_SPANNED = 1000

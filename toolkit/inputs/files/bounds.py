@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Literal
 
 from toolkit.inputs.faults import ExportError
-from toolkit.inputs.sheets import Place, place
+from toolkit.inputs.files.sheets import Place, place
 from toolkit.wording import count
 
 What = Literal["xlsx", "xls", "html", "text"]

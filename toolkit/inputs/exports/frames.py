@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from toolkit.inputs.columns import typed
 from toolkit.inputs.definitions import Definition, define
-from toolkit.inputs.kinds import Column, Kind
-from toolkit.inputs.sheets import address
-from toolkit.inputs.tables import Block, Reading, Total
+from toolkit.inputs.exports.kinds import Column, Kind
+from toolkit.inputs.exports.readings import Block, Reading, Total
+from toolkit.inputs.files.sheets import address
 
-#: Every platform's times are local to it.
-ZONE = "Asia/Shanghai"
 #: Columns that are kept beside the data until a table is whole.
 ROW, DIMENSION = "\0row", "\0dimension"
 _WHOLE = frozenset({"people", "times", "count", "orders", "units", "hour"})
@@ -79,19 +78,6 @@ def finished(table: Table) -> Table:
     return Table(table.name, table.key, frame, table.definitions, table.totals, rounding)
 
 
-def typed(values: Sequence[Any], definition: Definition) -> pd.Series:
-    """A column of values in the type of its unit."""
-    unit = definition.unit
-    if unit in ("text", "id"):
-        return pd.Series(list(values), dtype="str")
-    if unit == "datetime":
-        times = pd.to_datetime(pd.Series(list(values), dtype="object")).astype("datetime64[us]")
-        return times.dt.tz_localize(ZONE, ambiguous="NaT", nonexistent="NaT")
-    if unit == "date":
-        return pd.to_datetime(pd.Series(list(values), dtype="object")).astype("datetime64[us]").dt.normalize()
-    return pd.Series(np.array([np.nan if value is None else value for value in values], dtype=float))
-
-
 def _made(reading: Reading, blocks: list[Block]) -> dict[str, Table]:
     part = blocks[0].part
     made = {}
@@ -119,7 +105,9 @@ def _table(
         definitions[column] = define(column, source_header="(prefix of the header)", **_whose(reading.kind))
     stacked = blocks[0].part.stacked
     if stacked:
-        definitions[stacked] = define(stacked, source_header="(line above the header)", **_whose(reading.kind))
+        definitions[stacked] = define(
+            stacked, source_header="(line above the header)", **_whose(reading.kind)
+        )
     frames, halves = [], []
     for block in blocks:
         for prefix, value in prefixes:
@@ -128,13 +116,13 @@ def _table(
                 continue
             if column:
                 shared = {one: block.columns[""][one] for one in key if one in block.columns[""]}
-                own = {column: [value] * len(block.rows), **shared, **own}
+                own = {column: typed([value] * len(block.rows), "text"), **shared, **own}
             for one in own:
                 if one not in definitions:
                     definitions[one] = _definition(reading, block.part.table, prefixes, one)
-            frame = pd.DataFrame({one: typed(values, definitions[one]) for one, values in own.items()})
-            frame[ROW] = np.array(block.rows, dtype=np.int64)
-            if any(block.dimensions):
+            frame = pd.DataFrame(own)
+            frame[ROW] = block.rows
+            if block.dimensions:
                 frame[DIMENSION] = pd.Series(block.dimensions, dtype="str")
             frames.append(frame)
             halves.append(pd.DataFrame(block.halves.get(prefix, {}), index=frame.index))
@@ -157,7 +145,9 @@ def _definition(
         if prefix or not prefixes[0][0] or not found:
             found += own
     if prefixes[0][0]:
-        with_prefix = [pair for prefix, _ in prefixes for pair in reading.headers.get((table, prefix, name), [])]
+        with_prefix = [
+            pair for prefix, _ in prefixes for pair in reading.headers.get((table, prefix, name), [])
+        ]
         found = with_prefix or found
     if not found:
         # A column carried from the table above.
@@ -189,7 +179,9 @@ def _set_subtotals_aside(table: Table, reading: Reading) -> None:
         there = set(map(tuple, parts.itertuples(index=False, name=None)))
         adds_up = [
             bool(mark) and (tuple(row) in there if others else len(parts) > 0)
-            for mark, row in zip(marked.fillna(False), frame[others].itertuples(index=False, name=None), strict=True)
+            for mark, row in zip(
+                marked.fillna(False), frame[others].itertuples(index=False, name=None), strict=True
+            )
         ]
         aside = frame.index[np.array(adds_up, dtype=bool)]
         if not len(aside):
@@ -228,7 +220,11 @@ def _drop_repeated(table: Table, reading: Reading) -> None:
     if len(dropped):
         rows = [int(number) for number in table.frame.loc[dropped, ROW]]
         reading.notes.tell(
-            "duplicate_rows", "the first of each is kept", sheet=_sheet(reading, table), table=table.name, rows=rows
+            "duplicate_rows",
+            "the first of each is kept",
+            sheet=_sheet(reading, table),
+            table=table.name,
+            rows=rows,
         )
         left = table.frame.index.difference(dropped)
         table.frame, table.rounding = table.frame.loc[left], table.rounding.loc[left]
@@ -246,7 +242,11 @@ def _drop_repeated(table: Table, reading: Reading) -> None:
 
 def _tell_totals(table: Table, reading: Reading) -> None:
     """A total above the sum of its parts: rows are missing, such as those behind an export's limit."""
-    own = [total for total in reading.totals if total.part.table == table.name and table.key != ("date", "carrier")]
+    own = [
+        total
+        for total in reading.totals
+        if total.part.table == table.name and table.key != ("date", "carrier")
+    ]
     if len(own) != 1 or not len(table.frame):
         return
     total = own[0]
@@ -281,8 +281,7 @@ def _share(found: dict[str, Table], reading: Reading, account: str | None) -> No
     session = found.get("session")
     for table in found.values():
         frame, definitions = table.frame, {}
-        at = 0
-        for name in kind.shared:
+        for at, name in enumerate(kind.shared):
             if name == "account":
                 value: Any = account
                 definitions[name] = define(name, source_header=_FROM_NAME, **_whose(kind))
@@ -292,10 +291,13 @@ def _share(found: dict[str, Table], reading: Reading, account: str | None) -> No
             else:
                 value = None
                 definitions[name] = define(name, source_header="(not told)", **_whose(kind))
-            column = typed([None] * len(frame), definitions[name]) if value is None or pd.isna(value) else value
+            column = (
+                typed([None] * len(frame), definitions[name].unit)
+                if value is None or pd.isna(value)
+                else value
+            )
             frame = frame.drop(columns=name, errors="ignore")
             frame.insert(at, name, column)
-            at += 1
         table.frame = frame
         table.definitions = definitions | {n: d for n, d in table.definitions.items() if n not in definitions}
 
@@ -319,7 +321,11 @@ def _one_row(session: Table, found: dict[str, Table], reading: Reading) -> Table
                 definitions[name], values[name] = definition, value
                 halves |= {name: total.halves[name]} if name in total.halves else {}
     row = pd.DataFrame(
-        {name: typed([_naive(values[name])], definitions[name]) for name in values if name in definitions}
+        {
+            name: typed([_naive(values[name])], definitions[name].unit)
+            for name in values
+            if name in definitions
+        }
     )
     row[ROW] = int(frame[ROW].iloc[0]) if len(frame) else 0
     rounding = pd.DataFrame({name: [half] for name, half in halves.items()}, index=row.index)
@@ -348,7 +354,12 @@ def _tell_open_windows(table: Table, reading: Reading, downloaded: date) -> None
     if cells:
         meaning = "the window after the advertisement was not over at the download: a lower bound"
         reading.notes.tell(
-            "window_open", meaning, cells=cells, downloaded=downloaded.isoformat(), meaning=meaning, table=table.name
+            "window_open",
+            meaning,
+            cells=cells,
+            downloaded=downloaded.isoformat(),
+            meaning=meaning,
+            table=table.name,
         )
 
 

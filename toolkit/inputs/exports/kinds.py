@@ -17,8 +17,30 @@ from toolkit.wording import unknown
 
 #: Columns about a receiver or a buyer: never read.
 PERSONAL = frozenset(
-    {"收件人", "收件人手机号", "收件人电话", "收货人", "收货人姓名", "收货电话", "手机号", "手机", "电话", "联系电话", "姓名"}
-    | {"街道", "详细地址", "收货地址", "地址", "身份证号", "真实姓名", "买家手机号", "收件地址", "收货人手机号"}
+    {
+        "收件人",
+        "收件人手机号",
+        "收件人电话",
+        "收货人",
+        "收货人姓名",
+        "收货电话",
+        "手机号",
+        "手机",
+        "电话",
+        "联系电话",
+        "姓名",
+    }
+    | {
+        "街道",
+        "详细地址",
+        "收货地址",
+        "地址",
+        "身份证号",
+        "真实姓名",
+        "买家手机号",
+        "收件地址",
+        "收货人手机号",
+    }
 )
 _UNIT = re.compile(r"\((万元|万|元|分钱|分钟|小时|秒|分|人|次|单|件|个|%)\)$")
 #: What a header says behind its name: money and counts are scaled, times are read in that unit.
@@ -57,7 +79,7 @@ class Column:
 
     def define(self, platform: str, kind: str, header: str | tuple[str, ...]) -> list[Definition]:
         """The definitions of those columns; `header` is the header as the file writes it."""
-        said = {"platform": platform, "kind": kind, "source_header": header}
+        said: dict[str, Any] = {"platform": platform, "kind": kind, "source_header": header}
         if self.span:
             return [define(name, **said) for name in self.span]
         told = dict(self.told) | said
@@ -129,8 +151,7 @@ class Part:
                 return base if base.what == "column" else Meaning("unknown")
         if folded in self._normal:
             found = self._known(self._normal[folded], normalised=True)
-            assert found is not None  # noqa: S101 - a name of the map itself
-            return found
+            return found or Meaning("unknown")
         bare = _UNIT.sub("", folded)
         unit = _UNIT.search(folded)
         if unit is not None and bare in self._bare:
@@ -146,9 +167,7 @@ class Part:
             return Meaning("older", found.column, now, normalised, found.scale, found.seconds)
         if header in self.ambiguous:
             about = self.ambiguous[header]
-            return Meaning(
-                "ambiguous", candidates=tuple(about["candidates"]), beside=about.get("beside", "")
-            )
+            return Meaning("ambiguous", candidates=tuple(about["candidates"]), beside=about.get("beside", ""))
         if header in self.ignored:
             return Meaning("ignored")
         return None
@@ -160,7 +179,13 @@ class Part:
         about = canonical()[column.metric]["unit"] if not column.span else "datetime"
         scale = SCALES.get("分钱" if unit == "分" else unit, 1.0) if about != "seconds" else 1.0
         return Meaning(
-            "column", column, header, normalised, scale, SECONDS.get(unit, 1.0) if about == "seconds" else 1.0, prefix
+            "column",
+            column,
+            header,
+            normalised,
+            scale,
+            SECONDS.get(unit, 1.0) if about == "seconds" else 1.0,
+            prefix,
         )
 
 
@@ -201,7 +226,9 @@ def normal(header: str) -> str:
 def built_in() -> tuple[Kind, ...]:
     """The kinds that come with the toolkit."""
     folder = files("toolkit.sources.definitions").joinpath("exports")
-    texts = sorted((one.name, one.read_text(encoding="utf-8")) for one in folder.iterdir() if one.name.endswith("toml"))
+    texts = sorted(
+        (one.name, one.read_text(encoding="utf-8")) for one in folder.iterdir() if one.name.endswith("toml")
+    )
     return tuple(made(tomllib.loads(text), name) for name, text in texts)
 
 
@@ -263,7 +290,9 @@ def _part(part: dict[str, Any], about: dict[str, Any], where: str) -> Part:
     older = part.get("older", {})
     for header, one in older.items():
         if one.get("now") not in columns:
-            raise ValueError(f"{where}: older header {header!r}: " + unknown("column", one.get("now"), columns))
+            raise ValueError(
+                f"{where}: older header {header!r}: " + unknown("column", one.get("now"), columns)
+            )
     ambiguous = {
         header: {"candidates": one} if isinstance(one, list) else one
         for header, one in part.get("ambiguous", {}).items()
@@ -285,7 +314,7 @@ def _part(part: dict[str, Any], about: dict[str, Any], where: str) -> Part:
 
 
 def _column(header: str, told: str | dict[str, Any], defaults: dict[str, str], where: str) -> Column:
-    given = {"metric": told} if isinstance(told, str) else dict(told)
+    given: dict[str, Any] = {"metric": told} if isinstance(told, str) else dict(told)
     if odd := set(given) - _OPTIONS:
         raise ValueError(f"{where}: {header!r}: " + unknown("option", sorted(odd)[0], sorted(_OPTIONS)))
     if "span" in given:

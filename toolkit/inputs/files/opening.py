@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from toolkit.inputs.bounds import what
 from toolkit.inputs.faults import Notes
-from toolkit.inputs.pages import read_page
-from toolkit.inputs.sheets import Sheet
-from toolkit.inputs.texts import read_text
-from toolkit.inputs.workbooks import read_xls, read_xlsx
+from toolkit.inputs.files.bounds import what
+from toolkit.inputs.files.pages import read_page
+from toolkit.inputs.files.sheets import Sheet
+from toolkit.inputs.files.texts import read_text
+from toolkit.inputs.files.workbooks import read_xls, read_xlsx
 
 _NAMED = {
     "xlsx": (".xlsx", ".xlsm"),

@@ -10,10 +10,11 @@ from xml.etree import ElementTree
 
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError, SheetTypeEnum
 
-from toolkit.inputs.bounds import SheetFacts, scan
 from toolkit.inputs.faults import ExportError
-from toolkit.inputs.sheets import Raw, Row, Sheet, place
+from toolkit.inputs.files.bounds import SheetFacts, scan
+from toolkit.inputs.files.sheets import Raw, Row, Sheet, place
 
+_NO_FACTS = SheetFacts(None, None, frozenset(), frozenset(), frozenset(), ())
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _LINK = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 
@@ -24,7 +25,7 @@ def read_xlsx(path: Path) -> list[Sheet]:
     parts, days_from_1904 = _parts(path)
     sheets = []
     for name, sheet in _opened(path):
-        known = facts.get(parts.get(name, ""), SheetFacts(None, None, *[frozenset()] * 3, ()))
+        known = facts.get(parts.get(name, ""), _NO_FACTS)
         sheets.append(
             Sheet(
                 name,
@@ -60,9 +61,7 @@ def _opened(path: Path) -> Iterator[tuple[str, CalamineSheet]]:
             "password", f"{path} has a password; open it and save it again without one"
         ) from error
     except CalamineError as error:
-        raise ExportError(
-            "corrupt", f"{path} is cut off or damaged ({error}); download it again"
-        ) from error
+        raise ExportError("corrupt", f"{path} is cut off or damaged ({error}); download it again") from error
 
 
 def _rows(sheet: CalamineSheet) -> list[Row]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import islice
 
 from toolkit.inputs.cells import is_missing
+from toolkit.inputs.exports.kinds import Kind, Part, normal
 from toolkit.inputs.faults import ExportError
-from toolkit.inputs.kinds import Kind, Part, normal
-from toolkit.inputs.sheets import Row, Sheet, blank
+from toolkit.inputs.files.sheets import Row, Sheet, blank
 from toolkit.inputs.times import moment
 from toolkit.wording import some
 
@@ -139,7 +139,9 @@ def _line(headers: tuple[str, ...], at: int, lines: int, kind: Kind) -> Line | N
 def _groups(row: Row) -> bool:
     """Whether a row above the headers may be their groups: several labels, none of them a number."""
     cells = [raw for raw in row if not blank(raw)]
-    return len(cells) >= 2 and all(isinstance(raw, str) and not any(c.isdigit() for c in raw) for raw in cells)
+    return len(cells) >= 2 and all(
+        isinstance(raw, str) and not any(c.isdigit() for c in raw) for raw in cells
+    )
 
 
 def _padded(cells: tuple[str, ...], size: int) -> tuple[str, ...]:
@@ -158,7 +160,9 @@ def _is_day(row: Row, column: int) -> bool:
         return True
 
 
-def _unknown(sheets: Sequence[Sheet], kinds: tuple[Kind, ...], every: frozenset[str], where: str) -> ExportError:
+def _unknown(
+    sheets: Sequence[Sheet], kinds: tuple[Kind, ...], every: frozenset[str], where: str
+) -> ExportError:
     lines = [headers_of(row) for sheet in sheets for row in islice(sheet.rows, LOOKED_AT)]
     lines = [line for line in lines if sum(bool(cell) for cell in line) >= 2]
     if not lines:
@@ -187,10 +191,17 @@ def _unknown(sheets: Sequence[Sheet], kinds: tuple[Kind, ...], every: frozenset[
 
 def draft(headers: Sequence[str], kinds: Iterable[Kind], *, named: Kind | None = None) -> str:
     """A definition to start from: the headers met, the nearest known metric beside each, commented out."""
-    known = {normal(header): column for kind in kinds for part in kind.parts for header, column in part.columns.items()}
+    known = {
+        normal(header): column
+        for kind in kinds
+        for part in kind.parts
+        for header, column in part.columns.items()
+    }
 
     def quoted(text: str) -> str:
-        escaped = "".join(f"\\u{ord(c):04x}" if ord(c) < 32 or c in '"\\' or ord(c) == 127 else c for c in text)
+        escaped = "".join(
+            f"\\u{ord(c):04x}" if ord(c) < 32 or c in '"\\' or ord(c) == 127 else c for c in text
+        )
         return f'"{escaped}"'
 
     lines = [

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from toolkit.inputs.definitions import Definition
+from toolkit.inputs.exports.frames import Table, finished, tables_of
+from toolkit.inputs.exports.headers import draft, headers_of, kind_of, line_at
+from toolkit.inputs.exports.kinds import Kind, kinds
+from toolkit.inputs.exports.readings import Reading
+from toolkit.inputs.exports.tables import read_sheet
 from toolkit.inputs.faults import ExportError, Notes, Problem, codes
-from toolkit.inputs.files import EXPORTS, open_file
-from toolkit.inputs.frames import Table, finished, tables_of
-from toolkit.inputs.headers import draft, headers_of, kind_of, line_at
-from toolkit.inputs.kinds import Kind, kinds
-from toolkit.inputs.tables import Reading
+from toolkit.inputs.files.opening import EXPORTS, open_file
 from toolkit.inputs.times import Period, moment, period_in
 from toolkit.results import Result
 from toolkit.wording import counted, some, unknown
@@ -52,7 +53,7 @@ class Export(Result):
         raise AttributeError(unknown("table or attribute", name, tables, of="the export"))
 
     @cached_property
-    def table(self) -> pd.DataFrame:  # type: ignore[override]
+    def table(self) -> pd.DataFrame:
         """The table that the export is about."""
         return self.tables[self.main]
 
@@ -98,7 +99,7 @@ class Export(Result):
         self.definition(column, table)
         part = self.parts[self.main if table is None else table]
         exact = pd.Series(0.0, index=part.frame.index, name=column)
-        return part.rounding[column] if column in part.rounding else exact
+        return part.rounding.get(column, exact)
 
     def summary(self) -> pd.DataFrame:
         """One row per table: rows, columns, totals set aside, and cells without a value."""
@@ -117,7 +118,9 @@ class Export(Result):
 
     def sentence(self) -> str:
         """What was read, from where, and what must be known of it."""
-        held = some([counted(len(frame), f"row of {name}", f"rows of {name}") for name, frame in self.tables.items()])
+        held = some(
+            [counted(len(frame), f"row of {name}", f"rows of {name}") for name, frame in self.tables.items()]
+        )
         when = f", {self.period[0]} to {self.period[1]}" if self.period else ", no period told"
         aside = sum(map(len, self.totals.values()))
         parts = [f"{held} from {counted(len(self.files), 'file')} of {self.kind} ({self.platform}{when})"]
@@ -154,7 +157,7 @@ _QUIET = frozenset({"encoding", "lines_before_header", "ignored_columns", "heade
 def read_export(
     path: str | Path, *, definitions: str | Path | dict[str, Any] | Sequence[str | Path | dict[str, Any]] = ()
 ) -> Export:
-    """Read what a dashboard exports, as it is: a file, or a folder of files of one kind.
+    r"""Read what a dashboard exports, as it is: a file, or a folder of files of one kind.
 
     Parameters
     ----------
@@ -185,7 +188,7 @@ def read_export(
     --------
     >>> import tempfile, pathlib
     >>> file = pathlib.Path(tempfile.mkdtemp()) / "直播明细.csv"
-    >>> text = "主播抖音号,直播开始时间,直播间观看人数\\n0072,2026/3/1 19:30,1.2万\\n合计,,1.2万\\n"
+    >>> text = "主播抖音号,直播开始时间,直播间观看人数\n0072,2026/3/1 19:30,1.2万\n合计,,1.2万\n"
     >>> _ = file.write_text(text, encoding="utf-8")
     >>> export = read_export(file)
     >>> export.kind, export.session["viewers"].tolist(), len(export.totals["session"])
@@ -235,12 +238,18 @@ def _folder(place: Path, known: tuple[Kind, ...]) -> Export:
     if not found:
         if last is not None:
             raise last
-        raise ExportError("not_an_export", f"{place} holds no export; its files: {some(skipped)}", found="a folder")
+        raise ExportError(
+            "not_an_export", f"{place} holds no export; its files: {some(skipped)}", found="a folder"
+        )
     names = list(dict.fromkeys(one.kind.name for one in found))
     if len(names) > 1:
-        listed = "; ".join(f"{name}: {some([one.name for one in found if one.kind.name == name], 3)}" for name in names)
+        listed = "; ".join(
+            f"{name}: {some([one.name for one in found if one.kind.name == name], 3)}" for name in names
+        )
         raise ExportError(
-            "ambiguous_kind", f"{place} holds {len(names)} kinds ({listed}); give each a folder of its own", found=listed
+            "ambiguous_kind",
+            f"{place} holds {len(names)} kinds ({listed}); give each a folder of its own",
+            found=listed,
         )
     return _export(found, skipped)
 
@@ -257,7 +266,7 @@ def _file(path: Path, known: tuple[Kind, ...]) -> _File:
         period = (first.date(), last.date()) if first and last else period
     reading = Reading(kind, notes, period)
     for sheet in sheets:
-        reading.read(sheet)
+        read_sheet(reading, sheet)
     stamp = moment(named.get("downloaded")).value
     tables = tables_of(reading, named.get("account"), None if stamp is None else stamp.date())
     if reading.unsigned:
@@ -272,7 +281,11 @@ def _file(path: Path, known: tuple[Kind, ...]) -> _File:
         if header and line.part.meaning(header).what == "unknown"
     ]
     stamped = stamp.isoformat() if stamp is not None else ""
-    text = draft(unmet, known, named=kind) if unmet else f"# every header of {path.name} is known as {kind.name}\n"
+    text = (
+        draft(unmet, known, named=kind)
+        if unmet
+        else f"# every header of {path.name} is known as {kind.name}\n"
+    )
     return _File(path.name, kind, tables, notes.all(), reading.period, stamped, text)
 
 
@@ -292,7 +305,9 @@ def _export(found: list[_File], skipped: list[str]) -> Export:
     parts = {name: finished(table) for name, table in tables.items()}
     periods = [one.period for one in kept]
     told = [period for period in periods if period is not None]
-    period = (min(p[0] for p in told), max(p[1] for p in told)) if told and len(told) == len(periods) else None
+    period = (
+        (min(p[0] for p in told), max(p[1] for p in told)) if told and len(told) == len(periods) else None
+    )
     return Export(
         kind=found[0].kind.name,
         platform=found[0].kind.platform,
@@ -321,7 +336,9 @@ def _latest_sessions(found: list[_File]) -> tuple[list[_File], list[Problem]]:
         if len(files) > 1:
             names = [one.name for one in files[:-1]]
             more = {"key": list(key), "kept": files[-1].name, "dropped": names}
-            problems.append(Problem("duplicate_session", files[-1].name, text=f"dropped {some(names)}", more=more))
+            problems.append(
+                Problem("duplicate_session", files[-1].name, text=f"dropped {some(names)}", more=more)
+            )
     return kept, problems
 
 
@@ -340,8 +357,12 @@ def _together(one: Table, other: Table, problems: list[Problem], file: str) -> T
     again = known_rows & frame[keys].duplicated(keep="last") if keys else known_rows
     if again.any():
         code = "duplicate_session" if one.name == "session" else "duplicate_rows"
-        text = f"{counted(int(again.sum()), 'row')} of {one.name} stood in an earlier file too; {file} is kept"
-        problems.append(Problem(code, file, text=text, more={"table": one.name, "kept": file, "number": int(again.sum())}))
+        text = (
+            f"{counted(int(again.sum()), 'row')} of {one.name} stood in an earlier file too; {file} is kept"
+        )
+        problems.append(
+            Problem(code, file, text=text, more={"table": one.name, "kept": file, "number": int(again.sum())})
+        )
         table = table.kept(frame.index[~again])
     return table
 
@@ -357,6 +378,10 @@ def _headers(one: Definition, other: Definition) -> str | tuple[str, ...]:
 def _said(problem: Problem) -> str:
     parts: Iterable[Any] = (
         problem.text,
-        *(f"{name} {value}" for name, value in problem.more.items() if name in ("header", "nearest", "column", "row")),
+        *(
+            f"{name} {value}"
+            for name, value in problem.more.items()
+            if name in ("header", "nearest", "column", "row")
+        ),
     )
     return "; ".join(str(part) for part in parts if part)
