@@ -18,9 +18,9 @@ from scipy import stats
 from tqdm.auto import tqdm
 
 from toolkit.cohorts.curves import rates, rising
-from toolkit.cohorts.habits import _mean
-from toolkit.cohorts.splits import _table, components
-from toolkit.cohorts.waits import _curve
+from toolkit.cohorts.engagement import _mean
+from toolkit.cohorts.split import _table, components
+from toolkit.cohorts.time_to_repurchase import _curve
 from toolkit.intervals import Rate, UserSums, wilson
 
 REPORT = Path(__file__).with_suffix(".md")
@@ -164,8 +164,9 @@ def opens_a_day(rng: np.random.Generator, replicates: int) -> Iterator[Row]:
             # Users differ: their own mean beyond the first open is a gamma of shape 2.
             own = rng.gamma(2.0, 1.0, users)
             opens = days + rng.poisson(own * days)
-            sums = pd.Series({"o": opens.sum(), "oo": (opens**2).sum(), "ox": (opens * days).sum()})
-            _, low, high, _ = _mean(sums, UserSums.of(np.zeros(users), days), 0.95)
+            sums = {"o": opens.sum(), "oo": (opens**2).sum(), "ox": (opens * days).sum()}
+            sums |= {"k1_users": users, "k1_x": days.sum(), "k1_xx": (days**2).sum()}
+            _, low, high, _ = _mean(pd.Series(sums), 0.95)
             held.append(bool(low <= truth <= high))
             widths.append(high - low)
         yield f"{users:,} users", {"linearised, Student": shown(held, widths)}

@@ -1,6 +1,6 @@
 """How often intervals of an interrupted time series hold a known truth, and how fast a batch of series is.
 
-Coverage of `toolkit.interruptions.covariance.estimate` and its guarded Kenward-Roger contrasts, the default of
+Coverage of `toolkit.interruptions.errors.reml.estimate` and its guarded Kenward-Roger contrasts, the default of
 `interrupted_time_series`: with AR(1) errors, with thirteen kinds of other errors, and for counts; and of what the
 public result makes of them: see `effects`.
 """
@@ -26,8 +26,8 @@ from scipy.special import stdtrit
 from tqdm import tqdm
 
 from toolkit import Level, Slope, interrupted_time_series
-from toolkit.interruptions.covariance import estimate
-from toolkit.interruptions.weekly import weekly
+from toolkit.interruptions.errors.reml import estimate
+from toolkit.interruptions.errors.weekly import weekly
 
 REPORT = Path(__file__).with_suffix(".md")
 MARK = "<!-- below: written by benchmarks/interruptions.py -->"

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from toolkit import Level, Slope, interrupted_time_series, power
-from toolkit.interruptions import covariance
+from toolkit.interruptions.errors import reml
 
 
 def smallest(found, effect):
@@ -22,7 +22,7 @@ def test_the_smallest_effect_is_found_about_as_often_as_it_says(n, rho, lam):
     factor = np.linalg.cholesky(np.where(distance == 0, 1.0, lam * rho**distance))
     row = smallest(power(n, rho=rho, lam=lam), "level")
     values = row["rise"] * matrix[:, [2]] + factor @ rng.standard_normal((2 * n, 400))
-    estimate, error, df = covariance.estimate(matrix, values).contrast([[0, 0, 1, 0]])
+    estimate, error, df = reml.estimate(matrix, values).contrast([[0, 0, 1, 0]])
     found = (np.abs(estimate / error) > stats.t.ppf(0.975, df)).mean()
     # Other studies than those that power() simulated; 400 know a share of 0.8 to 0.04, it to 0.02.
     assert pytest.approx(found, abs=0.085) == 0.8

@@ -201,7 +201,7 @@ def test_a_source_that_is_not_there_is_named(tmp_path):
         read_events("log.xlsx")
     with pytest.raises(TypeError, match="cannot read events from int"):
         read_events(7)
-    with pytest.raises(ValueError, match="no table 'logs' on the connection"):
+    with pytest.raises(ValueError, match="no table 'logs' in the connection"):
         read_events("logs", connection=duckdb.connect())
     with pytest.raises(ValueError, match="unknown timezone 'Shanghai'"):
         read_events(ROWS, timezone="Shanghai")

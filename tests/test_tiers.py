@@ -9,7 +9,7 @@ import pytest
 
 from toolkit import Funnel, Step, funnel, read_events
 from toolkit.propagation import Moments
-from toolkit.tiers import compare, e_value, splits, standards
+from toolkit.tiers import compare, e_value, standards, tier_split
 from toolkit.tiers.counts import counts_of
 
 # Bickel, Hammel & O'Connell (1975), Science 187, 398-404: admitted and rejected in six departments.
@@ -142,7 +142,7 @@ def test_reference_cases_pass_within_their_tolerance(shared, case):
     answers = found[case](folder)
     for check in checks:
         if check["estimator"].endswith("four factors"):
-            continue  # in test_tiers_products.py
+            continue  # in test_tiers_step_split.py
         value = answers[check["estimator"], check["term"], check["field"]]
         if check["value"] is True:
             assert value is True
@@ -269,12 +269,13 @@ def test_parts_and_standardised_rates_move_as_their_slopes_say():
     rates, mixes = counts.rates, counts.mixes
     mix = standards.mix_of(counts, "pooled")
     slope = standards.gradient(counts, mix, 0).reshape(2, 2, 2)
-    _, slopes = splits.parts(rates, mixes, (0, 1))
+    _, slopes = tier_split.parts(rates, mixes, (0, 1))
     for which, platform, tier in itertools.product(range(2), range(2), range(2)):
         step = np.zeros((2, 2, 2))
         step[which, platform, tier] = 1e-7
         moved = (
-            splits.parts(rates + step[0], mixes + step[1], (0, 1))[0] - splits.parts(rates, mixes, (0, 1))[0]
+            tier_split.parts(rates + step[0], mixes + step[1], (0, 1))[0]
+            - tier_split.parts(rates, mixes, (0, 1))[0]
         )
         expected = pytest.approx(moved / 1e-7, abs=1e-6)
         assert slopes.reshape(2, 2, 2, 2, 2)[..., which, platform, tier] == expected
@@ -403,7 +404,7 @@ def test_a_funnel_is_compared_as_its_counts_are():
     counted = Funnel.from_counts(pd.DataFrame(rows, columns=["platform", "city_tier", "step", "n"]))
     plain = compare(table([("a", "1", 90, 9), ("a", "2", 50, 20), ("b", "1", 60, 3), ("b", "2", 40, 4)]))
     pd.testing.assert_frame_equal(compare(counted).table, plain.table)
-    assert compare(counted).sentence().startswith("pay of enter, a ")
+    assert compare(counted).sentence().startswith("a 20.7 % against b 7.0 % (pay of enter), a gap of +13.7")
 
 
 START = pd.Timestamp("2019-11-11 20:00", tz="Asia/Shanghai")
@@ -427,7 +428,7 @@ def world(users=300, seed=3, moving=False):
 
 def by_hand(log, count):
     """Sums over users by cell, in plain pandas: entries, or users of a platform, and those that led to a payment."""
-    frame = log.engine.frame(f"SELECT * FROM {log.engine.table}").fillna({"city_tier": "missing"})
+    frame = log.engine.frame(f"SELECT * FROM {log.engine.table}").fillna({"city_tier": "<null>"})
     keys = ["user_id", "platform", "city_tier"]
     pays = frame[frame["event"] == "pay"].groupby(keys).size()
     enters = frame[frame["event"] == "enter"].groupby(keys).size()
@@ -446,7 +447,7 @@ def test_users_who_repeat_are_added_up_in_the_engine_as_in_pandas(count, path):
     ask = {"outcome": None, "of": None, "pool": None, "exclude": (), "movers": None}
     found = counts_of(answer, platform="platform", tier="city_tier", **ask)
     assert found.platforms == ("douyin", "kuaishou")
-    assert found.tiers == ("tier_1", "tier_2", "missing")
+    assert found.tiers == ("tier_1", "tier_2", "<null>")
     own = by_hand(log, count).reset_index()
     values = np.zeros((own["user_id"].nunique(), 6, 2))
     user = own["user_id"].astype("category").cat.codes
@@ -556,7 +557,7 @@ def test_where_a_user_of_several_tiers_counts_must_be_chosen():
 def test_missing_tiers_are_a_tier_of_their_own():
     rows = table([("a", None, 40, 4), ("a", "1", 60, 9), ("b", np.nan, 50, 6), ("b", "1", 50, 9)])
     gaps = compare(rows)
-    assert gaps.counts.tiers == ("missing", "1")
+    assert gaps.counts.tiers == ("<null>", "1")
     assert gaps.counts.n.sum() == 200
 
 
@@ -576,11 +577,11 @@ def test_a_tier_that_a_platform_lacks_is_left_out_or_pooled_only_as_asked():
 
 def test_tiers_are_pooled_in_the_engine_too():
     answer = funnel(world(), ["enter", "pay"], within="2min", by=["platform", "city_tier"], count="entries")
-    pooled = compare(answer, pool={"missing": "tier_2"})
+    pooled = compare(answer, pool={"<null>": "tier_2"})
     assert pooled.counts.tiers == ("tier_1", "tier_2")
     trials = pooled.counts.cells.products[:, 0, :, 0].sum()
     assert trials == compare(answer).counts.cells.products[:, 0, :, 0].sum()
-    without = compare(answer, exclude="missing")
+    without = compare(answer, exclude="<null>")
     assert without.counts.whole.products[:, 0, :, 0].sum() < trials
 
 
@@ -607,8 +608,8 @@ GOOD = [("a", "1", 40, 4), ("a", "2", 60, 9), ("b", "1", 50, 6), ("b", "2", 50, 
             r"row 3 \(b, 2\): converted = 0.2 is fractional: give counts, not rates",
         ),
         ([*GOOD[:3], ("b", "2", 50, -1)], {}, "converted = -1.* is negative"),
-        ([*GOOD[:3], ("b", "2", None, 1)], {}, "n = .* is missing or no number"),
-        ([*GOOD[:3], ("b", "2", np.inf, 1)], {}, "n = inf is missing or no number"),
+        ([*GOOD[:3], ("b", "2", None, 1)], {}, "n = .* is missing or not a number"),
+        ([*GOOD[:3], ("b", "2", np.inf, 1)], {}, "n = inf is infinite"),
         (GOOD[:2], {}, "there is only one platform, a: nothing to compare it with"),
         ([], {}, "the table of counts has no rows"),
         (GOOD, {"standard": {"1": 0.5, "2": 0.6}}, "add up to 1; these add up to 1.1"),
@@ -620,12 +621,12 @@ GOOD = [("a", "1", 40, 4), ("a", "2", 60, 9), ("b", "1", 50, 6), ("b", "2", 50, 
         (
             GOOD,
             {"tier": "tier"},
-            "no column 'tier' among the counts; they have: platform, city_tier, n, converted",
+            "no column 'tier' in the counts .*; it has: platform, city_tier, n, converted",
         ),
-        (GOOD, {"pool": {"9": "1"}}, "no tier '9' to pool or exclude; there are 1, 2"),
+        (GOOD, {"pool": {"9": "1"}}, "to pool or exclude: no tier '9'; there are: 1, 2"),
         (GOOD, {"exclude": ["9"]}, "no tier '9'"),
         (GOOD, {"adjust": "bonferroni"}, "adjust='bonferroni'; use one of"),
-        (GOOD, {"confidence": 95}, "confidence lies between 0 and 1"),
+        (GOOD, {"confidence": 95}, "lies outside 0 to 1"),
     ],
 )
 def test_wrong_tables_and_questions_name_the_thing_and_the_fix(rows, options, message):
@@ -676,6 +677,38 @@ def test_every_answer_has_five_faces_and_trusts_no_name():
         ax = answer.plot(plt.figure().subplots())
         assert ax.get_figure().canvas.draw() is None
         assert len(ax.get_yticks()) == len(answer.table)
+    plt.close("all")
+
+
+def test_tables_show_rates_in_per_cent_and_their_differences_in_points():
+    gaps = kidneys()
+    shown = gaps._repr_html_().split("<tbody>")[1]
+    assert "<td>−4.6 points</td><td>−10.4 points</td><td>1.3 points</td>" in shown
+    assert "%" not in shown
+    crude = gaps.reversal()._repr_html_().split("<tbody>")[1].split("</tr>")[0]
+    assert "<td>all</td><td>78.0 %</td><td>82.6 %</td><td>−4.6 points</td>" in crude
+    for answer in (gaps.by_tier(), gaps.sensitivity(), gaps.effects()):
+        assert "points</td>" in answer._repr_html_()
+        assert "%</td>" not in answer._repr_html_()
+    for answer in (gaps.rates_by_tier(), gaps.standardised()):
+        assert "points</td>" not in answer._repr_html_()
+        assert "%</td>" in answer._repr_html_()
+    assert "points</td>" not in gaps.logit()._repr_html_() + gaps.ratios()._repr_html_()
+
+
+def test_a_plot_makes_a_figure_of_its_own_unless_it_is_given_axes():
+    import matplotlib.pyplot as plt
+
+    gaps = kidneys()
+    for answer in (gaps, gaps.tests()):
+        first, second = answer.plot(), answer.plot()
+        assert first.figure is not second.figure
+        assert answer.plot(first) is first
+    many = compare(table([(p, str(t), 50, 5) for p in "ab" for t in range(40)])).by_tier()
+    with pytest.raises(
+        ValueError, match=r"80 rows are too many for one figure; keep 60 at most, or draw .table"
+    ):
+        many.plot()
     plt.close("all")
 
 

@@ -13,8 +13,8 @@ from statsmodels.tsa.arima_process import arma_acovf
 
 from tests.cases.segments import EFFECTS, segments
 from toolkit import Level, interrupted_time_series
-from toolkit.interruptions.covariance import estimate
-from toolkit.interruptions.weekly import STRENGTHS, weekly
+from toolkit.interruptions.errors.reml import estimate
+from toolkit.interruptions.errors.weekly import STRENGTHS, weekly
 
 
 def errors(n, m, weekly, seed=1):

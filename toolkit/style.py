@@ -5,6 +5,7 @@ look        the look of one name
 looks       the looks of the names of one figure, all different
 label       the name that a reader sees
 drawn       the same, safe as text of a figure
+axes        the axes to draw on: those given, or those of a new figure
 context     draw in this style inside a `with` block
 use         draw in this style from here on
 """
@@ -20,6 +21,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+
+    from matplotlib.axes import Axes
 
 INK, QUIET = "#222222", "#6B6B6B"
 FONT = "Live Commerce Sans"
@@ -121,10 +124,39 @@ def drawn(name: object, *, english: bool = False) -> str:
     return label(name, english=english).replace("$", r"\$")
 
 
+def axes(ax: Axes | None = None, *, width: float = 6.4, height: float = 4.0) -> Axes:
+    """The axes to draw on: those given, or those of a new figure in this style.
+
+    Parameters
+    ----------
+    ax
+        Axes of a figure that is there. None makes a new figure with pyplot, which a notebook shows at the
+        end of the cell, also where the cell's last line ends in a semicolon.
+    width, height
+        Size of a new figure in inches, at 100 dots an inch.
+
+    Examples
+    --------
+    >>> ax = axes(height=2.5)
+    >>> ax.figure.get_size_inches().tolist(), ax is axes(ax)
+    ([6.4, 2.5], True)
+    """
+    if ax is not None:
+        return ax
+    with context():
+        import matplotlib.pyplot as plt
+
+        return plt.subplots(figsize=(width, height))[1]
+
+
 def context() -> AbstractContextManager[None]:
     """Draw in this style inside a `with` block and leave the session's own style as it was."""
+    import matplotlib.pyplot as plt
     from matplotlib import rc_context
 
+    # A notebook's backend switches interactive mode on when pyplot first needs it. Inside rc_context that
+    # would be undone at the end of the block, and only the first figure of a kernel would appear.
+    plt.draw_if_interactive()  # type: ignore[no-untyped-call]
     _add_font()
     return rc_context(SETTINGS)
 

@@ -164,26 +164,25 @@ def comparable(
 def _nearest(
     first: Definition, second: Definition, ours: Collection[Definition], theirs: Collection[Definition]
 ) -> str:
-    """The pair of one metric that is nearest to what was asked for, and what it takes to compare it."""
-    if {first.metric, second.metric} & {"refund_rate_1h"}:
-        return "A refund rate of the first hour is another quantity; compare refunds from order lines, by payment"
+    """The ratio nearest to what was asked for that both files can make, and what it takes to compare it."""
+    if {first.metric.partition("_")[0], second.metric.partition("_")[0]} == {"refund"}:
+        return "Nearest: refunds from order lines, dated by payment, with the same days passed; nothing allows more"
+    counts = [{one.metric: one for one in side if one.bound is None} for side in (ours, theirs)]
+    shared = [name for name in counts[0] if name in counts[1]]
     pairs = []
-    for one in ours:
-        for other in theirs:
-            related = _related(one, first, second) or _related(other, first, second)
-            found = differences(one, other)
-            if one.measures and related and not set(found) & {"metric", "over", "counts"}:
-                pairs.append((one.metric != first.metric, len(found), one.metric, sorted(found)))
+    for order, over in enumerate(dict.fromkeys([first.over, second.over, "viewers", "buyers"])):
+        for head in dict.fromkeys(one.metric.partition("_per_")[0] for one in (first, second)):
+            if head in shared and over in shared and head != over:
+                found = differences(counts[0][head], counts[1][head])
+                if not set(found) & {"metric", "over", "counts"}:
+                    pairs.append(
+                        (order, len(found), f"{head}_per_{str(over).removesuffix('s')}", sorted(found))
+                    )
     if not pairs:
-        return "No pair of these two files measures the same; build the ratio from counts that both have"
-    _, _, metric, left = min(pairs)
+        return "No ratio can be made from counts that both have"
+    _, _, name, left = min(pairs)
     allowed = f", with allow={left!r}, which puts the difference into the caveat" if left else ""
-    return f"Nearest: {metric} on both{allowed}"
-
-
-def _related(one: Definition, first: Definition, second: Definition) -> bool:
-    head = {definition.metric.partition("_per_")[0] for definition in (first, second)}
-    return one.metric in (first.metric, second.metric) or one.metric.partition("_per_")[0] in head
+    return f"Nearest: {name} on both{allowed}"
 
 
 def canonical() -> dict[str, dict[str, Any]]:

@@ -3,6 +3,8 @@
 seasonal     what repeats every week or every year, as columns
 Design       columns with names, and which of them an interruption owns
 build        a design for a series
+independent  refuses columns that the data cannot tell apart
+distinct     columns that some rows can tell apart
 """
 
 from __future__ import annotations
@@ -52,6 +54,16 @@ class Design:
     owners: tuple[tuple[str, str] | None, ...]
     places: np.ndarray
     treated: int
+
+    def owned(self, interruptions: Sequence[str]) -> dict[int, tuple[str, str]]:
+        """Columns that belong to interruptions, those shared with comparison series too, and whose they are."""
+        mine = {
+            f"{owner[0]}: {owner[1]}": owner
+            for owner in self.owners
+            if owner is not None and owner[0] in interruptions
+        }
+        mine |= {f"{name} (all)": owner for name, owner in mine.items()}
+        return {place: mine[name] for place, name in enumerate(self.names) if name in mine}
 
     def without(self, interruptions: Sequence[str]) -> np.ndarray:
         """The series' own rows as if the interruptions had not happened."""
@@ -134,6 +146,24 @@ def independent(design: Design, rows: np.ndarray) -> None:
         )
 
 
+def distinct(matrix: np.ndarray) -> list[int]:
+    """Columns, from the first on, that no earlier ones make up."""
+    kept: list[int] = []
+    basis = np.empty((len(matrix), 0))
+    for place, column in enumerate(matrix.T):
+        size = np.sqrt(column @ column)
+        if size == 0 or len(kept) == len(matrix):
+            continue
+        rest = column / size
+        for _ in range(2):  # once more, for what rounding left
+            rest = rest - basis @ (basis.T @ rest)
+        left = float(rest @ rest)
+        if left > COLLINEAR:
+            kept.append(place)
+            basis = np.column_stack([basis, rest / np.sqrt(left)])
+    return kept
+
+
 def _numbered(term: Term, given: tuple[Term, ...]) -> str:
     same = [one for one in given if one.name == term.name]
     return term.name if len(same) == 1 else f"{term.name} {same.index(term) + 1}"
@@ -214,7 +244,7 @@ def _calendar(clock: Clock, given: Any) -> dict[str, np.ndarray]:
 
 
 def _days(times: pd.DatetimeIndex) -> np.ndarray:
-    return times.to_numpy().astype("datetime64[D]").astype(np.int64)
+    return np.asarray(times.to_numpy().astype("datetime64[D]").astype(np.int64))
 
 
 def _covariates(clock: Clock, given: pd.Series | pd.DataFrame | None) -> dict[str, np.ndarray]:

@@ -7,21 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from statsmodels.stats.diagnostic import acorr_ljungbox
+from scipy import special
 
+from toolkit.interruptions.errors.fitted import Fit
+from toolkit.interruptions.model import Model
 from toolkit.results import Result
 from toolkit.wording import p_value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from toolkit.interruptions.result import InterruptedTimeSeries
-
 LAGS = {"D": (7, 14), "W": (4, 13), "M": (6, 12), "": (5, 10)}
 LOW = 0.05
 WEEK = 7
-PARAMETERS = ("strength", "rho", "lam")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -35,14 +33,15 @@ class Diagnostics(Result):
 
     table: pd.DataFrame
     innovations: pd.DataFrame
+    parameters: tuple[str, ...]
 
     def sentence(self) -> str:
         """What is wrong, or that nothing was found."""
         tests = [name for name in self.table if name.startswith("ljung_box")]
         said = []
         for row in self.table.head(3).to_dict("records"):
-            parts = [f"{name} = {row[name]:.2f}" for name in PARAMETERS if name in row]
-            if row.get("boundary"):
+            parts = [f"{name} = {_parameter(row[name])}" for name in self.parameters]
+            if row["boundary"]:
                 parts.append(f"{row['boundary']} lies at the end of its range")
             low = [f"lag {name.rpartition('_')[2]}: p {_p(row[name])}" for name in tests if row[name] < LOW]
             parts.append(
@@ -64,7 +63,12 @@ class Diagnostics(Result):
         """Innovations over time."""
         from toolkit.interruptions import plots
 
-        return plots.innovations(self, ax)
+        return plots.innovations(self.innovations, ax)
+
+
+def _parameter(value: float) -> str:
+    whole = isinstance(value, int)
+    return str(value) if whole else f"{value:.2f}" if abs(value) >= 0.01 or value == 0 else f"{value:.2g}"
 
 
 def _p(value: float) -> str:
@@ -72,14 +76,17 @@ def _p(value: float) -> str:
     return text if text.startswith("<") else f"= {text}"
 
 
-def diagnostics(result: InterruptedTimeSeries) -> Diagnostics:
-    """See `InterruptedTimeSeries.diagnostics`."""
-    clock, lines, columns = result.series.clock, [], {}
+def diagnostics(model: Model) -> Diagnostics:
+    """What the residuals say of the model."""
+    from scipy.stats import shapiro
+    from statsmodels.stats.diagnostic import acorr_ljungbox  # both take a second to import
+
+    clock, lines, columns = model.series.clock, [], {}
     # What a fit knows of all its series is asked of it once.
-    known = {id(part): _known(part.fit) for part in result.parts}
-    for number, name in enumerate(result.series.names):
-        part, place = result.member(number)
-        own = part.rows[: result.design.treated]
+    known = {id(part): _known(part.fit) for part in model.parts}
+    for number, name in enumerate(model.series.names):
+        part, place = model.member(number)
+        own = part.rows[: model.design.treated]
         at = np.flatnonzero(own)
         whitened, parameters = known[id(part)]
         innovations = whitened[: len(at), place]
@@ -91,10 +98,10 @@ def diagnostics(result: InterruptedTimeSeries) -> Diagnostics:
         line |= {
             f"ljung_box_{lag}": float(tested[lag]) if lag in lags else np.nan for lag in LAGS[clock.kind]
         }
-        if clock.kind == "D" and result.question.errors != "weekly" and not result.scale.linked:
+        if clock.kind == "D" and model.question.errors != "weekly" and not model.scale.linked:
             line |= _last_week(innovations, at)
         line["normality"] = (
-            float(stats.shapiro(innovations).pvalue) if spread > 0 and 3 <= len(at) <= 5000 else np.nan
+            float(shapiro(innovations).pvalue) if spread > 0 and 3 <= len(at) <= 5000 else np.nan
         )
         worst = int(np.abs(innovations).argmax())
         line |= {"largest": float(innovations[worst]), "largest_on": clock.said(at[worst]), "n": len(at)}
@@ -102,15 +109,13 @@ def diagnostics(result: InterruptedTimeSeries) -> Diagnostics:
         columns[line["series"]] = pd.Series(innovations, index=clock.times[at])
     table = pd.DataFrame(lines)
     table = table.drop(columns="series") if len(lines) == 1 else table
-    return Diagnostics(table, pd.DataFrame(columns))
+    return Diagnostics(table, pd.DataFrame(columns), tuple(model.fit.parameters))
 
 
-def _known(fit: Any) -> tuple[np.ndarray, dict[str, list[Any]]]:
+def _known(fit: Fit) -> tuple[np.ndarray, dict[str, list[Any]]]:
     """Innovations of a fit, and its error parameters by name."""
-    found = {name: np.asarray(getattr(fit, name)).tolist() for name in PARAMETERS if hasattr(fit, name)}
-    return np.asarray(fit.whitened()), found | (
-        {"boundary": fit.boundary} if hasattr(fit, "boundary") else {}
-    )
+    found = {name: np.asarray(values).tolist() for name, values in fit.parameters.items()}
+    return fit.whitened(), found | {"boundary": list(fit.boundary)}
 
 
 def _last_week(innovations: np.ndarray, at: np.ndarray) -> dict[str, float]:
@@ -121,4 +126,4 @@ def _last_week(innovations: np.ndarray, at: np.ndarray) -> dict[str, float]:
         return {"last_week": np.nan, "last_week_p": np.nan}
     apart = innovations - innovations.mean()
     found = float((apart[now] * apart[before]).mean() / spread)
-    return {"last_week": found, "last_week_p": float(stats.norm.sf(found * np.sqrt(len(now))))}
+    return {"last_week": found, "last_week_p": float(special.ndtr(-found * np.sqrt(len(now))))}

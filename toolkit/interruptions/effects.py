@@ -9,19 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from toolkit.interruptions import estimands
+from toolkit.interruptions.model import Model
 from toolkit.results import Result
 from toolkit.wording import amount, change, counted, interval, interval_level, some
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from toolkit.interruptions.result import InterruptedTimeSeries
 
 ESTIMANDS = ("average", "cumulative", "relative")
 
@@ -39,8 +38,6 @@ class Effect(Result):
     what: str
     unit: str
     caveats: tuple[str, ...]
-
-    rates: ClassVar[frozenset[str]] = frozenset()
 
     def value(self, estimand: str) -> tuple[float, float, float]:
         """Estimate, low and high of one estimand of a single series."""
@@ -72,61 +69,58 @@ class Effect(Result):
         """Estimates with their intervals."""
         from toolkit.interruptions import plots
 
-        return plots.effect(self, ax)
+        return plots.effect(self.table, ax)
 
 
-def chosen(result: InterruptedTimeSeries, of: str | Sequence[str] | None) -> list[str]:
-    """Names of interruptions, all by default."""
-    names = list(result.interruptions) if of is None else [of] if isinstance(of, str) else list(of)
-    for name in names:
-        if name not in result.interruptions:
-            raise ValueError(f"no interruption {name!r}; there are: {some(list(result.interruptions))}")
-    return names
+def effect(
+    model: Model,
+    *,
+    at: Any = None,
+    over: tuple[Any, Any] | None = None,
+    of: str | Sequence[str] | None = None,
+) -> Effect:
+    """What interruptions added, against what would have been without them.
 
+    Parameters
+    ----------
+    at : date, optional
+        One period.
+    over : (from, to), optional
+        Several, the last included. From the interruption to the end of the series if neither is given.
+    of : str or list of str, optional
+        Interruptions that are taken away together; all if not given.
 
-def window(result: InterruptedTimeSeries, names: Sequence[str], at: Any, over: Any) -> np.ndarray:
-    """Numbers of the periods that are asked about: from the first of the interruptions on, by default.
+    Returns
+    -------
+    Effect
+        Average and cumulative effect in the units of the series, and the relative one.
 
-    Periods whose covariates are missing are not among them, as the series is missing there too.
+    Notes
+    -----
+    Average, the mean over the periods of what the model
+    expects less what it would have expected; cumulative, observed values less what would have been expected, with
+    the errors of those periods in the interval; relative, the sum of what was expected over the sum of what would
+    have been, less 1.
+
+    What is expected is always a mean, so that it can be summed: x b on the identity scale; on the log scale
+    exp(x b + v/2) with v the errors' variance, as exp(x b) would be the median; of counts with a log link
+    exp(x b + offset) itself. The intervals take v as known.
     """
-    clock = result.series.clock
-    if at is not None and over is not None:
-        raise ValueError("give at= for one period or over= for several, not both")
-    if at is not None:
-        first = last = clock.place(at)
-    elif over is None:
-        first = min(clock.place(term.at) for name in names for term in result.interruptions[name])
-        last = len(clock.periods) - 1
-    elif isinstance(over, str) or len(over) != 2:
-        raise ValueError(f"over= is a pair of dates, the last included, not {over!r}")
-    else:
-        first, last = (clock.place(date) for date in over)
-    if last < first:
-        raise ValueError(f"over={over!r} ends before it starts; swap the dates")
-    asked = np.arange(first, last + 1)
-    known = ~np.isnan(result.design.matrix[asked]).any(1)
-    if not known.any():
-        raise ValueError(f"covariates are missing from {clock.said(first)} to {clock.said(last)}; fill them")
-    return asked[known]
-
-
-def effect(result: InterruptedTimeSeries, *, at: Any = None, over: Any = None, of: Any = None) -> Effect:
-    """See `InterruptedTimeSeries.effect`."""
-    names = chosen(result, of)
-    asked = window(result, names, at, over)
-    clock = result.series.clock
-    own = result.design.matrix[: result.design.treated]
-    instead = result.design.without(names)
+    names = model.chosen(of)
+    asked = model.window(names, at, over)
+    clock = model.series.clock
+    own = model.design.matrix[: model.design.treated]
+    instead = model.design.without(names)
     if not (own - instead)[asked].any():
         raise ValueError(
             f"{some(names)} had no term that acts from {clock.said(asked[0])} to {clock.said(asked[-1])}; "
             "ask over= other dates"
         )
-    found = np.empty((len(result.series.names), len(ESTIMANDS), 3))
-    for part in result.parts:
-        answers = estimands.Estimands(result, part, names, asked).all()
+    found = np.empty((len(model.series.names), len(ESTIMANDS), 3))
+    for part in model.parts:
+        answers = estimands.Estimands(model, part, names, asked).all()
         found[part.series] = np.stack([answers[name] for name in ESTIMANDS], 1)
-    n = (~np.isnan(result.series.values[asked])).sum(0)
+    n = (~np.isnan(model.series.values[asked])).sum(0)
     caveats = [
         f"{missing} {clock.unit}s without data are not in the cumulative effect"
         for missing in dict.fromkeys(len(asked) - n)
@@ -139,7 +133,7 @@ def effect(result: InterruptedTimeSeries, *, at: Any = None, over: Any = None, o
         caveats.append("no relative effect: what would have been is not above 0")
     table = pd.DataFrame(
         {
-            "series": np.repeat(result.series.names, len(ESTIMANDS)),
+            "series": np.repeat(model.series.names, len(ESTIMANDS)),
             "interruption": some(names),
             "start": clock.said(asked[0]),
             "end": clock.said(asked[-1]),
@@ -149,18 +143,22 @@ def effect(result: InterruptedTimeSeries, *, at: Any = None, over: Any = None, o
         }
     )
     table = table.drop(columns="series") if len(n) == 1 else table
-    return Effect(table, result.confidence, some(names), clock.unit, tuple(caveats))
+    return Effect(table, model.confidence, some(names), clock.unit, tuple(caveats))
 
 
-def counterfactual(result: InterruptedTimeSeries, of: Any = None) -> pd.DataFrame:
-    """See `InterruptedTimeSeries.counterfactual`."""
-    times, names = result.series.clock.times, result.series.names
+def counterfactual(model: Model) -> pd.DataFrame:
+    """Every period without the interruptions: time, observed, fitted, counterfactual, low, high and predicted_*.
+
+    Fitted and counterfactual are means, as in `effect`. low and high bound the mean (a confidence band),
+    predicted_low and predicted_high a single value.
+    """
+    times, names = model.series.clock.times, model.series.names
     table = pd.DataFrame(
         {
             "series": np.repeat(names, len(times)),
             "time": times[np.tile(np.arange(len(times)), len(names))],
-            "observed": result.series.values.T.ravel(),
-            **{name: one.ravel() for name, one in estimands.predicted(result, chosen(result, of)).items()},
+            "observed": model.series.values.T.ravel(),
+            **{name: one.ravel() for name, one in estimands.predicted(model, model.chosen(None)).items()},
         }
     )
     return table.drop(columns="series") if len(names) == 1 else table

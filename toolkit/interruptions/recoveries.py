@@ -6,20 +6,21 @@ recovery      found from the interval of the gap
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from toolkit.interruptions import effects, estimands
+from toolkit.interruptions import estimands
+from toolkit.interruptions.model import Model
+from toolkit.interruptions.series import Clock
 from toolkit.results import Result
 from toolkit.wording import change, interval, interval_level, some
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from toolkit.interruptions.result import InterruptedTimeSeries
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -62,17 +63,25 @@ class Recovery(Result):
         """The gap over time, with its band and the margin."""
         from toolkit.interruptions import plots
 
-        return plots.recovery(self, ax)
+        return plots.recovery(self.gaps, float(self.table["margin"].iloc[0]), ax)
 
 
-def recovery(result: InterruptedTimeSeries, margin: float, of: str | None) -> Recovery:
-    """See `InterruptedTimeSeries.recovery`."""
+def recovery(model: Model, margin: float = 0.05, *, of: str | Sequence[str] | None = None) -> Recovery:
+    """When the gap to what would have been had closed, to within a margin of it.
+
+    Parameters
+    ----------
+    margin : float
+        Share of the counterfactual.
+    of : str or list of str, optional
+        Interruptions that are taken away together; all if not given.
+    """
     if not 0 < margin < 1:
         raise ValueError(f"margin is a share of the counterfactual between 0 and 1, as 0.05 is, not {margin}")
-    names = effects.chosen(result, of)
-    asked = effects.window(result, names, None, None)
-    clock, names_of = result.series.clock, result.series.names
-    gap, low, high = found = estimands.gaps(result, names, asked)
+    names = model.chosen(of)
+    asked = model.window(names)
+    clock, names_of = model.series.clock, model.series.names
+    gap, low, high = found = estimands.gaps(model, names, asked)
     above, held = low > -margin, (low <= 0) & (high >= 0)
     table = pd.DataFrame(
         {
@@ -82,7 +91,7 @@ def recovery(result: InterruptedTimeSeries, margin: float, of: str | None) -> Re
             "recovered": pd.Series([_since(one, asked, clock) for one in above], dtype=object),
             "indistinct": pd.Series([_since(one, asked, clock) for one in held], dtype=object),
             **dict(zip(("estimate", "low", "high"), found[:, :, -1], strict=True)),
-            "n": result.points,
+            "n": model.points,
         }
     )
     gaps = pd.DataFrame(
@@ -94,10 +103,10 @@ def recovery(result: InterruptedTimeSeries, margin: float, of: str | None) -> Re
     )
     if len(names_of) == 1:
         table, gaps = table.drop(columns="series"), gaps.drop(columns="series")
-    return Recovery(table, gaps, result.confidence)
+    return Recovery(table, gaps, model.confidence)
 
 
-def _since(holds: np.ndarray, periods: np.ndarray, clock: Any) -> str | None:
+def _since(holds: np.ndarray, periods: np.ndarray, clock: Clock) -> str | None:
     """The first period from which something holds to the end."""
     if not holds[-1]:
         return None

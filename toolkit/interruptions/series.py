@@ -115,12 +115,14 @@ def read(given: Any) -> Series:
 
     Raises
     ------
+    TypeError
+        For what is neither a Series nor a DataFrame.
     ValueError
         For an index without order in time, duplicated times, times of day, a step that is neither a day, a week nor
         a month, several spans in one frame, or values that are no numbers or infinite.
     """
     if not isinstance(given, pd.Series | pd.DataFrame):
-        raise ValueError(
+        raise TypeError(
             f"a series is a pandas Series or DataFrame with dates as its index, not {type(given).__name__}"
         )
     frame = (

@@ -46,7 +46,7 @@ class Slope:
 
     def column(self, clock: Clock) -> np.ndarray:
         """The term at every period of the clock."""
-        return np.maximum(clock.periods - clock.place(self.at), 0).astype(float)
+        return np.asarray(np.maximum(clock.periods - clock.place(self.at), 0).astype(float))
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,14 @@ and whole numbers of any size are numbered by a hash table that compares the num
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numba import njit
 
-from toolkit.logs.engines import WHOLE, identifier, literals
-
-if TYPE_CHECKING:
-    from toolkit.logs.events import EventLog
+from toolkit.logs.engines import WHOLE, Engine, identifier, literals
+from toolkit.logs.source import Source
 
 #: Rows that are looked at to see whether a column holds few values, and how many are few.
 SAMPLE, FEW = 20_000, 64
@@ -106,7 +104,7 @@ class Codes:
         Whether null may come; if not, the scan is spared the question.
     """
 
-    def __init__(self, log: EventLog, name: str, *, few: bool, nulls: bool = True) -> None:
+    def __init__(self, log: Source, name: str, *, few: bool, nulls: bool = True) -> None:
         column, self.kind = identifier(name), log.columns[name]
         self.engine = log.engine
         self.whole, self.numbers = self.kind in WHOLE, Numbers()
@@ -164,7 +162,7 @@ def dictionary(codes: Any, values: pa.Array) -> pa.Array:
     return pa.DictionaryArray.from_arrays(indices, values)
 
 
-def as_kind(engine: Any, values: pa.Array, kind: str) -> pa.Array:
+def as_kind(engine: Engine, values: pa.Array, kind: str) -> pa.Array:
     """Values that came over as text or BIGINT, in their own SQL type."""
     if kind in ("VARCHAR", "BIGINT") or not len(values):
         return values

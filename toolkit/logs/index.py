@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,9 +15,7 @@ from numba import njit
 
 from toolkit.logs.codes import Codes, Pairs, UnlistedError, dictionary
 from toolkit.logs.engines import identifier
-
-if TYPE_CHECKING:
-    from toolkit.logs.events import EventLog
+from toolkit.logs.source import Source
 
 BATCH = 1 << 17
 #: Users are dealt out in so many parts of about as many rows, to so many threads.
@@ -60,7 +58,9 @@ class Index:
     def nbytes(self) -> int:
         """Size in memory."""
         arrays = [self.offsets, self.t, self.event, self.users, *self.columns.values()]
-        return sum(array.nbytes for array in arrays) + (0 if self.arrival is None else self.arrival.nbytes)
+        return sum(
+            int(array.nbytes) for array in [*arrays, *([] if self.arrival is None else [self.arrival])]
+        )
 
     def column(self, name: str) -> pa.Array:
         """Values of a kept column, or of the event, row by row."""
@@ -78,9 +78,10 @@ class Index:
         key = ("codes", *names)
         if key not in self.memory:
             self.memory[key] = _together([self.column(name) for name in names])
-        return self.memory[key]
+        found: tuple[Any, int, list[pa.Array]] = self.memory[key]
+        return found
 
-    def words(self, log: EventLog, sql: str, columns: set[str]) -> Any:
+    def words(self, log: Source, sql: str, columns: set[str]) -> Any:
         """A whole number for each row, by an SQL expression over `columns` and the event."""
         key = ("words", sql)
         if key not in self.memory:
@@ -149,7 +150,7 @@ def _by_user(user: Any, users: int, order: Any) -> Any:
     return offsets
 
 
-def build(log: EventLog, keep: Sequence[str]) -> Index:
+def build(log: Source, keep: Sequence[str]) -> Index:
     """Read a log into an index. See `EventLog.index`."""
     try:
         return _build(log, keep, few=True)
@@ -157,7 +158,7 @@ def build(log: EventLog, keep: Sequence[str]) -> Index:
         return _build(log, keep, few=False)
 
 
-def _build(log: EventLog, keep: Sequence[str], *, few: bool) -> Index:
+def _build(log: Source, keep: Sequence[str], *, few: bool) -> Index:
     from tqdm.auto import tqdm
 
     size = log.facts.rows - log.facts.unusable

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from toolkit.logs.engines import identifier, literal
+from toolkit.logs.source import Source
 from toolkit.logs.times import MAGNITUDES
 from toolkit.results import Result
 from toolkit.wording import count, some
@@ -15,7 +16,6 @@ from toolkit.wording import count, some
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from toolkit.logs.events import EventLog
 
 #: A day with less than this share of the median day's rows lies outside the log's main span.
 THIN_DAY = 0.01
@@ -56,10 +56,10 @@ class Summary(Result):
         """Rows per day; days outside the main span are marked."""
         from toolkit.logs.plots import days
 
-        return days(self, ax)
+        return days(self.days, ax)
 
 
-def summarise(log: EventLog, *, duplicates: bool) -> Summary:
+def summarise(log: Source, *, duplicates: bool) -> Summary:
     """Count what is in a log. See `EventLog.summary`."""
     facts, engine = log.facts, log.engine
     user, zone = identifier(log.user), literal(log.timezone)
@@ -89,7 +89,7 @@ def _shown(at: int | None, timezone: str) -> str:
     return str(pd.Timestamp(at, unit="us", tz="UTC").tz_convert(timezone).floor("s").tz_localize(None))
 
 
-def _cardinalities(log: EventLog) -> list[tuple[str, str, object, str]]:
+def _cardinalities(log: Source) -> list[tuple[str, str, object, str]]:
     if not log.properties:
         return []
     counts = ", ".join(
@@ -107,7 +107,7 @@ def _cardinalities(log: EventLog) -> list[tuple[str, str, object, str]]:
     ]
 
 
-def _problems(log: EventLog, days: pd.DataFrame, duplicates: bool) -> list[tuple[str, str, object, str]]:
+def _problems(log: Source, days: pd.DataFrame, duplicates: bool) -> list[tuple[str, str, object, str]]:
     facts, engine = log.facts, log.engine
     event = identifier(log.event)
     if not facts.rows:

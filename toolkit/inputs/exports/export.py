@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from toolkit.inputs.contrasts import Contrast, contrast
 from toolkit.inputs.definitions import Definition
 from toolkit.inputs.exports.frames import Table, finished, tables_of
 from toolkit.inputs.exports.headers import draft, headers_of, kind_of, line_at
@@ -20,12 +21,18 @@ from toolkit.inputs.exports.readings import Reading
 from toolkit.inputs.exports.tables import read_sheet
 from toolkit.inputs.faults import ExportError, Notes, Problem, codes
 from toolkit.inputs.files.opening import EXPORTS, open_file
+from toolkit.inputs.measures import Measures, measure
+from toolkit.inputs.orders import repurchase_of
+from toolkit.inputs.series import series_of
+from toolkit.inputs.steps import Steps, steps_of
 from toolkit.inputs.times import Period, moment, period_in
 from toolkit.results import Result
 from toolkit.wording import counted, some, unknown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from toolkit.cohorts import Repurchase
 
 #: Tables in the order in which one stands for the whole export.
 _FIRST = ("session", "day", "order", "hour", "channel", "item", "note", "creator", "ad", "sku")
@@ -136,6 +143,107 @@ class Export(Result):
     def draft_definition(self) -> str:
         """A definition of this kind to start from: headers that were not known, with the nearest metric beside each."""
         return self._draft
+
+    # Questions that the export answers itself.
+
+    def measure(
+        self,
+        name: str,
+        *,
+        table: str | None = None,
+        by: str | Sequence[str] | None = None,
+        confidence: float = 0.95,
+    ) -> Measures:
+        """A ratio made from counts, such as "GPM", "客单价" or "buyers_per_viewer", with sessions or days as units.
+
+        Parameters
+        ----------
+        name : str
+            A metric of the dictionary (see `metric`), or `numerator_per_denominator` of two columns.
+        table : str, optional
+            The main table if not given.
+        by : str or list of str, optional
+            Columns that group rows.
+        """
+        caveats = self._caveats(table)
+        return measure(self._part(table), name, by=by, confidence=confidence, caveats=caveats)
+
+    def funnel(
+        self,
+        steps: Sequence[str] | None = None,
+        *,
+        table: str | None = None,
+        by: str | Sequence[str] | None = None,
+        confidence: float = 0.95,
+    ) -> Steps:
+        """The steps that the export counts, added up over sessions or days, which are the units of the intervals.
+
+        A step that the export lacks is left out and said. People are counted once per session.
+        """
+        return steps_of(self._part(table), steps, by=by, confidence=confidence)
+
+    def compare(
+        self,
+        other: Export,
+        name: str,
+        against: str | None = None,
+        *,
+        table: str | None = None,
+        allow: str | Sequence[str] = (),
+        confidence: float = 0.95,
+    ) -> Contrast:
+        """A ratio of this export beside one of another, if both mean the same by it.
+
+        Parameters
+        ----------
+        name, against : str
+            The ratio here, and the one there if it has another name.
+        allow : str or list of str
+            Aspects of the definitions that may differ, such as "window"; the difference goes into the caveat.
+
+        Raises
+        ------
+        DefinitionMismatch
+            With both definitions, their difference, and the nearest pair that can be compared.
+        """
+        if not isinstance(other, Export):
+            raise TypeError(f"an export is compared with an export, not with {type(other).__name__}")
+        allowed = [allow] if isinstance(allow, str) else list(allow)
+        theirs = other._part(table)
+        return contrast(self._part(table), theirs, name, against, allow=allowed, confidence=confidence)
+
+    def series(self, column: str, *, table: str | None = None) -> pd.Series:
+        """A column by day, gaps missing: what `interrupted_time_series` takes.
+
+        Amounts and times are added up over a day's rows; people and rates are not, and are refused where they would be.
+        """
+        return series_of(self._part(table), column)
+
+    def repurchase(self, **options: Any) -> Repurchase:
+        """Who buys again, from order lines with a usable buyer; `options` as in `toolkit.repurchase`.
+
+        Raises
+        ------
+        ValueError
+            Where the export has no order lines, no buyer, or buyers' names that are starred out.
+        """
+        return repurchase_of(self._part("order"), **options)
+
+    def _part(self, name: str | None) -> Table:
+        chosen = self.main if name is None else name
+        if chosen not in self.parts:
+            raise ValueError(unknown("table", chosen, self.parts, of="the export"))
+        return self.parts[chosen]
+
+    def _caveats(self, table: str | None) -> tuple[str, ...]:
+        """What a ratio of this export must be told with."""
+        found = codes(self.told)
+        said = []
+        if "window_open" in found:
+            said.append("some windows were not over at the download: amounts are lower bounds")
+        if "estimates" in found:
+            said.append("a third party's estimates")
+        return tuple(said)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """The amount paid, or the first measure there is, by row of the main table, in order of time where told."""
