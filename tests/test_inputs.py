@@ -19,7 +19,9 @@ from toolkit import (
     repurchase,
 )
 from toolkit.inputs import DefinitionMismatch
+from toolkit.inputs.definitions import comparable
 from toolkit.inputs.measures import ratio_of_sums
+from toolkit.inputs.public import public_data
 
 SHARED = Path(__file__).parents[1].parent / "shared"
 TAOBAO = ["场次id", "开播时间", "直播间观看人数", "商品点击人数", "成交转化率", "成交人数", "成交金额"]
@@ -210,19 +212,11 @@ def test_refunds_dated_by_payment_and_within_the_hour_do_not_meet(tmp_path):
     ) as error:
         shop.compare(shop, "退款率（支付时间）", "退款率（退款时间）")
     assert "from order lines, dated by payment" in str(error.value)
+    both = shop.definition("refund_amount_per_gmv"), douyin(tmp_path).definition("refund_rate_1h")
     with pytest.raises(DefinitionMismatch, match="refund_amount_per_gmv against refund_rate_1h"):
-        shop._part(None)
-        _mismatch(shop, douyin(tmp_path))
+        comparable(*both, allow=["window", "scope"])
     with pytest.raises(ValueError, match="nothing allows that"):
         shop.compare(shop, "退款率（支付时间）", "退款率（退款时间）", allow="over")
-
-
-def _mismatch(shop, room):
-    from toolkit.inputs.definitions import comparable
-
-    comparable(
-        shop.definition("refund_amount_per_gmv"), room.definition("refund_rate_1h"), allow=["window", "scope"]
-    )
 
 
 def test_an_export_is_compared_with_an_export(tmp_path):
@@ -379,21 +373,20 @@ def test_every_public_log_says_what_it_is():
         read_public("kuailve", ".")
 
 
-def write(folder, name, text):
-    (folder / name).write_text(text, encoding="utf-8")
+def write(folder, name, *lines):
+    (folder / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def columns(name, file=0):
+    return ",".join(public_data()[name].files[file].columns)
 
 
 def test_a_live_log_of_many_files_is_one_log(tmp_path):
-    for name, event in {"click": 0, "comment": 1, "like": 2}.items():
-        more = ",watch_live_time" if name == "click" else ""
-        value = ",5000" if name == "click" else ""
-        text = f"user_id,live_id,streamer_id,timestamp{more}\n1,10,7,{1746600000000 + event * 1000}{value}\n"
-        write(tmp_path, f"{name}.csv", text)
-    write(
-        tmp_path,
-        "gift.csv",
-        "user_id,live_id,streamer_id,timestamp,gift_price\n1,10,7,1746600009000,5\n2,10,7,99,5\n",
-    )
+    for at, name in enumerate(("click", "comment", "like")):
+        header, value = ("", "") if at else (",watch_live_time", ",5000")
+        row = f"1,10,7,{1746600000000 + at * 1000}{value}"
+        write(tmp_path, f"{name}.csv", f"user_id,live_id,streamer_id,timestamp{header}", row)
+    write(tmp_path, "gift.csv", columns("kuailive", 4), "1,10,7,1746600009000,5", "2,10,7,99,5")
     log = read_public("kuailive", tmp_path)
     assert log.events == {"gift": 2, "click": 1, "comment": 1, "like": 1}
     assert log.off == ("1 row of gift.csv outside 2025-05-05 to 2025-05-25",)
@@ -403,38 +396,21 @@ def test_a_live_log_of_many_files_is_one_log(tmp_path):
 
 
 def test_flags_of_one_row_are_events_of_their_own(tmp_path):
-    header = "user_id,video_id,date,hourmin,time_ms,is_click,is_like,is_follow,is_comment,is_forward,is_hate,long_view,play_time_ms,duration_ms,profile_stay_time,comment_stay_time,is_profile_enter,is_rand,tab"
-    write(
-        tmp_path,
-        "log_random_4_22_to_5_08_pure.csv",
-        f"{header}\n1,5,20220422,1000,1650600000000,1,0,0,0,0,0,1,9,9,0,0,0,1,1\n",
-    )
+    row = "1,5,20220422,1000,1650600000000,1,0,0,0,0,0,1,9,9,0,0,0,1,1"
+    write(tmp_path, "log_random_4_22_to_5_08_pure.csv", columns("kuairand"), row)
     assert read_public("kuairand", tmp_path).events == {"click": 1, "long_view": 1, "show": 1}
 
 
 def test_codes_hours_and_zones_of_the_others_are_known(tmp_path):
-    write(
-        tmp_path,
-        "tianchi_mobile_recommend_train_user.csv",
-        "user_id,item_id,behavior_type,user_geohash,item_category,time\n1,2,4,,3,2014-12-12 23\n1,2,9,,3,2014-12-12 22\n",
-    )
+    name = "tianchi_mobile_recommend_train_user.csv"
+    write(tmp_path, name, columns("tianchi_mobile"), "1,2,4,,3,2014-12-12 23", "1,2,9,,3,2014-12-12 22")
     log = read_public("tianchi_mobile", tmp_path)
     assert set(log.events) == {"pay", "9"}
-    assert log.off == (
-        "1 row of tianchi_mobile_recommend_train_user.csv of a code that its schema does not know, such as '9'",
-    )
-    write(
-        tmp_path,
-        "2019-Oct.csv",
-        "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session\n2019-10-01 00:00:00 UTC,view,1,2,a,b,3.5,7,s\n",
-    )
+    assert log.off == (f"1 row of {name} of a code that its schema does not know, such as '9'",)
+    write(tmp_path, "2019-Oct.csv", columns("rees46"), "2019-10-01 00:00:00 UTC,view,1,2,a,b,3.5,7,s")
     assert read_public("rees46", tmp_path).clock.said == "times with a zone"
-    write(tmp_path, "behavior_log.csv", "nick,time_stamp,btag,cate,brand\n1,1494000000,ipv,2,3\n")
-    write(
-        tmp_path,
-        "user_profile.csv",
-        "userid,cms_segid,cms_group_id,final_gender_code,age_level,pvalue_level,shopping_level,occupation,new_user_class_level \n1,0,2,1,3,,3,0,2\n",
-    )
+    write(tmp_path, "behavior_log.csv", "nick,time_stamp,btag,cate,brand", "1,1494000000,ipv,2,3")
+    write(tmp_path, "user_profile.csv", f"{columns('ali_display', 2)} ", "1,0,2,1,3,,3,0,2")
     ali = read_public("ali_display", tmp_path)
     assert ali.events == {"ipv": 1}
     assert ali.tables["users"]["new_user_class_level"].tolist() == [2]
@@ -442,13 +418,13 @@ def test_codes_hours_and_zones_of_the_others_are_known(tmp_path):
 
 
 def test_a_file_that_is_not_as_its_schema_says_is_refused_or_told(tmp_path):
-    write(tmp_path, "UserBehavior.csv", "1,2,3,pv\n")
+    write(tmp_path, "UserBehavior.csv", "1,2,3,pv")
     with pytest.raises(ValueError, match="has 4 columns, and its schema 5"):
         read_public("taobao_userbehavior", tmp_path)
-    write(tmp_path, "events.csv", "timestamp,visitorid,event,transactionid\n")
+    write(tmp_path, "events.csv", "timestamp,visitorid,event,transactionid")
     with pytest.raises(ValueError, match="lacks itemid"):
         read_public("retailrocket", tmp_path)
-    write(tmp_path, "events.csv", "timestamp,visitorid,event,itemid,transactionid,<b>\nsoon,1,view,2,,x\n")
+    write(tmp_path, "events.csv", "timestamp,visitorid,event,itemid,transactionid,<b>", "soon,1,view,2,,x")
     log = read_public("retailrocket", tmp_path)
     assert any("does not know: <b>" in one for one in log.off)
     assert any("without a time" in one for one in log.off)
