@@ -18,7 +18,7 @@ from toolkit.inputs.exports.kinds import built_in
 from toolkit.inputs.faults import ExportError
 
 CASES = Path(__file__).parent / "cases" / "exports"
-SHARED = Path(__file__).parents[1].parent / "shared" / "reference" / "exports"
+SHARED = Path(__file__).parents[2] / "shared" / "reference" / "exports"
 LIST = ["主播昵称", "主播抖音号", "直播开始时间", "直播间观看人数", "直播间成交人数", "直播间成交金额"]
 ROWS = [
     ["青禾", "0072", "2026-03-01 19:30:00", "1000", "20", "1,500.50"],

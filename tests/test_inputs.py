@@ -1,5 +1,6 @@
 """From what people hold to answers: metrics, ratios with intervals, comparisons, series and public logs."""
 
+import json
 import math
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from datasets.make.exports import ROOMS, sessions, write_exports
 from tests.test_exports import LIST, ROWS, csv, workbook
 from toolkit import (
     Level,
@@ -23,7 +25,6 @@ from toolkit.inputs.definitions import comparable
 from toolkit.inputs.measures import ratio_of_sums
 from toolkit.inputs.public import public_data
 
-SHARED = Path(__file__).parents[1].parent / "shared"
 TAOBAO = ["场次id", "开播时间", "直播间观看人数", "商品点击人数", "成交转化率", "成交人数", "成交金额"]
 DOUYIN = [
     "主播抖音号",
@@ -37,6 +38,9 @@ DOUYIN = [
     "直播间成交金额",
     "1小时退款率",
 ]
+
+
+EXPORTS = Path(__file__).parents[1] / "datasets" / "exports"
 
 
 def taobao(folder):
@@ -139,7 +143,11 @@ def test_the_steps_that_an_export_has_are_a_funnel_and_one_that_it_lacks_is_said
 def test_a_session_that_does_not_say_a_step_is_left_out_not_taken_as_zero(tmp_path):
     steps = taobao(tmp_path).funnel()
     assert steps.table["reached"].tolist() == [5438, 1602, 29]
-    assert "1 session without all steps left out" in steps.sentence()
+    assert (
+        "1 session without all steps left out, not taken as 0; if a gap there means none, it is"
+        in steps.sentence()
+    )
+    assert steps.if_none == pytest.approx(29 / 6438)
     assert "15 days after a click in the room" in steps.sentence()
 
 
@@ -339,9 +347,8 @@ def test_a_series_out_of_a_workbook_and_what_cannot_be_one(tmp_path):
         read_series([1], "b")
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the shared files are not at hand")
-def test_the_small_files_of_analysts_are_read_as_series():
-    place = SHARED / "reference" / "inputs_files"
+def test_the_small_files_of_analysts_are_read_as_series(shared):
+    place = shared / "reference" / "inputs_files"
     series = read_series(place / "day_first_series.csv", "visits")
     assert series.index.is_monotonic_increasing
     assert read_series(place / "date_column_with_total.csv", *_value_of(place)).notna().all()
@@ -433,9 +440,8 @@ def test_a_file_that_is_not_as_its_schema_says_is_refused_or_told(tmp_path):
         read_public("kuailive", tmp_path)
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the shared files are not at hand")
-def test_real_samples_are_read_as_their_descriptions_say():
-    data = SHARED / "data"
+def test_real_samples_are_read_as_their_descriptions_say(shared):
+    data = shared / "data"
     taobao_log = read_public("taobao_userbehavior", data / "taobao_userbehavior_sample")
     assert taobao_log.events == {"pv": 49_339, "cart": 2_949, "fav": 1_587, "buy": 1_129}
     assert taobao_log.off == ("26 rows of UserBehavior_sample.csv outside 2017-11-25 to 2017-12-03",)
@@ -451,3 +457,39 @@ def test_real_samples_are_read_as_their_descriptions_say():
     assert users.tables["users"]["is_live_streamer"].isna().sum() == 21_127
     posts = read_public("facebook_live_sellers", data / "facebook_live_sellers_thailand").tables["posts"]
     assert str(posts["status_published"].max()) == "2018-06-13 01:12:00"
+
+
+# The bundled examples.
+
+
+@pytest.mark.parametrize("platform", ROOMS)
+def test_a_bundled_example_gives_back_the_truth_behind_it(platform):
+    """What a dashboard writes of the simulated rooms is read as what happened in them, to the last count."""
+    name = {
+        "douyin": "直播明细",
+        "taobao_live": "直播分场次",
+        "xiaohongshu": "直播场次明细",
+        "kuaishou": "快分销",
+    }[platform]
+    export = read_export(next(EXPORTS.glob(f"{name}_*")))
+    truth = sessions(platform)
+    assert export.platform == platform
+    columns = [
+        column
+        for column in truth.columns
+        if column in export.table and column not in ("start", "end", "creator_id")
+    ]
+    assert len(columns) >= 2
+    for column in columns:
+        read = export.table[column].to_numpy(dtype=float, na_value=np.nan)
+        sold = ~np.isnan(read)
+        assert read[sold].tolist() == truth[column].to_numpy(float)[sold].tolist(), column
+        assert (truth.loc[~sold, "buyers"] == 0).all()
+    if "start" in export.table:
+        assert export.table["start"].dt.tz_localize(None).tolist() == truth["start"].tolist()
+
+
+def test_the_bundled_examples_are_those_that_the_program_writes(tmp_path):
+    assert write_exports(tmp_path) == json.loads((EXPORTS / "truth.json").read_text())
+    for file in EXPORTS.glob("*.csv"):
+        assert (tmp_path / file.name).read_bytes() == file.read_bytes()

@@ -46,6 +46,7 @@ class Measures(Result):
     confidence: float
     row: str
     left_out: int
+    if_none: float = math.nan
     caveats: tuple[str, ...] = ()
 
     @property
@@ -62,7 +63,9 @@ class Measures(Result):
             listed.append(f"{f'{name}: ' if name else ''}{said(row, bool(self.rates))}")
         more = f" and {len(self.table) - 6} more groups" if len(self.table) > 6 else ""
         rows = counted(int(self.table["n"].sum()), self.row)
+        none = f" (if a gap there means none: {said({'estimate': self.if_none}, bool(self.rates))})"
         left = f"; {counted(self.left_out, self.row)} without both numbers left out" if self.left_out else ""
+        left += none if self.left_out and not math.isnan(self.if_none) else ""
         level = wording.interval_level(self.confidence)
         closing = "".join(f"; {caveat}" for caveat in self.caveats)
         return (
@@ -85,6 +88,8 @@ class Measures(Result):
 
 def said(row: Mapping[str, float], shares: bool) -> str:
     """An estimate with its interval, in words."""
+    if "low" not in row:
+        return wording.percent(row["estimate"]) if shares else f"{row['estimate']:,.2f}"
     if shares:
         reach = "no interval" if math.isnan(row["low"]) else wording.percent_interval(row["low"], row["high"])
         return f"{wording.percent(row['estimate'])} ({reach})"
@@ -128,7 +133,14 @@ def measure(
             rows.append({**named, "metric": asked.name, **({"bound": bound} if bound else {}), **ends})
     ours = derived(table, asked)
     return Measures(
-        pd.DataFrame(rows), ours, asked.formula, confidence, ROWS.get(table.name, "row"), left_out, caveats
+        pd.DataFrame(rows),
+        ours,
+        asked.formula,
+        confidence,
+        ROWS.get(table.name, "row"),
+        left_out,
+        _if_none(table, asked),
+        caveats,
     )
 
 
@@ -249,6 +261,21 @@ def _ratio(table: Table, index: pd.Index, columns: dict[str, str], asked: Metric
         confidence,
     )
     return Ratio(found.estimate * asked.scale, found.low * asked.scale, found.high * asked.scale, found.n)
+
+
+def _if_none(table: Table, asked: Metric) -> float:
+    """The ratio of the whole table if rows that say the denominator and not the numerator had none of it."""
+    if asked.numerator not in table.frame or asked.denominator not in table.frame:
+        return math.nan
+    columns = [one for one in (asked.numerator, asked.minus, asked.denominator) if one is not None]
+    values = {one: table.frame[one].to_numpy(dtype=float, na_value=np.nan) for one in columns}
+    bottom = values[str(asked.denominator)]
+    top = np.nan_to_num(values[str(asked.numerator)]) - np.nan_to_num(
+        values.get(str(asked.minus), np.zeros(len(bottom)))
+    )
+    known = ~np.isnan(bottom)
+    total = float(bottom[known].sum())
+    return float(top[known].sum()) / total * asked.scale if total else math.nan
 
 
 def _bounds(table: Table, asked: Metric) -> list[tuple[str, dict[str, str]]]:

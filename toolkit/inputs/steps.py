@@ -52,6 +52,7 @@ class Steps(Result):
     row: str
     rows: int
     left_out: int
+    if_none: float
     lacking: tuple[str, ...]
     windows: tuple[str, ...]
     confidence: float
@@ -78,7 +79,14 @@ class Steps(Result):
             f"people counted once per {self.row}",
         ]
         if self.left_out:
-            parts.append(f"{counted(self.left_out, self.row)} without all steps left out, not taken as 0")
+            none = (
+                ""
+                if np.isnan(self.if_none)
+                else f"; if a gap there means none, it is {wording.percent(self.if_none)} overall"
+            )
+            parts.append(
+                f"{counted(self.left_out, self.row)} without all steps left out, not taken as 0{none}"
+            )
         if self.lacking:
             parts.append(f"not in this export: {some(self.lacking)}")
         if len(self.windows) > 1:
@@ -159,10 +167,21 @@ def steps_of(
         row,
         int(whole.sum()),
         int((~whole).sum()),
+        _if_none(values),
         lacking,
         tuple(dict.fromkeys(window for window in windows if window)),
         confidence,
     )
+
+
+def _if_none(values: np.ndarray) -> float:
+    """The rate from the first step to the last if rows that say the first, and not the last, had none of it.
+
+    Where a dashboard writes a dash when nothing sold, rows left out are those that did worst.
+    """
+    known = ~np.isnan(values[:, 0])
+    first = float(values[known, 0].sum())
+    return float(np.nansum(values[known, -1])) / first if first else np.nan
 
 
 def _columns(table: Table, groups: list[str]) -> tuple[dict[str, str], pd.DataFrame, str]:
