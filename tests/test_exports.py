@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 import xlwt
 
-from tests.exports import answer, faults, reads
+from tests.cases import dashboards
+from tests.exports import answer, faults, main, reads
 from toolkit import read_export
 from toolkit.inputs.exports.kinds import built_in
 from toolkit.inputs.faults import ExportError
@@ -541,3 +542,23 @@ def test_the_faces_of_an_export(tmp_path):
     assert export.session["start"].dt.tz is not None
     assert datetime(2026, 3, 1).date() == export.period[0]
     assert io.StringIO(export.definitions.to_csv()).readline()
+
+
+def test_the_cases_of_the_repository_are_those_that_their_program_writes(tmp_path):
+    dashboards.write(tmp_path)
+    for file in CASES.rglob("expected.json"):
+        assert (tmp_path / file.relative_to(CASES)).read_text("utf-8") == file.read_text("utf-8")
+
+
+def test_the_runner_of_cases_tells_what_is_wrong(tmp_path, capsys):
+    """A case with a wrong value, a wrong definition and a problem too many fails, and says where."""
+    dashboards.write(tmp_path)
+    file = tmp_path / "taobao_sessions" / "expected.json"
+    case = file.read_text("utf-8").replace("702", "703").replace('"product_clickers"\n', '"viewers"\n')
+    file.write_text(case.replace("unknown_header", "older_header"), encoding="utf-8")
+    assert main(file.parent) == 1
+    said = capsys.readouterr().out
+    assert "703 wanted, 702" in said
+    assert "over: 'viewers' wanted, 'product_clickers' got" in said
+    assert "a problem told that is none" in said
+    assert said.endswith("0 passed, 1 failed\n")
