@@ -469,6 +469,21 @@ def test_what_is_no_table_is_said_to_be_what_it_is(tmp_path, content):
     assert code_of(tmp_path / "a.xlsx") == "not_an_export"
 
 
+def test_a_workbook_that_makes_its_reader_panic_is_damaged(tmp_path):
+    (tmp_path / "a.xls").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\x00" * 35)
+    assert code_of(tmp_path / "a.xls") == "corrupt"
+
+
+def test_bytes_that_are_not_of_the_encoding_that_they_claim_are_damaged(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"\xef\xbb\xbf" + "直播".encode("gbk"))
+    assert code_of(tmp_path / "a.csv") == "corrupt"
+
+
+def test_a_number_without_end_is_unreadable(tmp_path):
+    export = read_export(csv(tmp_path, [LIST, [*ROWS[0][:3], "1e999", *ROWS[0][4:]]]))
+    assert told(export, "unreadable_cell")[0]["text"] == "1e999"
+
+
 def test_a_picture_in_a_sheet_is_no_hindrance(tmp_path):
     picture = {"xl/media/image1.png": b"\x89PNG\x00\x00"}
     file = rewritten(workbook(tmp_path, [LIST, *ROWS]), lambda parts: parts | picture)

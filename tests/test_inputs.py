@@ -11,7 +11,9 @@ import pytest
 from datasets.make.exports import ROOMS, sessions, write_exports
 from tests.test_exports import LIST, ROWS, csv, workbook
 from toolkit import (
+    Funnel,
     Level,
+    compare,
     funnel,
     interrupted_time_series,
     metric,
@@ -175,6 +177,54 @@ def test_order_lines_count_orders_that_were_placed_and_paid(tmp_path):
     paid = steps.counts[steps.counts["step"] == "pay"].groupby("province")["n"].sum()
     assert steps.rows == 3
     assert paid["四川省"] == 1
+
+
+def test_a_range_is_answered_at_both_its_ends(tmp_path):
+    own = {
+        "kind": "mine.creators",
+        "platform": "douyin",
+        "table": "creator",
+        "key": ["creator_id"],
+        "found_by": ["达人", "销售额", "观看"],
+        "source": "a third party",
+        "columns": {"达人": "creator_id", "销售额": {"metric": "gmv", "range": True}, "观看": "views"},
+    }
+    rows = [["达人", "销售额", "观看"], ["1", "1w~2w", "1000"], ["2", "5000~1w", "1000"]]
+    found = read_export(csv(tmp_path, rows), definitions=own).measure("gmv_per_view").table
+    assert found[["bound", "estimate"]].to_numpy().tolist() == [["low", 7.5], ["high", 15.0]]
+
+
+def test_two_shops_are_compared_by_the_province_of_their_orders(tmp_path):
+    headers = ["主订单编号", "子订单编号", "订单提交时间", "支付完成时间", "省"]
+    counts = []
+    for shop, unpaid in (("a", 4), ("b", 2)):
+        rows = [
+            [
+                str(i),
+                str(i),
+                "2026-03-05 20:00:00",
+                "-" if i % unpaid == 0 else "2026-03-05 20:01:00",
+                province,
+            ]
+            for i, province in enumerate(["四川省", "浙江省"] * 40)
+        ]
+        steps = read_export(csv(tmp_path, [headers, *rows], f"{shop}.csv")).funnel(by="province")
+        counts.append(steps.counts.assign(platform=shop))
+    by = ["platform", "province", "step"]
+    added = pd.concat(counts).groupby(by, sort=False, as_index=False)["n"].sum()
+    gaps = compare(Funnel.from_counts(added), tier="province")
+    assert set(gaps.table.columns) >= {"estimate", "low", "high"}
+
+
+def test_the_figures_of_inputs_draw_what_was_estimated(tmp_path):
+    export = douyin(tmp_path)
+    steps = export.funnel().plot()
+    assert steps.get_yticklabels()[0].get_text() == "impression"
+    assert "people, once per session" in steps.get_xlabel()
+    assert export.measure("GPM", by="account_id").plot().get_xlabel() == "GPM"
+    found = taobao(tmp_path).compare(export, "buyers_per_product_clicker", allow="window")
+    assert len(found.plot().get_yticklabels()) == 2
+    assert export.plot().get_ylabel() == "gmv"
 
 
 # Comparisons.

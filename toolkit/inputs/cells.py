@@ -113,7 +113,7 @@ def number(raw: Raw, *, scale: float = 1.0) -> Cell:
     if is_missing(raw):
         return EMPTY
     if isinstance(raw, int | float) and not isinstance(raw, bool):
-        return Cell(float(raw) * scale)
+        return Cell(float(raw) * scale) if math.isfinite(raw) else Cell(None, fault="unreadable")
     read = _number(plain(raw)) if isinstance(raw, str) else None
     if read is None or read[2]:
         return Cell(None, fault="unreadable")
@@ -273,6 +273,8 @@ def _number(text: str) -> tuple[float, float, bool] | None:
         return None
     scale = _SCALES[found["scale"]]
     value = float(f"{(found['digits'] or '0').replace(',', '')}{found['point'] or ''}{found['power'] or ''}")
+    if not math.isfinite(value * scale):
+        return None
     decimals = len(found["point"]) - 1 if found["point"] else 0
     half = 0.5 * scale * 10.0**-decimals if scale > 1 else 0.0
     return _tidy((-1 if found["sign"] == "-" else 1) * value * scale), half, bool(found["percent"])

@@ -147,8 +147,9 @@ def measure(
 def made_from(table: Table, name: str) -> Metric:
     """The metric of a name: one of the dictionary, or `numerator_per_denominator` of two columns."""
     numerator, _, denominator = name.partition("_per_")
-    known = {_singular(column): column for column in table.definitions}
-    if denominator and numerator in table.definitions and denominator in known:
+    there = {column.removesuffix("_low") for column in table.definitions} | set(table.definitions)
+    known = {_singular(column): column for column in sorted(there)}
+    if denominator and numerator in there and denominator in known:
         column = known[denominator]
         return Metric(
             name,
@@ -302,4 +303,4 @@ def _singular(column: str) -> str:
 
 
 def _unit(table: Table, numerator: str) -> str:
-    return "CNY" if table.definitions[numerator].unit == "CNY" else "ratio"
+    return "CNY" if _defined(table, numerator).unit == "CNY" else "ratio"

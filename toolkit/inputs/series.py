@@ -12,7 +12,7 @@ import pandas as pd
 
 from toolkit.inputs.cells import Cell, is_missing, number, plain, ratio
 from toolkit.inputs.columns import ZONE
-from toolkit.inputs.definitions import Definition
+from toolkit.inputs.definitions import Definition, canonical
 from toolkit.inputs.exports.fields import TOTALS
 from toolkit.inputs.exports.frames import Table
 from toolkit.inputs.exports.headers import headers_of
@@ -156,7 +156,12 @@ def _sheet(place: Path, value: str) -> tuple[tuple[str, ...], list[Row], Period 
                 seen = [header for header in headers if header]
     if not seen:
         raise ExportError("not_an_export", f"{place} holds no table", found="no table")
-    raise ValueError(unknown("column", value, seen, of=str(place)))
+    own = (
+        f". A column of an export by its own name: read_export(path).series({value!r})"
+        if value in canonical()
+        else ""
+    )
+    raise ValueError(unknown("column", value, seen, of=str(place)) + own)
 
 
 def _rows(sheet: Sheet, header: int) -> list[Row]:

@@ -43,7 +43,7 @@ class Steps(Result):
     """How many reached each step, added up over sessions or days.
 
     `table` has by..., step, reached, from_previous, low, high, from_first, first_low, first_high. `counts` is tidy:
-    by..., the cluster, step, n: what `Funnel.from_counts` and `compare` take.
+    by..., the cluster, step, n; added up over the clusters it is what `Funnel.from_counts` takes.
     """
 
     table: pd.DataFrame

@@ -14,11 +14,14 @@ from toolkit.inputs.columns import typed
 from toolkit.inputs.definitions import Definition, define
 from toolkit.inputs.exports.kinds import Column, Kind
 from toolkit.inputs.exports.readings import Block, Reading, Total
+from toolkit.inputs.exports.tables import SUBTOTALS
 from toolkit.inputs.files.sheets import address
 
 #: Columns that are kept beside the data until a table is whole.
 ROW, DIMENSION = "\0row", "\0dimension"
 _WHOLE = frozenset({"people", "times", "count", "orders", "units", "hour"})
+#: Whole numbers up to here are exact as floats.
+EXACT = 2.0**53
 _FROM_NAME = "(file name)"
 
 
@@ -72,7 +75,7 @@ def finished(table: Table) -> Table:
     for name in frame.columns:
         if table.definitions[name].unit in _WHOLE and frame[name].dtype == float:
             values = frame[name].dropna()
-            if (values == np.floor(values)).all():
+            if (values == np.floor(values)).all() and (values.abs() < EXACT).all():
                 frame[name] = frame[name].astype("Int64")
     rounding = table.rounding.reset_index(drop=True)
     return Table(table.name, table.key, frame, table.definitions, table.totals, rounding)
@@ -187,17 +190,19 @@ def _set_subtotals_aside(table: Table, reading: Reading) -> None:
         if not len(aside):
             continue
         header = reading.headers[table.name, "", name][0][1]
-        label = str(frame.loc[aside[0], name])
+        word = str(frame.loc[aside[0], name])
         for row in frame.loc[aside].drop(columns=[ROW, DIMENSION]).to_dict("records"):
             values = {str(one): None if pd.isna(value) else value for one, value in row.items()}
-            table.totals.append({"label": f"{header}={values[name]}", **values, name: None})
+            label = f"{header}={values[name]}"
+            all_of = {one: None for one in table.key if values.get(one) in SUBTOTALS}
+            table.totals.append({"label": label, **values, **all_of})
         rows = [int(number) for number in frame.loc[aside, ROW]]
         reading.notes.tell(
             "subtotal_rows",
-            label,
+            word,
             sheet=_sheet(reading, table),
             column=header,
-            label=label,
+            label=word,
             rows=rows,
             table=table.name,
         )

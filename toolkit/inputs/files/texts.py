@@ -24,13 +24,17 @@ def encoding(path: Path) -> str:
     """
     with path.open("rb") as file:
         head = file.read(4)
-        for mark, name in _BOMS.items():
-            if head.startswith(mark):
-                return name
-        for name in ("utf-8", "gb18030"):
+        marked = next((name for mark, name in _BOMS.items() if head.startswith(mark)), None)
+        for name in ("utf-8", "gb18030") if marked is None else (marked,):
             file.seek(0)
             if _decodes(file, name):
                 return name
+    if marked is not None:
+        raise ExportError(
+            "corrupt",
+            f"{path} begins as {marked} and holds bytes that are not; download it again",
+            found=marked,
+        )
     raise ExportError(
         "not_an_export", f"{path} is no text in UTF-8 or GB18030; save it as UTF-8", found="binary"
     )

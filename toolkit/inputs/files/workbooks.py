@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from xml.etree import ElementTree
@@ -23,45 +22,40 @@ def read_xlsx(path: Path) -> list[Sheet]:
     """The sheets of a workbook of XML, with what only its XML knows: formulas, errors, hidden lines."""
     facts = scan(path)
     parts, days_from_1904 = _parts(path)
-    sheets = []
-    for name, sheet in _opened(path):
-        known = facts.get(parts.get(name, ""), _NO_FACTS)
-        sheets.append(
-            Sheet(
-                name,
-                _rows(sheet),
-                formulas=known.formulas,
-                valueless=known.valueless,
-                errors=known.errors,
-                hidden=known.hidden,
-                merged=tuple(sheet.merged_cell_ranges or ()),
-                dimension=_wrong(known),
-                days_from_1904=days_from_1904,
-            )
-        )
+    sheets = _opened(path)
+    for sheet in sheets:
+        known = facts.get(parts.get(sheet.name or "", ""), _NO_FACTS)
+        sheet.formulas, sheet.valueless, sheet.errors = known.formulas, known.valueless, known.errors
+        sheet.hidden, sheet.dimension, sheet.days_from_1904 = known.hidden, _wrong(known), days_from_1904
     return sheets
 
 
 def read_xls(path: Path) -> list[Sheet]:
     """The sheets of a workbook of 1997 to 2003; it holds at most 65,536 rows of 256 columns."""
-    return [
-        Sheet(name, _rows(sheet), merged=tuple(sheet.merged_cell_ranges or ()))
-        for name, sheet in _opened(path)
-    ]
+    return _opened(path)
 
 
-def _opened(path: Path) -> Iterator[tuple[str, CalamineSheet]]:
+def _opened(path: Path) -> list[Sheet]:
     try:
         with CalamineWorkbook.from_path(str(path)) as book:
-            for about in book.sheets_metadata:
-                if about.typ == SheetTypeEnum.WorkSheet:
-                    yield about.name, book.get_sheet_by_name(about.name)
+            names = [about.name for about in book.sheets_metadata if about.typ == SheetTypeEnum.WorkSheet]
+            opened = [book.get_sheet_by_name(name) for name in names]
+            return [Sheet(one.name, _rows(one), merged=tuple(one.merged_cell_ranges or ())) for one in opened]
     except PasswordError as error:
         raise ExportError(
             "password", f"{path} has a password; open it and save it again without one"
         ) from error
     except CalamineError as error:
-        raise ExportError("corrupt", f"{path} is cut off or damaged ({error}); download it again") from error
+        raise _damaged(path, error) from error
+    except BaseException as error:
+        # An assertion of the reader comes as an exception of Rust, which is no Exception of Python.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, error: BaseException) -> ExportError:
+    return ExportError("corrupt", f"{path} is cut off or damaged ({error}); download it again")
 
 
 def _rows(sheet: CalamineSheet) -> list[Row]:
