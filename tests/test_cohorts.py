@@ -598,7 +598,10 @@ def test_an_empty_log_is_an_error_unless_it_was_observed():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"definition": "taobao"}, "definition='taobao'; use one of 'taobao_30d'"),
+        (
+            {"definition": "taobao_30"},
+            r"no definition 'taobao_30' \(did you mean 'taobao_30d'\?\).*time such as '7d'",
+        ),
         ({"definition": ["7d", "7d"]}, "give one name or several different ones"),
         ({"event": "buy"}, "no event 'buy'"),
         ({"event": None}, "would make every row a purchase"),

@@ -190,6 +190,7 @@ def test_the_data_dictionary_names_every_column_and_says_simulated(days):
     assert f"{len(days):,} rows" in section
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("year", "window", "before", "after"),
     [

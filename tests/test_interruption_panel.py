@@ -79,7 +79,7 @@ def test_twelve_periods_on_each_side_are_enough():
 def test_counts_with_a_population_are_offered_the_errors_that_know_one():
     population = pd.Series(np.log(np.linspace(1e6, 2e6, len(DAYS))), index=DAYS)
     panel = InterruptionPanel(series().round(), REMOVED, errors="quasi_poisson", offset=population)
-    for errors in panel.errors.options.values():
+    for _, errors in panel.errors.options:
         panel.errors.value = errors
         assert panel.result.question.errors == errors
 
@@ -169,7 +169,7 @@ def test_the_axis_holds_the_whole_band(panel):
 
 def test_every_choice_of_errors_answers_with_its_own_interval(panel):
     widths = set()
-    for errors in panel.errors.options.values():
+    for _, errors in panel.errors.options:
         panel.errors.value = errors
         assert panel.result.question.errors == errors
         _, low, high = panel.effect.value("relative")

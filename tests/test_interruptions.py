@@ -179,7 +179,7 @@ def test_a_gap_that_closes_is_recovered_and_one_that_stays_is_not():
     assert pd.Timestamp(back.table["recovered"][0]) > pd.Timestamp("2019-08-25")
     stays = asked().recovery(0.05)
     assert stays.table["recovered"][0] is None
-    assert "not within the data" in stays.sentence()
+    assert "did not recover to within 5 % by the end of the data" in stays.sentence()
 
 
 def test_what_a_festival_borrowed_is_taken_off_its_lift():
@@ -373,7 +373,7 @@ def test_a_gap_across_the_interruption_is_said():
     ],
 )
 def test_a_question_that_cannot_be_meant_is_refused_with_the_fix(options, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         asked(**options)
 
 

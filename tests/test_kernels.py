@@ -203,7 +203,7 @@ def indexed_chains(
     offsets, t, word, hold, order, users = indexed(log)
     links = Links(np.array(gaps or [row_order.FOREVER] * k), np.array(rules, np.int64).reshape(-1, 2))
     table = Table(offsets, t, word, ALL, *((hold, 3) if held else (UNHELD, 1)))
-    found = by_user.chains(table, 0, len(users), Limits(k, within, first, end), links, mode, entries, k)
+    found = by_user.sequences(table, 0, len(users), Limits(k, within, first, end), links, mode, entries, k)
     return sorted(
         (users[u], h, level, start, over, tuple(order[row] for row in rows if row >= 0))
         for u, h, level, start, over, rows in zip(*(column.tolist() for column in found), strict=True)

@@ -1,4 +1,4 @@
-"""Intervals of short series, by all that their errors' memory may be: weights, shares, laws and coverage."""
+"""Model averaging of intervals for short series: weights, shares, laws and coverage."""
 
 from __future__ import annotations
 
@@ -101,6 +101,7 @@ def test_kenward_and_rogers_variance_is_believed_up_to_half_as_much_again(n):
     assert over.max() == pytest.approx(kenward_roger.MOST)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rho", [0.0, 0.4, 0.8])
 def test_twelve_points_hold_a_planted_effect_at_least_as_often_as_they_say(rho):
     values = wandering(12, 2000, rho, seed=11) + (segments(12)[:, 2:] @ [1.0, 0.2])[:, None]
@@ -109,6 +110,7 @@ def test_twelve_points_hold_a_planted_effect_at_least_as_often_as_they_say(rho):
     assert (held > 0.93).all()
 
 
+@pytest.mark.slow
 def test_twelve_points_hold_a_planted_cumulative_effect_at_least_as_often_as_they_say():
     index = pd.date_range("2019-01-07", periods=12, freq="W-MON")
     effect = segments(12)[:, 2:] @ [1.0, 0.2]

@@ -19,7 +19,7 @@ from matplotlib.image import imread
 import toolkit
 from toolkit import scenarios
 from toolkit.panels import InterruptionPanel, MixPanel, Panel, RatesPanel, ReturnsPanel
-from toolkit.panels.panel import Call
+from toolkit.panels.panel import Call, choice
 from toolkit.tiers import compare
 
 
@@ -115,9 +115,9 @@ def executed(panel: Panel, name: str, data: object):
 
 def extremes(control: widgets.Widget):
     """Values at the ends of what a control can be set to, and for a choice all of them."""
-    if isinstance(control, widgets.Dropdown | widgets.SelectionSlider):
+    if isinstance(control, widgets.RadioButtons | widgets.SelectionSlider):
         values = [value for _, value in control._options_full]
-        return values if isinstance(control, widgets.Dropdown) else [values[0], values[-1]]
+        return values if isinstance(control, widgets.RadioButtons) else [values[0], values[-1]]
     if isinstance(control, widgets.Checkbox):
         return [not control.value]
     if isinstance(control, widgets.DatePicker):
@@ -159,14 +159,13 @@ def test_each_control_changes_the_answer_or_says_why_it_cannot(made):
 def test_the_button_brings_back_the_first_answer(made):
     panel, _, _ = made
     first = (panel.answer.value, panel.figure.value, panel.code.value)
+    whose = {"group", "pair", "series"}  # whose answer it is stays
+    kept = [getattr(panel, name) for name in whose if hasattr(panel, name)]
     for control in panel.controls:
-        if control.description in ("platform", "pair", "platforms"):
-            continue  # whose answer it is stays
-        for value in extremes(control):
-            control.value = value
+        for value in extremes(control)[::-1]:
+            if control not in kept:
+                control.value = value
     panel.reset.click()
-    if isinstance(panel, InterruptionPanel):
-        panel.series.index = 0
     assert (panel.answer.value, panel.figure.value, panel.code.value) == first
     assert panel.warning.value == ""
 
@@ -188,7 +187,7 @@ def test_every_control_has_a_name_and_no_choice_is_an_empty_box(made):
     panel, _, _ = made
     for control in panel.controls:
         assert control.description
-        if isinstance(control, widgets.Dropdown):
+        if isinstance(control, widgets.RadioButtons):
             assert control.label
             assert control.value is not None
 
@@ -263,3 +262,10 @@ def test_an_option_at_its_default_is_not_written():
         return data
 
     assert Call(asked, 1, "data", {"kind": "exact", "share": 0}).code() == "asked(data, share=0)"
+
+
+def test_few_options_stand_beside_each_other_and_many_on_a_slider():
+    assert isinstance(choice("of", range(8)), widgets.RadioButtons)
+    many = choice("of", [(f"group {i}", (i,)) for i in range(9)], (3,))
+    assert isinstance(many, widgets.SelectionSlider)
+    assert (many.value, many.label) == ((3,), "group 3")

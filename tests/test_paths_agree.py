@@ -84,6 +84,7 @@ def questions(draw: st.DrawFn) -> dict[str, Any]:
     return params
 
 
+@pytest.mark.slow
 @steady
 @given(rows=logs, params=questions())
 def test_every_path_agrees_with_the_oracle(rows: list[dict[str, Any]], params: dict[str, Any]) -> None:
@@ -129,6 +130,7 @@ def plain_questions(draw: st.DrawFn) -> dict[str, Any]:
     return params | draw(st.sampled_from([{}, {"hold": ["platform", "session"], "count": "pairs"}]))
 
 
+@pytest.mark.slow
 @settings(steady, max_examples=25)
 @given(rows=logs, params=plain_questions())
 def test_the_oracle_agrees_with_window_funnel(
@@ -137,6 +139,7 @@ def test_the_oracle_agrees_with_window_funnel(
     assert answer(rows, params)["levels"] == window_funnel(rows, params)
 
 
+@pytest.mark.slow
 @settings(steady, max_examples=8)
 @given(seed=st.integers(0, 2**32), shuffled=st.booleans(), params=plain_questions())
 def test_every_path_agrees_with_window_funnel_on_long_histories(

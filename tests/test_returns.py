@@ -31,6 +31,7 @@ def test_a_rebuild_gives_the_same_rows_and_a_small_file(tmp_path):
     assert simulate_returns(tmp_path, seed=1)["sha256"] != TRUTH["sha256"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("platform", ["xiaohongshu", "taobao_live", "douyin", "kuaishou"])
 def test_next_day_retention_and_repurchase_are_those_that_were_planted(log, platform):
     visit = Step("a visit", event="open", where=f"platform = '{platform}'")
@@ -53,6 +54,7 @@ def test_next_day_retention_and_repurchase_are_those_that_were_planted(log, plat
             assert own["estimate"] == pytest.approx(row["rate"], abs=4 * (0.25 / own["n"]) ** 0.5)
 
 
+@pytest.mark.slow
 def test_retention_rises_when_installs_stop_and_mix_makes_the_rise(log):
     visit = Step("a visit", event="open", where="platform = 'xiaohongshu'")
     days = retention(log, start=visit, returns=visit, period="day", observed_until="2019-11-04")

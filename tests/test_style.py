@@ -41,9 +41,33 @@ def test_platform_colours_stand_out_on_white(colour):
     assert contrast_with_white(colour) >= 3
 
 
-@pytest.mark.parametrize("colour", sorted({colour for colour, _ in style.OTHERS}))
+@pytest.mark.parametrize("colour", style.COLOURS)
 def test_other_colours_stand_out_on_white_more(colour):
     assert contrast_with_white(colour) >= 4
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["iOS", "Android"],
+        ["控制组", "实验组"],
+        ["A", "B"],
+        ["tier_1", "tier_new_1", "tier_2", "tier_3", "tier_4", "tier_5"],
+        [*PLATFORMS, "new", "old"],
+        [*range(len(style.COLOURS))],
+        ["<null>", "missing", "nan"],
+    ],
+)
+def test_every_group_of_a_figure_has_a_colour_of_its_own(names):
+    found = style.looks(names)
+    assert len({look.colour for look in found.values()}) == len(names)
+    assert len({look.marker for look in found.values()}) == len(names)
+
+
+def test_markers_tell_groups_apart_where_colours_run_out():
+    found = style.looks(range(len(style.COLOURS) + 3)).values()
+    assert len({look.colour for look in found}) == len(style.COLOURS)
+    assert len({(look.colour, look.marker) for look in found}) == len(found)
 
 
 def test_any_other_name_is_drawn_alike_in_whatever_order_names_come():

@@ -120,6 +120,59 @@ def test_amounts_have_intervals_from_twenty_buyers_on():
         assert ("fewer than 20 paid" in split.sentence()) != known
 
 
+@pytest.mark.parametrize(("buyers", "known"), [(4, False), (5, True)])
+def test_a_step_has_an_interval_from_five_on(buyers, known):
+    frame = GOOD.assign(pay=[buyers, 300])
+    split = split_product(frame, steps=STEPS)
+    assert split.table[["low", "high"]].notna().all(axis=None) == known
+    assert ("no interval where fewer than 5 reached a step" in split.sentence()) != known
+    assert "paid" not in split.sentence()
+    assert ("no interval: too few" in split.sentence()) != known
+
+
+def test_a_basket_without_squares_needs_no_twenty_buyers():
+    split = split_product(GOOD.assign(pay=[19, 300]), steps=STEPS, amount="gmv").table.set_index("step")
+    assert split.loc[["enter", "click", "pay"], ["low", "high"]].notna().all(axis=None)
+
+
+def test_without_an_amount_contributions_are_points_and_with_one_they_are_amounts():
+    split = split_product(GOOD, steps=STEPS, to="b")
+    assert "pay per impressions 2.4 % against 1.5 %, a gap of +0.90 points (0.6 to 1.3)" in split.sentence()
+    assert "<td>30.0 %</td><td>20.0 %</td><td>0.78 points</td>" in split._repr_html_()
+    paid = split_product(GOOD, steps=STEPS, amount="gmv", squares="squares", to="b")
+    assert "gmv per impressions 2.4 against 2.25, a gap of +0.15 (−0.342 to 0.6682)" in paid.sentence()
+    assert "basket contributes most, −0.9813 (−1.319 to −0.6579), n = 240 and 300" in paid.sentence()
+    assert "points" not in paid._repr_html_()
+    assert "%" not in paid._repr_html_().split("<tbody>")[1]
+    unknown = split_product(GOOD, steps=STEPS, amount="gmv", to="b")
+    assert "a gap of +0.15 (no interval)" in unknown.sentence()
+
+
+def test_a_figure_says_what_is_contributed_to():
+    import matplotlib.pyplot as plt
+
+    plain, paid = split_product(GOOD, steps=STEPS), split_product(GOOD, steps=STEPS, amount="gmv")
+    assert (
+        plain.plot().get_xlabel()
+        == "contribution to pay per impressions, points, a against b (95 % intervals)"
+    )
+    assert paid.plot().get_xlabel() == "contribution to gmv per impressions, a against b (95 % intervals)"
+    drawn = [line.get_xdata()[0] for line in plain.plot().lines[:4]]
+    assert drawn == pytest.approx((plain.table["estimate"] * 100).tolist())
+    plt.close("all")
+
+
+def test_a_step_may_be_called_all_and_a_platform_is_found_by_its_nearest_name():
+    split = split_product(
+        GOOD.rename(columns={"pay": "all"}), steps=["impressions", "enter", "click", "all"], to="b"
+    )
+    assert "all per impressions 2.4 % against 1.5 %, a gap of +0.90 points" in split.sentence()
+    with pytest.raises(
+        ValueError, match=r"no platform 'Douyim' \(did you mean 'douyin'\?\); there are: douyin, b"
+    ):
+        split_product(GOOD.assign(platform=["douyin", "b"]), steps=STEPS, to="Douyim")
+
+
 def test_buyers_who_paid_nothing_tell_nothing_of_baskets():
     free = GOOD.assign(gmv=[0.0, 45_000.0], squares=[0.0, 1e7])
     split = split_product(free, steps=STEPS, amount="gmv", squares="squares")

@@ -125,7 +125,11 @@ def __getattr__(name: str) -> object:
     elif name in __all__:
         value = importlib.import_module(f"toolkit.{name}")
     else:
-        raise AttributeError(f"module 'toolkit' has no attribute {name!r}")
+        import difflib
+
+        near = difflib.get_close_matches(name, __all__, 1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise AttributeError(f"module 'toolkit' has no attribute {name!r}{hint}")
     globals()[name] = value
     return value
 

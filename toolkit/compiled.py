@@ -22,10 +22,10 @@ def uninterrupted() -> Iterator[None]:
     Numba, stopped in the middle of its own import or of a compilation, stays broken until Python is started anew.
     Only the main thread is ever interrupted, so other threads need no such care.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     usual = signal.getsignal(signal.SIGINT)
+    if usual is None or threading.current_thread() is not threading.main_thread():
+        yield  # a handler that is not Python's cannot be put back
+        return
     held: list[tuple[int, FrameType | None]] = []
     signal.signal(signal.SIGINT, lambda number, frame: held.append((number, frame)))
     try:
@@ -42,8 +42,8 @@ def compiled(function: Callable[..., Any]) -> Any:
     The machine code is kept beside the module, or in the user's cache; where neither can be written it is made
     anew in each process.
     """
-    from numba import njit
-
+    with uninterrupted():
+        from numba import njit
     dispatcher: Any
     try:
         dispatcher = njit(cache=True, nogil=True)(function)

@@ -15,9 +15,10 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable
 from functools import cache
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from toolkit.wording import NULL
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -68,36 +69,53 @@ PLATFORMS = {
     "kuaishou": Look("#CC79A7", "D", "快手", "Kuaishou"),
 }
 NULLS = {"None", "nan", "<NA>", "NaT"}
-# Apart from the platforms' four and at least 4:1 on white. Colour turns fastest, so neighbours differ in it.
+#: Apart from the platforms' four, from each other also for most of the colour-blind, and at least 4:1 on white.
+COLOURS = ("#332288", "#882255", "#7A7A1F", "#4D4D4D", "#AA4CF4", "#6B2305", "#2222E6", "#C800A8")
+MARKERS = "vPX<>hp*"
+#: Looks of all other groups in the order in which they are given out: colours first, which also differ in marker.
 OTHERS = [
-    (colour, marker) for marker, colour in product("vPX<>hp*", ("#332288", "#882255", "#7A7A1F", "#4D4D4D"))
+    (COLOURS[at % len(COLOURS)], MARKERS[(at + at // len(COLOURS)) % len(MARKERS)])
+    for at in range(len(COLOURS) * len(MARKERS))
 ]
 
 
 def looks(names: Iterable[object]) -> dict[object, Look]:
-    """Looks for the groups of one figure.
+    """Looks for the groups of one figure: a colour of its own for each, and markers where colours run out.
 
-    A platform always has its own. Any other name starts from a place that depends on the name alone and
-    moves on while that place is taken: the same set of names is drawn alike in every figure, in any order.
+    A platform always has its own. The other names take the next free ones in the order of the alphabet, so that
+    the same set of names is drawn alike in every figure, in whatever order they come.
+
+    Examples
+    --------
+    >>> found = looks(["iOS", "Android", "douyin"])
+    >>> [found[name].colour for name in ("Android", "iOS", "douyin")]
+    ['#332288', '#882255', '#009E73']
     """
     wanted = list(dict.fromkeys(names))
-    found: dict[object, Look] = {
-        name: PLATFORMS[name] for name in wanted if isinstance(name, str) and name in PLATFORMS
-    }
-    taken: set[int] = set()
-    for name in sorted((name for name in wanted if name not in found), key=str):
-        text = "<null>" if not isinstance(name, str) and str(name) in NULLS else str(name)
-        place = zlib.crc32(text.encode("utf-8", "surrogatepass")) % len(OTHERS)
-        while place in taken and len(taken) < len(OTHERS):
-            place = (place + 1) % len(OTHERS)
-        taken.add(place)
-        found[name] = Look(*OTHERS[place], text, text)
-    return {name: found[name] for name in wanted}
+    others = sorted((name for name in wanted if not _is_platform(name)), key=_text)
+    places = {name: at % len(OTHERS) for at, name in enumerate(others)}
+    return {name: _look(name, places.get(name, 0)) for name in wanted}
 
 
 def look(name: object) -> Look:
-    """The look of one name: a platform's own, or one that depends on the name alone."""
-    return looks([name])[name]
+    """The look of one name alone: a platform's own, or one that depends on the name.
+
+    A figure of several groups asks `looks`, where no two share a colour.
+    """
+    return _look(name, zlib.crc32(_text(name).encode("utf-8", "surrogatepass")) % len(OTHERS))
+
+
+def _is_platform(name: object) -> bool:
+    return isinstance(name, str) and name in PLATFORMS
+
+
+def _text(name: object) -> str:
+    return NULL if not isinstance(name, str) and str(name) in NULLS else str(name)
+
+
+def _look(name: object, place: int) -> Look:
+    text = _text(name)
+    return PLATFORMS[text] if _is_platform(name) else Look(*OTHERS[place], text, text)
 
 
 def label(name: object, *, english: bool = False) -> str:

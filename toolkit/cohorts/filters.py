@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -43,7 +43,7 @@ class StepLike(Protocol):
 
 
 #: What the options `start`, `returns` and `event` take.
-Events = str | StepLike | Sequence[str | StepLike] | None
+Events = str | StepLike | Collection[str | StepLike] | None
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,9 @@ def matching(log: EventLog, what: Events, option: str) -> Filter:
     """Rows that match an event's name, a `Step`, or any of a list of these; all rows for None."""
     if what is None:
         return Filter()
-    several = isinstance(what, Iterable) and not isinstance(what, str | StepLike)
-    listed: list[Any] = list(what) if several else [what]  # type: ignore[arg-type]
+    listed: list[Any] = [what]
+    if isinstance(what, Iterable) and not isinstance(what, str | StepLike):
+        listed = list(what)
     if not listed:
         raise ValueError(f"{option} is an empty list; name an event, or leave it out for any event")
     names = tuple(dict.fromkeys(item for item in listed if isinstance(item, str)))

@@ -14,6 +14,7 @@ from toolkit.cohorts.periods import DAY, MOST_DAYS, Calendar, whole
 from toolkit.cohorts.question import PurchaseQuestion
 from toolkit.counts import one_of
 from toolkit.sources import definitions
+from toolkit.wording import unknown
 
 Kind = Literal["windows", "within", "month"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -99,9 +100,7 @@ def definition_of(given: Any) -> Definition:
             return Definition(
                 given, "within", days=days, said=f"bought again within {given} of their first purchase"
             )
-    raise ValueError(
-        f"definition={given!r}; use one of {', '.join(map(repr, named))}, or a length of time such as '7d'"
-    )
+    raise ValueError(f"{unknown('definition', given, named)}; or give a length of time such as '7d'")
 
 
 def first_purchases(asked: PurchaseQuestion) -> str:
@@ -113,7 +112,7 @@ def first_purchases(asked: PurchaseQuestion) -> str:
     )
 
 
-def counted(asked: PurchaseQuestion, definition: Definition) -> str:
+def counts_sql(asked: PurchaseQuestion, definition: Definition) -> str:
     """SQL of one row per group: `buyers`, `again_all`, and, prefixed m, sums over users whose window is complete."""
     groups = asked.groups
     if definition.kind == "within":

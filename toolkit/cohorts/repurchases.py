@@ -13,14 +13,13 @@ import pandas as pd
 from toolkit.cohorts import filters
 from toolkit.cohorts.from_counts import COLUMNS, rates_of
 from toolkit.cohorts.groups import each_group, user_sums
-from toolkit.cohorts.purchases import Definition, counted, definition_of, known_definitions
+from toolkit.cohorts.purchases import Definition, counts_sql, definition_of, known_definitions
 from toolkit.cohorts.question import PurchaseQuestion, TwoPaths, answered
 from toolkit.cohorts.time_to_repurchase import TimeToRepurchase, time_to_repurchase
 from toolkit.counts import confidence_level
 from toolkit.intervals import Rate
 from toolkit.results import Result
-from toolkit.wording import count, interval_level, percent, percent_interval
-from toolkit.wording import counted as in_words
+from toolkit.wording import count, counted, interval_level, percent, percent_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -99,12 +98,12 @@ class Repurchase(Result):
             for _, row in lines.iterrows():
                 head = f"{name}{', ' if name else ''}{row['definition']}"
                 if pd.isna(row["estimate"]):
-                    recent = f"no window is complete, {in_words(row['immature'], 'buyer')} too recent"
+                    recent = f"no window is complete, {counted(row['immature'], 'buyer')} too recent"
                     parts.append(f"{head} unknown ({row['note'] or recent})")
                     continue
                 text = f"{head} {percent(row['estimate'])} ({percent_interval(row['low'], row['high'])}, "
                 text += f"n = {count(row['n'])}"
-                recent = f", {in_words(row['immature'], 'buyer')} too recent" if row["immature"] else ""
+                recent = f", {counted(row['immature'], 'buyer')} too recent" if row["immature"] else ""
                 parts.append(f"{text}{recent})")
         told = "; ".join(f"{name}: {words}" for name, words in said.items())
         notes = f"; {told}" if told else ""
@@ -208,7 +207,7 @@ def answer(question: PurchaseQuestion, definitions: tuple[Definition, ...]) -> R
     groups, lines = question.groups, []
     for place, definition in enumerate(definitions):
         # Records, since rows of a frame would have one type for groups and sums.
-        for row in question.frame(counted(question, definition)).to_dict("records"):
+        for row in question.frame(counts_sql(question, definition)).to_dict("records"):
             lines.append([*(row[name] for name in groups), *_line(question, definition, row), place])
     table = pd.DataFrame(lines, columns=[*groups, *COLUMNS, "place"])
     if groups:

@@ -204,7 +204,7 @@ class Retention(Result):
             return f"No user has a first event{self._caveats()}."
         cohorts = self.cohorts
         who = f"{counted(cohorts['size'].sum(), 'user')} in "
-        who += counted(cohorts["cohort"].nunique(), f"{self.period} cohort")
+        who += f"{counted(cohorts['cohort'].nunique(), 'cohort')} by {self.period}"
         return f"Came back: {self._whole.in_words}; of {who}; {self._meaning()}{self._caveats()}."
 
     def _meaning(self) -> str:

@@ -43,7 +43,7 @@ def funnel(
 ) -> Funnel:
     """Count who gets how far through steps, in order, within a time of entering.
 
-    A user is followed from the entry that lets him get furthest, not only from his first one.
+    Each user is scored from the entry that leads furthest, not only from the first one.
 
     Parameters
     ----------
@@ -56,34 +56,34 @@ def funnel(
     by : str or list of str, optional
         Properties to break the counts down by.
     attribution : {"entry", "last", "step:NAME"}
-        The row of a user's chain whose `by` value is the user's. With "step:NAME", users who did not reach
-        that step are left out.
+        Where a user's value of `by` is read in the matched sequence of steps: at its entry, at its last step,
+        or at a step by name, which leaves out users who did not reach that step.
     mode : {"ordered", "any", "strict"}
-        Strict: no other row of the user may lie between two steps. Any: the largest number of different
+        Ordered: other rows may lie between two steps. Strict: none may. Any: the largest number of different
         steps in one window, whatever their order.
     universe : list of str or Step, optional
-        Rows that break a strict chain. All rows of the user if not given.
+        Rows that break a strict sequence. All rows of the user if not given.
     hold : str or list of str, optional
-        Properties that must stay the same along a chain, such as the session.
+        Properties held constant from step to step, such as the session.
     count : {"users", "pairs", "entries"}
-        What is counted: users; (user, held value) pairs; or every entry.
+        The counting unit: users; pairs of a user and a value held constant; or every entry.
     exclude : list of str, Step or (str or Step, from, to)
-        Events that void the link between two consecutive steps when they lie strictly between them; with
-        names of steps, only on the links from `from` to `to`.
+        Events that void the link between two consecutive steps when they lie strictly between them: on all
+        links, or on those between two steps by name. The user keeps the step reached before.
     gaps : dict of str to str or Timedelta, optional
-        By step: longest time since the step before.
+        By step: the longest time since the step before.
     entries : (from, to), optional
         Range of the first step's time, `from` included and `to` not; later steps may lie outside.
     observed_until : time, optional
         End of observation. The last row's time if not given.
     dedupe : str, optional
-        Of rows with the same value in this column only the first counts: retries of one order.
+        Of rows with the same value in this column only the first counts, as with retries of one order.
     mature : bool
-        Count only entries whose window is over by the end of observation.
+        Count only entries whose window is complete by the end of observation.
     times : bool
-        Compute the times to convert at once; `Funnel.times` computes them when asked otherwise.
+        Compute the times to convert now rather than when `Funnel.times` is first read.
     path : {"auto", "asof", "windows", "stream", "index"}
-        How to count. All paths give the same counts; the result says which one ran.
+        How to count. All paths give the same counts; `Funnel.path` says which one ran.
     confidence : float
         Of every interval, between 0 and 1.
 
@@ -94,17 +94,20 @@ def funnel(
     Raises
     ------
     ValueError
-        For an option that cannot be meant, an event that the log does not have, or an empty log; the
+        For an invalid or contradictory option, an event that the log does not have, or an empty log; the
         message names the value and the fix.
+    TypeError
+        For a log that is none, and for steps that are neither names nor steps.
 
     Notes
     -----
-    A chain of length L is L rows r1 < r2 < ... < rL of one user, ordered by time, then by step, then by
-    arrival, where rj matches step j and time(rL) - time(r1) <= within. A user's depth is the length of the
-    longest chain. One row fills one step. Rows of the same moment are taken in the order of the steps.
+    A matched sequence of L steps is L rows r1 < r2 < ... < rL of one user, ordered by time, then by step, then
+    by arrival, where rj matches step j and time(rL) - time(r1) <= within. A user's furthest step is the length
+    of the longest such sequence. One row fills one step. Rows of the same moment are taken in the order of the
+    steps.
 
-    It counts what the log shows: a user who enters before the log begins, or converts after it ends, is not
-    seen. `open` says how many may still convert.
+    The log is all that is known: a user who enters before it begins, or converts after it ends, is not seen.
+    `open` counts those still in window at their furthest step (right-censored): they may yet go on.
 
     References
     ----------
@@ -127,8 +130,8 @@ def funnel(
     window = None if within is None else asked.duration(within, "within")
     until = asked.observed_until(log, observed_until)
     if mature and window is None:
-        raise ValueError("mature=True needs a window: without one, no entry's window is ever over")
-    # The window's end is inclusive, so it is over when entry + window <= end of observation.
+        raise ValueError("mature=True needs a window: without one, no window is ever complete")
+    # The window's end is inclusive, so it is complete when entry + window <= end of observation.
     last = until - window + 1 if mature and window is not None else None
     question = Question(
         log=log,
@@ -160,7 +163,7 @@ def funnel(
 
 
 def _excluded(units: CountingUnits, path: Path) -> int:
-    """Units that would have got further without the exclusions."""
+    """Counting units that would have got further without the exclusions."""
     without = count_units(replace(units.question, exclude=()), path)
     # The same units in the same order: exclusions void links, they remove nobody.
     return int((units.levels() < without.levels()).sum())

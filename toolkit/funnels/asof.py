@@ -1,4 +1,4 @@
-"""The chain of ASOF joins: DuckDB's short way to an ordered funnel, on rows that shrink with every step."""
+"""ASOF joins, one per step: DuckDB's short way to an ordered funnel, on rows that shrink with every step."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def joins(question: Question) -> str:
     unit, ours = ", ".join(keys), ", ".join(f"a.{name}" for name in keys)
     same = " AND ".join(f"a.{name} = b.{name}" for name in keys)
     # Each level is read twice, by the next one and by the sums; computed twice it would double the time.
-    # `v` are a row's values of `by`, `e` those of its chain's entry; packed, for max_by would pass over nulls.
+    # `v` are a row's values of `by`, `e` those of its sequence's entry; packed, for max_by would pass over nulls.
     own, entry = (", a.v, a.seq", ", b.e") if attributed else ("", "")
     packed = ", ".join(f"b{i} := b{i}" for i in range(len(question.by)))
     columns = f"{unit}, t" + (f", struct_pack({packed}) AS v, seq" if attributed else "")
@@ -46,7 +46,7 @@ def joins(question: Question) -> str:
         ]
     ctes.append(f"r1 AS (SELECT {columns} FROM {source} WHERE {entered(question)})")
     if attributed:
-        # Of entries of one moment the last one is the latest: the chain's.
+        # Of entries of one moment the last one is the latest: the sequence's.
         ctes.append(
             f"c1 AS MATERIALIZED (SELECT {unit}, t, t AS s, max_by(v, seq) AS e FROM r1 GROUP BY {unit}, t)"
         )

@@ -12,7 +12,7 @@ from toolkit import intervals
 from toolkit.funnels.step_counts import StepCounts
 from toolkit.multiplicity import holm
 from toolkit.results import Result
-from toolkit.wording import group_name, interval_level
+from toolkit.wording import count, counted, group_name, interval_level, points, points_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,11 +26,21 @@ class Comparison(Result):
     ----------
     table : DataFrame
         `by`, `step`, `rate` ("from_previous", and for the last step also "from_first"), `measure`
-        ("difference", in points of the rate, or "ratio"), `estimate`, `low`, `high`, `n`, `n_reference`
-        (units at the rate's base), `p` of equal rates, and `p_adjusted`, adjusted over all tests here.
+        ("difference" of two rates, or "ratio"), `estimate`, `low`, `high`, `n`, `n_reference` (units at the
+        rate's base), `p` of equal rates, and `p_adjusted`, adjusted by Holm over all tests here.
     reference : str
+        The group that all others are compared with.
     method : str
         What the intervals are and what they assume.
+
+    Examples
+    --------
+    >>> from toolkit import Funnel
+    >>> rows = {"platform": ["a", "a", "b", "b"], "step": ["enter", "pay"] * 2, "n": [70, 56, 80, 48]}
+    >>> Funnel.from_counts(pd.DataFrame(rows)).compare(to="b").table[["measure", "estimate", "low", "high"]].round(3)
+          measure  estimate    low   high
+    0  difference     0.200  0.052  0.334
+    1       ratio     1.333  1.080  1.671
     """
 
     table: pd.DataFrame
@@ -45,22 +55,23 @@ class Comparison(Result):
         return int((self.table["measure"] == "difference").sum())
 
     def sentence(self) -> str:
-        """The group and step with the surest difference, and how many are left after adjustment."""
+        """The widest difference with its interval and n, how many rates differ, and how that was judged."""
         lines = self.table[self.table["measure"] == "difference"]
         found = lines[lines["p_adjusted"] < 1 - self.confidence]
-        method = f"Holm over {self.tests} tests; {self.method}"
+        method = f"Holm over {counted(self.tests, 'test')}; {self.method}"
         if not len(found):
-            return f"No step's rate differs surely from that of {self.reference} ({method})."
+            return f"No rate is distinguishable from that of {self.reference} ({method})."
         steps = found[found["rate"] == "from_previous"]
         steps = steps if len(steps) else found
         widest = steps.loc[steps["estimate"].abs().idxmax()]
         who = group_name(widest[name] for name in self.by)
-        side = "above" if widest["estimate"] > 0 else "below"
-        points = sorted((abs(widest["low"]) * 100, abs(widest["high"]) * 100))
+        above = widest["estimate"] > 0
+        low, high = (widest["low"], widest["high"]) if above else (-widest["high"], -widest["low"])
         return (
-            f"Against {self.reference}, {len(found)} of {self.tests} rates differ; most of all {who} at "
-            f"{widest['step']}: {abs(widest['estimate']) * 100:.1f} points {side} "
-            f"({interval_level(self.confidence)} {points[0]:.1f} to {points[1]:.1f}; {method})."
+            f"The rate to {widest['step']} of {who} lies {points(abs(widest['estimate']), sign=False)} "
+            f"{'above' if above else 'below'} that of {self.reference} ({interval_level(self.confidence)} "
+            f"{points_interval(low, high)} points, n = {count(widest['n'])} and {count(widest['n_reference'])}); "
+            f"{len(found)} of {self.tests} rates differ ({method})."
         )
 
     def plot(self, ax: Axes | None = None) -> Axes:

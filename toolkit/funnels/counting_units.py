@@ -1,6 +1,7 @@
 """The table with one row per counting unit, where it lies, and the sums over it that are brought out.
 
-A counting unit is a user, a (user, held value) pair or an entry. `toolkit.funnels.sql` describes the table.
+A counting unit is a user, a pair of a user and a value held constant, or an entry. `toolkit.funnels.sql` defines
+the table.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class CountingUnits:
 
     @property
     def counted(self) -> str:
-        """The table as it is counted: for users with held columns, each user's best unit."""
+        """The table as it is counted: for users with values held constant, each user's best unit."""
         return sums.counted(self.question, self.sql)
 
     def relation(self, query: str) -> Relation:

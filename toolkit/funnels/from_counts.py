@@ -37,6 +37,16 @@ def broken_down_by(frame: pd.DataFrame) -> list[str]:
     return [str(name) for name in frame.columns if name not in own]
 
 
+def grouped(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of each group together, in the order in which groups first come: as the table of the funnel has them."""
+    by = broken_down_by(frame)
+    if not by:
+        return frame
+    return frame.iloc[
+        np.argsort(frame.groupby(by, sort=False, dropna=False).ngroup().to_numpy(), kind="stable")
+    ]
+
+
 def step_counts(frame: pd.DataFrame) -> StepCounts:
     """Steps, groups and counts from a tidy frame, checked. See `Funnel.from_counts`."""
     counts_table(frame, ["step"])

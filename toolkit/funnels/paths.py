@@ -1,6 +1,6 @@
 """Which way to count: what each path offers, which one is the fastest, and running it.
 
-asof     a chain of ASOF joins, DuckDB's own
+asof     ASOF joins, one per step, DuckDB's own
 windows  nested window functions: any SQL engine, every question
 stream   one pass over rows in time order, compiled
 index    rows kept in memory by user and time, compiled
@@ -23,13 +23,13 @@ STREAM_ROWS = 2_000_000
 NOT_INSTALLED = "numba is not installed for this Python"
 
 
-def count_units(question: Question, path: Path, *, chain: bool = False) -> CountingUnits:
+def count_units(question: Question, path: Path, *, sequence: bool = False) -> CountingUnits:
     """Counting units of a question by a path; "auto" takes the fastest that answers it.
 
     Parameters
     ----------
-    chain
-        Whether the times of the reported sequence of steps are wanted too, as `t1` to `tk`.
+    sequence
+        Whether the times of the matched steps of steps are wanted too, as `t1` to `tk`.
     """
     one_of("path", path, PATHS)
     notes: list[str] = []
@@ -39,11 +39,11 @@ def count_units(question: Question, path: Path, *, chain: bool = False) -> Count
             raise ValueError(f"path={path!r} cannot answer this: {refused}")
         if refused:
             continue
-        units = _run(question, name, chain, tuple(notes))
+        units = _run(question, name, sequence, tuple(notes))
         if units is not None:
             return units
         notes.append("the rows are not in time order, so SQL sorted them")
-    return _by_sql(question, "windows", chain, tuple(notes))  # it answers every question
+    return _by_sql(question, "windows", sequence, tuple(notes))  # it answers every question
 
 
 def _candidates(question: Question, notes: list[str]) -> list[Path]:
@@ -76,20 +76,20 @@ def _refusal(question: Question, path: Path) -> str | None:
     return indexed.refusal(question) if path == "index" else stream.refusal(question)
 
 
-def _run(question: Question, path: Path, chain: bool, notes: tuple[str, ...]) -> CountingUnits | None:
+def _run(question: Question, path: Path, sequence: bool, notes: tuple[str, ...]) -> CountingUnits | None:
     """The units by one path; None where a streamed pass met rows out of time order."""
     if path in ("asof", "windows"):
-        return _by_sql(question, path, chain, notes)
+        return _by_sql(question, path, sequence, notes)
     with uninterrupted():
         from toolkit.funnels.kernels import indexed, stream, unit_table
     units = indexed.units if path == "index" else stream.units
-    table = units(question, chain=chain)
+    table = units(question, sequence=sequence)
     if table is None:
         return None
     return CountingUnits(question, path, unit_table.relation(question), notes, table)
 
 
-def _by_sql(question: Question, path: Path, chain: bool, notes: tuple[str, ...]) -> CountingUnits:
-    if path == "asof" and not chain:
+def _by_sql(question: Question, path: Path, sequence: bool, notes: tuple[str, ...]) -> CountingUnits:
+    if path == "asof" and not sequence:
         return CountingUnits(question, path, asof.joins(question), notes)
-    return CountingUnits(question, "windows", sql.windows(question, chain=chain), notes)
+    return CountingUnits(question, "windows", sql.windows(question, sequence=sequence), notes)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.ticker import FuncFormatter
@@ -43,7 +42,7 @@ def funnel(
             f"{len(names)} groups are too many for one figure; keep {MOST_GROUPS} at most, or draw .table"
         )
     with style.context():
-        ax = plt.subplots()[1] if ax is None else ax
+        ax = style.axes(ax)
         return _lines(table, names, ax) if len(names) > 1 else _bars(table, names, unit, ax)
 
 
@@ -59,7 +58,7 @@ def _bars(table: pd.DataFrame, names: Sequence[str], unit: str, ax: Axes) -> Axe
         if share == share and place < len(table) - 1:
             text += f"  ({percent(share)} of the step before)"
         if still:
-            text += f"\n {count(still)} still open (hatched)"
+            text += f"\n {count(still)} still in window (hatched)"
         ax.annotate(text, (n, place), va="center", fontsize=9)
     ax.set_yticks(places, [style.drawn(step) for step in table["step"]], fontfamily=FAMILY)
     ax.set_xlim(0, max(1.0, float(reached.max())) * 1.45)
@@ -122,7 +121,7 @@ def _label_ends(ax: Axes, ends: list[tuple[float, float, str, str]]) -> None:
 def comparison(table: pd.DataFrame, *, by: Sequence[str], reference: str, ax: Axes | None = None) -> Axes:
     """Draw differences from the reference, in points, by step; a table as `Comparison.table`."""
     with style.context():
-        return _differences(table, by, reference, plt.subplots()[1] if ax is None else ax)
+        return _differences(table, by, reference, style.axes(ax))
 
 
 def _differences(table: pd.DataFrame, by: Sequence[str], reference: str, ax: Axes) -> Axes:

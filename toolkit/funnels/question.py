@@ -58,7 +58,7 @@ class Predicate:
 
 @dataclass(frozen=True)
 class Exclusion:
-    """Rows that void a link between chain rows l and l+1, for first <= l < last (steps counted from 1)."""
+    """Rows that void a link between steps l and l+1, for first <= l < last (steps counted from 1)."""
 
     predicate: Predicate
     first: int
@@ -100,12 +100,12 @@ class Question:
 
     @property
     def held_by(self) -> bool:
-        """Whether every column of `by` is held constant, so that a unit has one value."""
+        """Whether every column of `by` is held constant, so that a counting unit has one value."""
         return set(self.by) <= set(self.hold)
 
     @property
     def single(self) -> bool:
-        """Whether a user has one unit in a group at most: he has only one, or groups differ by all that is held."""
+        """Whether a user has one unit in a group at most: only one at all, or groups differ by all that is held."""
         return self.count == "users" or (self.count == "pairs" and set(self.hold) <= set(self.by))
 
     @property
@@ -129,7 +129,7 @@ class Question:
 
     @cached_property
     def numbers(self) -> int:
-        """How many values held columns have, if each user and value can be one whole number together; else 0."""
+        """How many values are held constant, if each user and value can be one whole number together; else 0."""
         log, names = self.log, ", ".join(map(identifier, self.hold))
         if not names or log.columns[log.user] not in WHOLE:
             return 0

@@ -31,15 +31,25 @@ NAMED_GROUPS = 5
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Funnel(Result):
-    """How far units got, by group. Made by `funnel`, or by `Funnel.from_counts`.
+    """How many users reached each step, by group. Made by `funnel`, or by `Funnel.from_counts`.
 
     Attributes
     ----------
     step_counts : StepCounts
         Counts by group and step, and sums over users.
     confidence : float
+        Of every interval.
     excluded : int or None
-        Units that reached less because of `exclude`; None where nothing is excluded.
+        Counting units that reached less because of `exclude`; None where nothing is excluded.
+
+    Examples
+    --------
+    >>> counts = pd.DataFrame({"step": ["enter", "cart", "pay"], "n": [200, 60, 20]})
+    >>> Funnel.from_counts(counts).table[["step", "reached", "from_previous", "from_first"]]
+        step  reached  from_previous  from_first
+    0  enter      200            NaN         1.0
+    1   cart       60       0.300000         0.3
+    2    pay       20       0.333333         0.1
     """
 
     step_counts: StepCounts
@@ -50,7 +60,7 @@ class Funnel(Result):
 
     @classmethod
     def from_counts(cls, frame: pd.DataFrame, *, confidence: float = 0.95) -> Funnel:
-        """The same result from a table of counts, for those who hold no log.
+        """A funnel from a table of counts, for those who hold no log.
 
         Parameters
         ----------
@@ -73,7 +83,7 @@ class Funnel(Result):
         Examples
         --------
         >>> print(Funnel.from_counts(pd.DataFrame({"step": ["enter", "pay"], "n": [200, 20]})).sentence())
-        Of 200 counted at enter, 10.0 % (95 % interval 6.6 to 14.9 %) reached pay; the interval assumes independent \
+        10.0 % (95 % interval 6.6 to 14.9 %) of 200 counted at enter reached pay; the interval assumes independent \
 entries.
         """
         return cls(step_counts(frame), confidence_level(confidence))
@@ -114,8 +124,10 @@ entries.
     def table(self) -> pd.DataFrame:
         """One row per group and step.
 
-        Columns: `by`, `step`, `reached`, `open` (may still go on; missing at the last step and where it has no
-        meaning), `from_previous` with `low` and `high`, `from_first` with `first_low` and `first_high`.
+        Columns: `by`, `step`, `reached`, `open` (those at this step who are still in window, right-censored;
+        missing at the last step and where it has no meaning), `from_previous` with `low` and `high`,
+        `from_first` with `first_low` and `first_high`. Intervals are Wilson's, at the effective number of
+        observations where users count more than once.
         """
         counts = self.step_counts
         groups, size = counts.reached.shape
@@ -137,9 +149,10 @@ entries.
     def times(self) -> pd.DataFrame:
         """Quantiles of the time from entering to each later step, among those who reached the last step.
 
-        Columns: `by`, `step`, `quantile`, `estimate`, `low`, `high`, `n`. Times are those of the reported chain:
-        of a user's fastest way through. Intervals come from order statistics, widened for users who count
-        more than once. For entries only the last step's time is known.
+        Columns: `by`, `step`, `quantile`, `estimate`, `low`, `high`, `n`. Times are those of the
+        sequence of steps that is complete first, from its latest entry: the user's shortest way through.
+        Intervals come from order statistics, widened for users who count more than once (Woodruff 1952). For
+        entries only the last step's time is known.
 
         Raises
         ------
@@ -149,16 +162,16 @@ entries.
         units = self.step_counts.need_log("times to convert")
         if units.question.mode == "any":
             raise ValueError("mode='any' has no first step, so no time to convert; use mode='ordered'")
-        return durations.quantiles(self.step_counts, self._chained(units), self.confidence)
+        return durations.quantiles(self.step_counts, self._with_times(units), self.confidence)
 
     def users(self) -> Relation:
         """Who got how far and when: a lazy relation that stays in the engine (`.df()` brings it out).
 
-        Columns: the log's user column, the held ones, `by`, `depth`, and one column per step, named as the
-        step, with the time in the reported chain. For entries `entered` and `ended` stand instead of these; for
-        mode "any", which has no chain, nothing does.
+        Columns: the log's user column, those held constant, `by`, `depth` (the furthest step, 0 for none), and
+        one column per step, named as the step, with its time in the matched sequence. For entries `entered` and
+        `ended` stand instead of these; for mode "any", which has no order, nothing does.
         """
-        units = self._chained(self.step_counts.need_log("users"))
+        units = self._with_times(self.step_counts.need_log("users"))
         question, log = units.question, units.question.log
         columns = [f"u AS {identifier(log.user)}"]
         columns += [f"h{i} AS {identifier(name)}" for i, name in enumerate(question.hold)]
@@ -176,11 +189,11 @@ entries.
             ]
         return units.relation(f"SELECT {', '.join(columns)} FROM ({units.counted})")
 
-    def _chained(self, units: CountingUnits) -> CountingUnits:
+    def _with_times(self, units: CountingUnits) -> CountingUnits:
         """The units with the times of their steps, where these have an order and a unit more than one row."""
         question = units.question
-        chain = question.mode != "any" and question.count != "entries"
-        return count_units(question, "index" if units.path == "index" else "windows", chain=chain)
+        sequence = question.mode != "any" and question.count != "entries"
+        return count_units(question, "index" if units.path == "index" else "windows", sequence=sequence)
 
     def compare(self, to: Any = None) -> comparison.Comparison:
         """Differences and ratios of each step's rate between every group and one of them.
@@ -199,7 +212,7 @@ entries.
         return comparison.compare(self.step_counts, to, self.confidence)
 
     def sentence(self) -> str:
-        """How many got through, where most are lost, how sure that is, and what was left out."""
+        """The share that got through, its interval, of how many; where most are lost; and what a reader must know."""
         named = self._named()
         ways = [self._way(at, first=at == named[0]) for at in named]
         entered, groups = self.step_counts.reached[:, 0], len(self.step_counts.groups)
@@ -207,10 +220,12 @@ entries.
         if not entered.sum():
             text = f"None of the {self._units()} is at {first}"
         elif not self.by:
-            text = f"Of {count(entered[0])} {self._units(entered[0])} at {first}, {ways[0]} reached {last}"
+            text = f"{ways[0]} of {count(entered[0])} {self._units(entered[0])} at {first} reached {last}"
             text += self._within() + self._loss()
         else:
-            text = f"Of {self._units()} at {first} reached {last}{self._within()}: {'; '.join(ways)}"
+            text = (
+                f"Share of {self._units()} at {first} that reached {last}{self._within()}: {'; '.join(ways)}"
+            )
             text += f" (the highest and the lowest of {groups} groups)" if groups > len(ways) else ""
         return f"{text}{self._caveats()}."
 
@@ -276,10 +291,12 @@ entries.
         parts = []
         still = int(np.nansum(self.step_counts.in_window))
         if still:
-            parts.append(f"{count(still)} {'is' if still == 1 else 'are'} still open (window not over)")
+            are = "is" if still == 1 else "are"
+            parts.append(f"{count(still)} {are} still in window (right-censored) and may go on")
         if self.excluded is not None:
             parts.append(
-                f"{count(self.excluded)} {self._units(self.excluded)} reached less because of exclude"
+                f"{count(self.excluded)} {self._units(self.excluded)} would have got further without the excluded "
+                "events"
             )
         if self.unit == "counts":
             parts.append("the interval assumes independent entries")
@@ -289,7 +306,7 @@ entries.
         return f"; {'; '.join(parts)}" if parts else ""
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Share that reached each step: bars for one group, hatched where still open; lines for several."""
+        """Share that reached each step: bars for one group, hatched where still in window; lines for several."""
         from toolkit.funnels import plots
 
         names = self.step_counts.names if self.by else []

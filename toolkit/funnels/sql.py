@@ -1,13 +1,13 @@
-"""Funnels as SQL: the set-based form that any engine runs, the ASOF chain, and the sums that come out.
+"""Funnels as SQL: the set-based form that any engine runs, and the table that every path ends in.
 
-Every path ends in one relation, `units`: one row per unit that has a row matching a step, with
+The table has one row per counting unit (a user, a pair or an entry) that has a row matching a step:
 
-    u, h0.., b0..   user, held values, values of `by` (those of the reported chain's row)
-    level           length of the longest chain, 0 to k
-    start           latest start of a chain of that length, for "may still convert"
-    ended           when a chain of that length is first complete
+    u, h0.., b0..   user, values held constant, values of `by` (those of one row of the matched sequence of steps)
+    level           furthest step: the length of the longest sequence of steps matched, 0 to k
+    start           latest start of a sequence of that length, for "still in window"
+    ended           when a sequence of that length is first complete
 
-all times in microseconds. `reduce` sums it; nothing else leaves the engine.
+all times in microseconds. `toolkit.funnels.sums` adds it up; nothing else leaves the engine.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ AFTER = "ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING"
 
 
 def held(question: Question) -> list[str]:
-    """Names of the held columns in a units relation."""
+    """Names of the columns held constant, in the table."""
     return [f"h{i}" for i in range(len(question.hold))]
 
 
 def grouped(question: Question) -> list[str]:
-    """Names of the `by` columns in a units relation."""
+    """Names of the `by` columns, in the table."""
     return [f"b{i}" for i in range(len(question.by))]
 
 
@@ -41,7 +41,7 @@ def mask(question: Question) -> str:
 def base(question: Question, *, arrival: bool) -> str:
     """The rows that matter: user, time, mask, held and group values, flags of exclusions.
 
-    A row without user, time or held value is dropped; of a deduplicated key only the first row stays.
+    A row without user, time or a value held constant is dropped; of a deduplicated key only the first row stays.
     """
     log = question.log
     # Arrival decides only between rows of one time and one mask, which differ in nothing but their properties.
@@ -74,19 +74,19 @@ def base(question: Question, *, arrival: bool) -> str:
     return f"SELECT * FROM ({rows}) WHERE {' AND '.join(nulls)} AND ({keep})"
 
 
-def windows(question: Question, *, chain: bool = False) -> str:
-    """Units by nested window functions: every mode and option.
+def windows(question: Question, *, sequence: bool = False) -> str:
+    """Counting units by nested window functions: every mode and option.
 
     Parameters
     ----------
-    chain
-        Add the times of the reported chain, `t1` to `tk` (not for entries, nor for mode "any").
+    sequence
+        Add the times of the matched steps, `t1` to `tk` (not for entries, nor for mode "any").
     """
     if question.mode == "any":
         return _any_order(question)
     if question.count == "entries":
         return _entry_units(question)
-    return _chain_units(question, chain)
+    return _matched(question, sequence)
 
 
 def _unit(question: Question) -> str:
@@ -123,21 +123,21 @@ def _in_range(question: Question) -> str:
 
 
 def entered(question: Question) -> str:
-    """SQL of "a row may be the first of a chain"."""
+    """SQL of "a row may be the first of a sequence"."""
     return f"(m & 1) <> 0 AND {_in_range(question)}"
 
 
-def _chain_units(question: Question, chain: bool) -> str:
-    """Latest start of a chain of each length that ends in each row; then the level and the reported chain."""
+def _matched(question: Question, sequence: bool) -> str:
+    """Latest start of a sequence of each length that ends in each row; then the furthest step and the rows matched."""
     k, unit = question.size, _unit(question)
     attributed = bool(question.by) and not question.held_by
-    walk = chain or (attributed and question.attribution != "last")
+    walk = sequence or (attributed and question.attribution != "last")
     ctes = _ordered_rows(question, arrival=attributed)
     frame = "ROWS BETWEEN 1 PRECEDING AND 1 PRECEDING" if question.mode == "strict" else BEFORE
     over = f"OVER (PARTITION BY {unit} ORDER BY rn {frame})"
     ctes.append(f"c1 AS (SELECT *, CASE WHEN {entered(question)} THEN t END AS s1 FROM r)")
     for j in range(2, k + 1):
-        # Of the rows that end a chain of length j-1 the last one also has the latest start: S_j in the spec.
+        # Of the rows that end a sequence of length j-1 the last one also has the latest start: S_j in the spec.
         valid = f"CASE WHEN s{j - 1} IS NOT NULL THEN"
         ctes.append(
             f"p{j} AS (SELECT *, max(s{j - 1}) {over} AS p{j}, max({valid} t END) {over} AS q{j}, "
@@ -153,7 +153,7 @@ def _chain_units(question: Question, chain: bool) -> str:
             for i, rule in enumerate(question.exclude)
             if rule.first < j <= rule.last
         ]
-        # The last one is read by the sums and by each step back along the chain.
+        # The last one is read by the sums and by each step back along the sequence.
         kept = "MATERIALIZED " if j == k and (walk or attributed) else ""
         ctes.append(
             f"c{j} AS {kept}(SELECT *, CASE WHEN {' AND '.join(limits)} THEN p{j} END AS s{j} FROM p{j})"
@@ -170,14 +170,14 @@ def _chain_units(question: Question, chain: bool) -> str:
     joins, columns = "", [f"d.{name}" for name in ("u", *held(question), "level", "start", "ended")]
     same = " AND ".join(f"d.{name} = {{0}}.{name}" for name in ("u", *held(question)))
     if walk:
-        # Back along the chain: the row of step j is where step j+1's row found its latest predecessor.
+        # Back along the sequence: the row of step j is where step j+1's row found its latest predecessor.
         for j in range(k, 0, -1):
             onward = f" ELSE r{j + 1}.n{j + 1} END" if j < k else " END"
             row = f"CASE WHEN d.level = {j} THEN d.lastrow{onward}"
             joins += f" LEFT JOIN c{k} r{j} ON {same.format(f'r{j}')} AND r{j}.rn = {row}"
     elif attributed:
         joins = f" LEFT JOIN c{k} last ON {same.format('last')} AND last.rn = d.lastrow"
-    if chain:
+    if sequence:
         columns += [f"r{j}.t AS t{j}" for j in range(1, k + 1)]
     for i, name in enumerate(question.by):
         if question.held_by:
@@ -191,13 +191,13 @@ def _chain_units(question: Question, chain: bool) -> str:
 
 
 def _entry_units(question: Question) -> str:
-    """Every step-1 row with the longest chain from it: the earliest end of steps j to L, from the last row back."""
+    """Every step-1 row with the longest sequence from it: the earliest end of steps j to L, from the last row back."""
     k, unit = question.size, _unit(question)
     # Of two entries of one moment the one that came first gets further, so arrival says whose group that is.
     ctes = _ordered_rows(question, arrival=bool(question.by) and not question.held_by)
     frame = "ROWS BETWEEN 1 FOLLOWING AND 1 FOLLOWING" if question.mode == "strict" else AFTER
     over = f"OVER (PARTITION BY {unit} ORDER BY rn {frame})"
-    # g{j}_{L}: earliest end of a chain of steps j to L that begins in this row.
+    # g{j}_{L}: earliest end of a sequence of steps j to L that begins in this row.
     ends = ", ".join(f"CASE WHEN (m & {1 << (j - 1)}) <> 0 THEN t END AS g{j}_{j}" for j in range(1, k + 1))
     ctes.append(f"g0 AS (SELECT *, {ends} FROM r)")
     for span in range(1, k):
@@ -244,9 +244,9 @@ def _any_order(question: Question) -> str:
     values = "".join(f", any_value(b{i}) AS b{i}" for i in range(len(question.by)))
     return (
         f"WITH base AS ({base(question, arrival=False)}), l AS (SELECT *, {lasts} FROM base), "
-        f"d AS (SELECT *, {level} AS depth FROM l) "
-        f"SELECT {unit}{values}, max(depth) AS level, CAST(NULL AS BIGINT) AS start, "
-        f"min_by(t, (-depth, t)) AS ended FROM d GROUP BY {unit}"
+        f"d AS (SELECT *, {level} AS seen FROM l) "
+        f"SELECT {unit}{values}, max(seen) AS level, CAST(NULL AS BIGINT) AS start, "
+        f"min_by(t, (-seen, t)) AS ended FROM d GROUP BY {unit}"
     )
 
 

@@ -19,7 +19,8 @@ class Step:
     event
         Name of the event, or several. The step's own name if neither `event` nor `where` is given.
     where
-        One boolean SQL expression over the log's columns, such as ``"amount > 100"``. Null does not match.
+        One boolean SQL expression over the log's columns, such as ``"amount > 100"``. A row for which it is
+        null does not match.
 
     Raises
     ------

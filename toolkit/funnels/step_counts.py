@@ -12,7 +12,7 @@ import pandas as pd
 
 from toolkit.intervals import Rate, UserSums
 from toolkit.propagation import Moments
-from toolkit.wording import NULL, counted, some, unknown
+from toolkit.wording import NULL, counted, unknown
 
 if TYPE_CHECKING:
     from toolkit.funnels.counting_units import CountingUnits
@@ -140,7 +140,7 @@ class StepCounts:
             equal = column.isna() if pd.isna(wanted) else column.eq(wanted).fillna(False)
             same &= equal.to_numpy(dtype=bool)
         if not same.any():
-            raise ValueError(f"no group {group!r}; there are {some(self.names)}")
+            raise ValueError(unknown("group", group, self.names))
         return int(np.flatnonzero(same)[0])
 
     @cached_property

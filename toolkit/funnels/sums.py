@@ -18,7 +18,7 @@ def texts(question: Question) -> list[str]:
 
 
 def counted(question: Question, units: str) -> str:
-    """Units as they are counted: with held columns and count="users", each user's best unit."""
+    """Units as they are counted: with values held constant and count="users", each user's best unit."""
     if question.count != "users" or not question.hold:
         return units
     order = ", ".join(["level DESC", "ended", *(f"CAST({name} AS VARCHAR)" for name in held(question))])
@@ -29,10 +29,10 @@ def counted(question: Question, units: str) -> str:
 
 
 def reduce(question: Question, units: str) -> str:
-    """Counts per group from units, one row per group.
+    """Counts per group from the table of counting units, one row per group.
 
-    Columns: b0.. and l0.. (the same as text), by step `reached_j` units and `open_j` of them that may still go
-    on; and, where a user may count more than once, `users_j` among them and sums over users of products of
+    Columns: b0.. and l0.. (the same as text), by step `reached_j` units and `open_j` of them still in
+    window; and, where a user may count more than once, `users_j` among them and sums over users of products of
     their counts n_j: `squares_j` of n_j squared, `with_previous_j` of n_(j-1) n_j, `with_first_j` of n_1 n_j,
     `per_previous_j` of n_j squared over n_(j-1), `per_first_j` of n_j squared over n_1.
     """
@@ -146,7 +146,7 @@ def alone(own: str, size: int) -> str:
 
 
 def _least(question: Question) -> int:
-    """The level from which on a unit has a group: with attribution to a step, that step's."""
+    """The furthest step from which on a unit has a group: with attribution to a step, that one."""
     return question.attribution if isinstance(question.attribution, int) and question.by else 1
 
 

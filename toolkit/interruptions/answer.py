@@ -28,7 +28,7 @@ def interrupted_time_series(
     offset: pd.Series | None = None,
     confidence: float = 0.95,
 ) -> InterruptedTimeSeries:
-    """Say what an event did to a series: its level, its trend, for how long, and how sure that is.
+    """Estimate what an event did to a series: its level, its trend, for how long, and with what certainty.
 
     Parameters
     ----------
@@ -51,9 +51,10 @@ def interrupted_time_series(
     leave_out : list of (from, to)
         Days that are left out of the fit, both ends included: where it is not known when the event began.
     errors : str
-        "auto" is an AR(1) state plus white noise, by restricted maximum likelihood. By name: "ar1", "ar2", "ols",
-        "hac", "prais_winsten", "arima", "structural", for days whose errors may return after a week "weekly", and
-        for counts "poisson", "quasi_poisson", "negative_binomial"; "hac:4" names the lag, "arima:1,0,1" the order.
+        The error model. "auto" is an AR(1) state plus white noise, by restricted maximum likelihood. By name: "ar1",
+        "ar2", "ols", "hac" (Newey-West), "prais_winsten", "arima", "structural"; "weekly" for days with strong lag-7
+        autocorrelation; for counts "poisson", "quasi_poisson", "negative_binomial". "hac:4" names the lag,
+        "arima:1,0,1" the order; see `toolkit.interruptions.errors`.
     scale : {"auto", "identity", "log"}
         On the log scale effects are ratios. Auto: identity if a value is negative or all lie between 0 and 1, log if
         all are positive, log(y + 0.5) for whole numbers with zeros.
@@ -72,19 +73,21 @@ def interrupted_time_series(
     Raises
     ------
     ValueError
-        For a date outside the series or fewer than 3 points from its ends, terms that cannot be told apart, a
-        series that is no series; the message names the thing and the fix.
+        For a date outside the series or fewer than 3 points from its ends, collinear terms, an unknown option or
+        values that are no numbers; the message names the value and the fix.
+    TypeError
+        For a series that is no Series or DataFrame, or a term that is none.
 
     Notes
     -----
     y_t = x_t b + e_t, on the scale of the model; x holds a constant, a trend, the terms, season, calendar and
     covariates. Periods are counted, not days: a slope is a change per period. The errors' covariance is
-    s2 (lam rho^|h| + (1 - lam) 1[h = 0]). Intervals: Kenward-Roger's variance, one to one and a half times the plain
-    one, and Satterthwaite's degrees of freedom, 2 at least; with fewer than some 48 points also by model averaging
-    over what the error parameters may be (`toolkit.interruptions.errors.model_averaging`). Coverage is measured in
-    benchmarks/interruptions.md.
+    s2 (lam rho^|h| + (1 - lam) 1[h = 0]), lam the share of the AR(1) in the variance. Intervals: the Kenward-Roger
+    variance, one to one and a half times the plain one, and Satterthwaite degrees of freedom, 2 at least; with fewer
+    than some 48 points also averaged over the error parameters (`toolkit.interruptions.errors.model_averaging`).
+    Coverage is measured in benchmarks/interruptions.md.
 
-    It says what changed at a date, not why: whatever else happened then is in the effect too.
+    It estimates what changed at a date, not why: whatever else happened then is in the effect too.
 
     References
     ----------

@@ -152,7 +152,7 @@ def ranked(
 
 def effects(ax: Axes, share: bool) -> None:
     """An axis below of relative effects, or of average ones."""
-    ax.set_xlabel("effect, share of what would have been" if share else "average effect per period")
+    ax.set_xlabel("effect, share of the counterfactual" if share else "average effect per period")
     if share:
         percent(ax.xaxis)
 

@@ -1,8 +1,9 @@
-"""What must be said of a series around its interruptions before any estimate is believed.
+"""Caveats about a series around its interruptions, which stand in the sentence of every result.
 
-near       too few points on a side, no data across a date, a series that never changes
-thin       terms that stay, and whose size a point or two decide
-constant   what can still be said where nothing varied before
+near                too few points on a side, no data across a date, a series that never varies
+thin                lasting terms that one or two points decide
+constant            series without variation before the first interruption
+effective_number    effective number of observations of a coefficient (Kish)
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ from toolkit.interruptions.series import Clock, Series
 from toolkit.interruptions.terms import Level, Pulse, Ramp, Slope, Term
 from toolkit.wording import counted
 
-#: Fewer points on a side of an interruption are an error, or are said to be few.
+#: Points on a side of an interruption: fewer than the first are an error, fewer than the second are a caveat.
 LEAST, FEW = 3, 12
 #: Series of a batch that are named one by one.
 MOST = 3
-#: Points below which a term is said to rest on hardly any: it takes 3 to see that one of them is odd.
+#: Effective number of observations below which a lasting term has a caveat: it takes 3 to see that one is odd.
 THIN = 2.5
 
 
 def near(series: Series, terms: Mapping[str, tuple[Term, ...]], kept: np.ndarray) -> list[str]:
-    """What must be said of the points around each interruption.
+    """Caveats about the points around each interruption.
 
     Raises
     ------
@@ -49,13 +50,15 @@ def near(series: Series, terms: Mapping[str, tuple[Term, ...]], kept: np.ndarray
                 )
             gap = _gap(~np.isnan(series.values).all(1), place)
             if gap > 1:
-                notes.append(f"no data for {gap} {clock.unit}s around {name!r}: its level rests on the trend")
+                notes.append(
+                    f"no data for {gap} {clock.unit}s around {name!r}: its level depends on the trend across that gap"
+                )
     first = min(clock.place(term.at) for given in terms.values() for term in given)
     return [*notes, *constant(series, first)]
 
 
 def constant(series: Series, first: int) -> list[str]:
-    """What can still be said of series that are constant before the first interruption, or throughout."""
+    """Caveats about series that are constant before the first interruption, or throughout."""
     if first == 0:
         return []
     clock, notes = series.clock, []
@@ -70,40 +73,44 @@ def constant(series: Series, first: int) -> list[str]:
             continue
         notes.append(
             f"{which} is constant at {value:g} before {clock.said(first)}: nothing was measured then, or nothing "
-            f"could change. What can be said is what came after: {after.mean():.4g} on average, from "
-            f"{after.min():.4g} to {after.max():.4g}, in {counted(len(after), clock.unit)}. Intervals and p take the "
-            "noise after to have been there before, and should not be trusted"
+            f"could change. What the data show is what came after: {after.mean():.4g} on average, from "
+            f"{after.min():.4g} to {after.max():.4g}, in {counted(len(after), clock.unit)}. Intervals and p values "
+            "assume the same noise before as after, and should not be trusted"
         )
     return notes if len(flat) <= MOST else [*notes, f"{len(flat) - MOST} more series are constant before"]
 
 
 def thin(plan: Design, rows: np.ndarray, clock: Clock) -> list[str]:
-    """What must be said of terms that stay, and whose size is decided by a point or two."""
-    mine = staying(plan)
+    """Caveats about lasting terms that one or two points decide."""
+    mine = lasting(plan)
     there = np.flatnonzero(rows[: plan.treated])
     return [
-        f"{plan.names[place]!r} rests on about {counted(round(number), clock.unit)}, {clock.said(int(there[day]))} "
-        "above all: its interval should not be trusted"
-        for place, (number, day) in zip(mine, resting(plan, rows, mine), strict=True)
+        f"{plan.names[place]!r} rests on about {counted(round(number), clock.unit)} in effect, "
+        f"{clock.said(int(there[day]))} above all: its interval should not be trusted"
+        for place, (number, day) in zip(mine, effective_number(plan, rows, mine), strict=True)
         if number < THIN
     ]
 
 
-def staying(plan: Design) -> list[int]:
-    """Columns of levels, slopes and ramps: what they say of later periods hangs on the few that tell their size."""
-    lasting = tuple(term.name for term in (Level, Slope, Ramp))
+def lasting(plan: Design) -> list[int]:
+    """Columns of levels, slopes and ramps, which act on every later period, however few points tell their size."""
+    names = tuple(term.name for term in (Level, Slope, Ramp))
     return [
-        place for place, owner in enumerate(plan.owners) if owner is not None and owner[1].startswith(lasting)
+        place for place, owner in enumerate(plan.owners) if owner is not None and owner[1].startswith(names)
     ]
 
 
-def resting(plan: Design, rows: np.ndarray, columns: Sequence[int]) -> list[tuple[float, int]]:
-    """How many of the series' own points a coefficient rests on in effect, and the one that weighs most.
+def effective_number(plan: Design, rows: np.ndarray, columns: Sequence[int]) -> list[tuple[float, int]]:
+    """Effective number of observations behind each coefficient, and the point that weighs most.
 
     Notes
     -----
-    Least squares gives a coefficient as a weighted sum z'y; with w = z^2 the number is (sum w)^2 / sum w^2: n where all
-    weights are alike, 1 where a single point decides.
+    Least squares gives a coefficient as a weighted sum z'y of the series' own points; with w = z^2 the effective number
+    is Kish's (sum w)^2 / sum w^2: n where all weights are alike, 1 where a single point decides.
+
+    References
+    ----------
+    Kish (1965), Survey Sampling, section 11.7.
     """
     unit = plan.matrix[rows]
     unit = unit / np.sqrt((unit**2).sum(0))
@@ -113,7 +120,7 @@ def resting(plan: Design, rows: np.ndarray, columns: Sequence[int]) -> list[tupl
 
 
 def _gap(known: np.ndarray, place: int) -> int:
-    """Periods without data in a row that hold a place, or end just before it."""
+    """Length of the run of periods without data that holds a period, or ends just before it."""
     low, high = place, place
     while low > 0 and not known[low - 1]:
         low -= 1

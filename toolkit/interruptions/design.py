@@ -1,10 +1,10 @@
-"""The design matrix: trend, terms, season, calendar, covariates and comparison series, with a name for each column.
+"""The design matrix: trend, terms of interruptions, season, calendar, covariates and comparison series, by column.
 
-seasonal     what repeats every week or every year, as columns
-Design       columns with names, and which of them an interruption owns
-build        a design for a series
-independent  refuses columns that the data cannot tell apart
-distinct     columns that some rows can tell apart
+seasonal     weekday dummies and Fourier pairs
+Design       named columns, and the interruption that each belongs to
+build        makes the design of a series
+independent  refuses collinear columns by name
+distinct     columns that are no linear combination of earlier ones
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from toolkit.sources.festivals import calendar as festivals
 from toolkit.wording import some
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-#: Periods of a year, and whole years that a series must cover before a yearly season can be told from a trend.
+#: Periods in a year; whole years that a series must cover for a yearly season; Fourier pairs of that season.
 YEAR = {"D": 365.25, "W": 365.25 / 7, "M": 12.0}
 YEARS = 2
 PAIRS = 2
 #: Periods between a series and its comparison in the error covariance: far enough to be independent.
 APART = 10_000
-#: Of a column's square, what others leave of it: below this they cannot be told apart.
+#: Share of a column's squares that the others leave unexplained, below which they are collinear.
 COLLINEAR = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """Columns by rows; rows of comparison series, if any, stand below those of the series itself.
+    """A design matrix; rows of comparison series, if any, stand below those of the series itself.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Design:
     treated: int
 
     def owned(self, interruptions: Sequence[str]) -> dict[int, tuple[str, str]]:
-        """Columns that belong to interruptions, those shared with comparison series too, and whose they are."""
+        """Columns of some interruptions, those shared with comparison series included, and the term each one is."""
         mine = {
             f"{owner[0]}: {owner[1]}": owner
             for owner in self.owners
@@ -125,7 +125,7 @@ def build(
 
 
 def independent(design: Design, rows: np.ndarray) -> None:
-    """Refuse columns that the rows at hand cannot tell apart, by name."""
+    """Refuse collinear columns by name."""
     matrix = design.matrix[rows]
     size = np.sqrt((matrix**2).sum(0))
     for name, owner, length in zip(design.names, design.owners, size, strict=True):
@@ -147,7 +147,7 @@ def independent(design: Design, rows: np.ndarray) -> None:
 
 
 def distinct(matrix: np.ndarray) -> list[int]:
-    """Columns, from the first on, that no earlier ones make up."""
+    """Numbers of the columns that are no linear combination of earlier ones."""
     kept: list[int] = []
     basis = np.empty((len(matrix), 0))
     for place, column in enumerate(matrix.T):
@@ -170,7 +170,7 @@ def _numbered(term: Term, given: tuple[Term, ...]) -> str:
 
 
 def seasonal(clock: Clock, season: Any) -> dict[str, np.ndarray]:
-    """Columns of what repeats."""
+    """Seasonal columns: weekday dummies, or Fourier pairs of a year or of any given period."""
     if season is None:
         return {}
     if season == "auto":
@@ -221,7 +221,7 @@ def events(clock: Clock, given: Any) -> pd.DataFrame:
 
 
 def _calendar(clock: Clock, given: Any) -> dict[str, np.ndarray]:
-    """For each event a column of its days, and one each of the days before and after, as shares of a period."""
+    """For each event a column of its days, and one each for the days before and after, as shares of a period."""
     columns: dict[str, np.ndarray] = {}
     if given is None:
         return columns

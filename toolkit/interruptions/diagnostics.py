@@ -1,4 +1,4 @@
-"""What the residuals say of a model: whether its errors are what it takes them for."""
+"""Diagnostics: whether the residuals look as the error model says (Ljung-Box, Shapiro-Wilk, lag 7)."""
 
 from __future__ import annotations
 
@@ -24,11 +24,17 @@ WEEK = 7
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Diagnostics(Result):
-    """One row per series: error parameters, tests of the innovations, the largest one. n counts points.
+    """Whether the residuals look as the error model says. Made by `InterruptedTimeSeries.diagnostics`.
 
-    `ljung_box_L` is the p value of no autocorrelation up to lag L, `normality` that of Shapiro and Wilk;
-    `largest` the largest innovation in standard deviations and `largest_on` its date. Of daily series, `last_week` is
-    the autocorrelation at a distance of 7 days, and `last_week_p` the p value of none or less (one-sided, normal).
+    `table`: series (of many), the error parameters by name (lam is the share of the AR(1) in the variance), boundary
+    (those at the end of their range), ljung_box_L (p value of no autocorrelation up to lag L), normality (p value of
+    Shapiro and Wilk's test), largest (the largest innovation, in standard deviations), largest_on (its date), n. For
+    daily series also last_week (autocorrelation at 7 days) and last_week_p (one-sided p value of none). `innovations`:
+    each point less its prediction from earlier ones, in standard deviations.
+
+    References
+    ----------
+    Ljung and Box (1978), Biometrika 65:297. Shapiro and Wilk (1965), Biometrika 52:591.
     """
 
     table: pd.DataFrame
@@ -36,7 +42,7 @@ class Diagnostics(Result):
     parameters: tuple[str, ...]
 
     def sentence(self) -> str:
-        """What is wrong, or that nothing was found."""
+        """What the tests found, or that they found nothing."""
         tests = [name for name in self.table if name.startswith("ljung_box")]
         said = []
         for row in self.table.head(3).to_dict("records"):
@@ -45,15 +51,17 @@ class Diagnostics(Result):
                 parts.append(f"{row['boundary']} lies at the end of its range")
             low = [f"lag {name.rpartition('_')[2]}: p {_p(row[name])}" for name in tests if row[name] < LOW]
             parts.append(
-                f"autocorrelation is left ({', '.join(low)})" if low else "no autocorrelation left to see"
+                f"autocorrelation is left (Ljung-Box, {', '.join(low)})"
+                if low
+                else "no autocorrelation is left"
             )
             if row.get("last_week_p", 1.0) < LOW:
                 parts.append(
-                    f"errors return after a week (autocorrelation {row['last_week']:.2f} at 7 days, p "
+                    f"errors return after a week (autocorrelation {row['last_week']:.2f} at lag 7, p "
                     f'{_p(row["last_week_p"])}): errors="weekly" models that'
                 )
             if row["normality"] < LOW:
-                parts.append(f"not normal (p {_p(row['normality'])})")
+                parts.append(f"not normal (Shapiro-Wilk, p {_p(row['normality'])})")
             size = f"{row['largest']:+.1f}".replace("-", "−")
             parts.append(f"largest residual {size} sd on {row['largest_on']}")
             said.append(f"{row.get('series', '')}{': ' if 'series' in row else ''}{', '.join(parts)}")
@@ -77,12 +85,12 @@ def _p(value: float) -> str:
 
 
 def diagnostics(model: Model) -> Diagnostics:
-    """What the residuals say of the model."""
+    """Whether the residuals look as the error model says: a row of tests for each series."""
     from scipy.stats import shapiro
     from statsmodels.stats.diagnostic import acorr_ljungbox  # both take a second to import
 
     clock, lines, columns = model.series.clock, [], {}
-    # What a fit knows of all its series is asked of it once.
+    # A fit answers for all its series at once.
     known = {id(part): _known(part.fit) for part in model.parts}
     for number, name in enumerate(model.series.names):
         part, place = model.member(number)

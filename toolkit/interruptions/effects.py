@@ -1,8 +1,8 @@
-"""Effects of interruptions: what they added, on average, in all, and as a share of what would have been.
+"""Effects of interruptions against the counterfactual: average, cumulative and relative.
 
-Effect          the answer: absolute and relative, average and cumulative
-effect          an effect at one period or over several
-counterfactual  what would have been, period by period, with bands
+Effect          the answer
+effect          at one period or over several
+counterfactual  period by period, with bands
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Effect(Result):
     """An effect over some periods. Made by `InterruptedTimeSeries.effect`.
 
     `table`: series (of many), interruption, start, end, estimand, estimate, low, high, n. Estimands: "average" (per
-    period) and "cumulative" in the units of the series, and "relative": the share of what would have been.
+    period) and "cumulative" in the units of the series, and "relative": the share of the counterfactual.
     """
 
     table: pd.DataFrame
@@ -79,7 +79,7 @@ def effect(
     over: tuple[Any, Any] | None = None,
     of: str | Sequence[str] | None = None,
 ) -> Effect:
-    """What interruptions added, against what would have been without them.
+    """What interruptions added to a series, against the counterfactual without them.
 
     Parameters
     ----------
@@ -97,14 +97,26 @@ def effect(
 
     Notes
     -----
-    Average, the mean over the periods of what the model
-    expects less what it would have expected; cumulative, observed values less what would have been expected, with
-    the errors of those periods in the interval; relative, the sum of what was expected over the sum of what would
-    have been, less 1.
+    With f the fitted mean of a period and c its counterfactual mean, over the periods asked about: average, the mean
+    of f - c; cumulative, the sum of observed values less c over periods with data, with the errors of those periods in
+    the interval; relative, sum f / sum c - 1, never a mean of shares.
 
-    What is expected is always a mean, so that it can be summed: x b on the identity scale; on the log scale
-    exp(x b + v/2) with v the errors' variance, as exp(x b) would be the median; of counts with a log link
-    exp(x b + offset) itself. The intervals take v as known.
+    Means can be summed: x b on the identity scale; on the log scale exp(x b + v/2) with v the errors' variance, as
+    exp(x b) would be the median; for counts with a log link exp(x b + offset). Intervals by the delta method, on the
+    log scale for the relative effect; they take v as known.
+
+    Examples
+    --------
+    >>> from toolkit import Level, interrupted_time_series
+    >>> days = pd.date_range("2019-07-01", periods=60)
+    >>> noise = np.random.default_rng(1).normal(0, 1, 60)
+    >>> visits = pd.Series(np.where(days < "2019-07-31", 100, 80) + noise, index=days)
+    >>> found = interrupted_time_series(visits, {"removed": Level("2019-07-31")}, scale="identity")
+    >>> found.effect(over=("2019-07-31", "2019-08-06")).table[["estimand", "estimate", "n"]].round(2)
+         estimand  estimate  n
+    0     average    -19.28  7
+    1  cumulative   -133.13  7
+    2    relative     -0.19  7
     """
     names = model.chosen(of)
     asked = model.window(names, at, over)
@@ -130,7 +142,7 @@ def effect(
     if lost:
         caveats.append(f"{counted(lost, clock.unit)} whose covariates are missing are left out")
     if np.isnan(found[:, ESTIMANDS.index("relative"), 0]).any():
-        caveats.append("no relative effect: what would have been is not above 0")
+        caveats.append("no relative effect: the counterfactual is not above 0")
     table = pd.DataFrame(
         {
             "series": np.repeat(model.series.names, len(ESTIMANDS)),
@@ -147,10 +159,11 @@ def effect(
 
 
 def counterfactual(model: Model) -> pd.DataFrame:
-    """Every period without the interruptions: time, observed, fitted, counterfactual, low, high and predicted_*.
+    """The series without its interruptions, period by period: observed, fitted, counterfactual, and two bands.
 
-    Fitted and counterfactual are means, as in `effect`. low and high bound the mean (a confidence band),
-    predicted_low and predicted_high a single value.
+    Columns: series (of many), time, observed, fitted, counterfactual, low, high, predicted_low, predicted_high. Fitted
+    and counterfactual are means, as in `effect`; low and high bound the counterfactual mean (a confidence band),
+    predicted_low and predicted_high a single value (a prediction band).
     """
     times, names = model.series.clock.times, model.series.names
     table = pd.DataFrame(

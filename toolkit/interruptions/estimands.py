@@ -1,7 +1,7 @@
-"""What interruptions added to many series, and what would have been: means, and how they move with the coefficients.
+"""Estimands of many series at once: means with and without interruptions, and their derivatives (delta method).
 
 Estimands      average, relative and cumulative effects over some periods
-predicted      what would have been at every period, with bands
+predicted      fitted and counterfactual at every period, with bands
 gaps           the relative effect at every period
 """
 
@@ -18,7 +18,7 @@ from toolkit.intervals import student
 
 
 def walked(model: Model, fit: Fit) -> np.ndarray:
-    """How far the levels have come beside x b, series x periods: 0 unless the estimator lets them walk."""
+    """What a level that walks adds to x b, series x periods: 0 for every other error model."""
     own = model.design.matrix[: model.design.treated]
     if not fit.walks:
         return np.zeros((len(fit.coefficients), len(own)))
@@ -27,7 +27,7 @@ def walked(model: Model, fit: Fit) -> np.ndarray:
 
 
 class Estimands:
-    """Effects on series that share a fit, over some periods: the design as it was, and as it would have been.
+    """Effects on series that share a fit, over some periods: the design with and without the interruptions.
 
     Each answer is an array of estimate, low and high by series.
     """
@@ -42,7 +42,7 @@ class Estimands:
         self.was, self.would = (
             self.scale.mean(part.fit.coefficients @ rows.T + beside, variance) for rows in (own, instead)
         )
-        # A level that walks is known where the series is: what would have been is off by the effect's error alone.
+        # A level that walks is known where the series is: the counterfactual is off by the effect's error alone.
         known = own if self.walks else 0.0
         self.own, self.instead = own - known, instead - known
         self.confidence = model.confidence
@@ -74,15 +74,15 @@ class Estimands:
         }
 
     def _slopes(self, means: np.ndarray, rows: np.ndarray, share: Any = 1.0) -> np.ndarray:
-        """How means move with the coefficients, summed over periods, series x columns."""
+        """Derivatives of means by the coefficients, summed over periods, series x columns."""
         return np.asarray(
             (share * (means + self.scale.shift if self.scale.ratio else np.ones_like(means))) @ rows
         )
 
     def _cumulative(self, slope: np.ndarray, error: np.ndarray, df: np.ndarray) -> np.ndarray:
-        """Observed less what would have been, over periods with data; their errors are in its interval.
+        """Observed less counterfactual, summed over periods with data; the errors of these are in the interval.
 
-        Its error is the sum of the errors e of the periods less c'(b_hat - b), and both hang together: the variance
+        Its error is the sum of the errors e of the periods less c'(b_hat - b), which are correlated: the variance
         is 1'V1 + c'Phi c - 2 c'Phi X'1, with c the sum of the counterfactual's rows and X the rows of the periods.
         """
         value = np.where(self.present, self.observed - self.would, 0.0).sum(1)
@@ -93,7 +93,7 @@ class Estimands:
             own = self._slopes(self.was, self.own, self.present)
             vcov = self.fit.vcov()
             plain, both = (np.einsum("mi,mij,mj->m", slope, vcov, rows) for rows in (slope, own))
-            # In a short series an interval may be narrower than at the likelihood's top, where both hang together.
+            # In a short series the averaged variance may be smaller than that at the likelihood's top.
             spread = np.maximum(spread, plain) + self._noise(level) - 2 * both
         quantile = np.where(error > 0, student(df, self.confidence), student(np.inf, self.confidence))
         return _around(value, quantile * np.sqrt(np.maximum(spread, 0.0)))
@@ -118,7 +118,7 @@ def _around(value: np.ndarray, reach: np.ndarray) -> np.ndarray:
 
 
 def predicted(model: Model, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """What was and what would have been at every period, by name of column; each series x periods."""
+    """Fitted and counterfactual at every period with bands, by name of column; each series x periods."""
     own, instead = model.design.matrix[: model.design.treated], model.design.without(names)
     columns = ("fitted", "counterfactual", "low", "high", "predicted_low", "predicted_high")
     found = np.empty((len(columns), len(model.series.names), len(own)))

@@ -1,7 +1,7 @@
-"""The fitted question: a series, its design and scale, and the fits of an error model; what effects and checks read.
+"""The fitted model: question, series, design, scale and fits. Effects, diagnostics and checks read it.
 
 Part     series that lack the same points, and their fit
-Model    all of them, with the contrasts that can be asked and the way to ask anew
+Model    all of them, with contrasts of the coefficients and ways to fit again
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """What was asked, checked and fitted.
+    """A question, checked and fitted.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class Model:
     scale : Scale
     parts : tuple of Part
     notes
-        What must be known to believe any estimate.
+        Caveats: what a reader must know to judge any estimate.
     offset : (periods,) array
         Logarithm of the exposure, for counts; 0 otherwise.
     """
@@ -70,7 +70,7 @@ class Model:
 
     @classmethod
     def of(cls, question: Question) -> Self:
-        """Check a question, build its design, and fit it: series that lack the same points together."""
+        """Check a question, build its design and fit it; series that lack the same points are fitted together."""
         checked, terms = read(question.series), listed(question.interruptions)
         clock = checked.clock
         compared = comparable(checked, question.compared(clock))
@@ -126,7 +126,7 @@ class Model:
         Parameters
         ----------
         changed
-            Any of the parameters of `interrupted_time_series`.
+            Any parameters of `interrupted_time_series`.
         """
         options = [field.name for field in fields(Question)]
         for name in changed:
@@ -146,7 +146,7 @@ class Model:
 
     @property
     def points(self) -> np.ndarray:
-        """Points that each series was fitted to."""
+        """Number of points that each series was fitted to."""
         counts = np.empty(len(self.series.names), int)
         for part in self.parts:
             counts[part.series] = part.rows[: self.design.treated].sum()
@@ -161,7 +161,7 @@ class Model:
         return found[0], found[1], found[2]
 
     def member(self, number: int) -> tuple[Part, int]:
-        """The part of a series, and its place in it."""
+        """The part that holds a series, and the place of the series in it."""
         return self._places[number]
 
     @cached_property
@@ -169,7 +169,7 @@ class Model:
         return {int(number): (part, place) for part in self.parts for place, number in enumerate(part.series)}
 
     def alone(self, check: str) -> None:
-        """Refuse several series: a check is read series by series."""
+        """Refuse several series, for a check that is read series by series."""
         if len(self.series.names) > 1:
             first = self.series.names[0]
             raise ValueError(
@@ -178,7 +178,7 @@ class Model:
             )
 
     def chosen(self, of: str | Sequence[str] | None) -> list[str]:
-        """Names of interruptions, all by default."""
+        """Names of the interruptions that are meant; all by default."""
         names = list(self.interruptions) if of is None else [of] if isinstance(of, str) else list(of)
         for name in names:
             if name not in self.interruptions:
@@ -186,9 +186,9 @@ class Model:
         return names
 
     def window(self, names: Sequence[str], at: Any = None, over: Any = None) -> np.ndarray:
-        """Numbers of the periods that are asked about: from the first of the interruptions on, by default.
+        """Numbers of the periods of an effect; by default from the first of the interruptions on.
 
-        Periods whose covariates are missing are not among them, as the series is missing there too.
+        Periods with missing covariates are left out; the series has no value there either.
         """
         clock = self.series.clock
         if at is not None and over is not None:
@@ -213,13 +213,13 @@ class Model:
         return np.asarray(asked[known])
 
     def observed(self, number: int) -> np.ndarray:
-        """Values of a series on the scale of the model, then of what it is compared with; as long as the design."""
+        """Values of a series on the scale of the model, then those of its comparison series; as long as the design."""
         columns = [self.series.values[:, number], *self.question.compared(self.series.clock).values()]
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.concatenate([self.scale.model(column) for column in columns])
 
     def refit(self, matrix: np.ndarray, values: np.ndarray, rows: np.ndarray) -> Fit:
-        """The same error model on another design, at some rows of its own."""
+        """Fit the same error model to another design, at some rows of this one."""
         return registry.fit(
             self.question.errors,
             matrix,

@@ -1,7 +1,7 @@
-"""What a festival adds once the dips around it are taken off.
+"""The net effect of a festival: its lift less the dips before and after it (pull-forward and post-dip).
 
-Net     lift in the window, less what the days before and after lost
-net     measured against what all other days foretell
+Net     the answer: window, days before, days after, and their sum
+net     estimated against the counterfactual that all other days predict
 """
 
 from __future__ import annotations
@@ -26,23 +26,25 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Span = tuple[int, int]
-#: Variance of the logarithm of what would have been, beyond which it is not known: a factor of 7 to either side.
+#: Variance of the counterfactual's logarithm beyond which it is unknown: a factor of 7 to either side.
 UNKNOWN = 1.0
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Net(Result):
-    """A festival's lift and what it borrowed. Made by `InterruptedTimeSeries.net`.
+    """A festival's lift and what it borrowed from the days around it. Made by `InterruptedTimeSeries.net`.
 
     `table`: series (of many), what ("window", "before", "after", "net"), start, end, estimate, low, high, n. Estimates
-    are sums of observed values less what all other days foretell, in units of the series; n counts days with data.
+    are sums of observed values less the counterfactual that all other days predict, in units of the series; n counts
+    days with data.
     """
 
     table: pd.DataFrame
     confidence: float
+    unit: str
 
     def sentence(self) -> str:
-        """What is left of the peak."""
+        """What is left of the peak: the net effect first, then its parts."""
         parts = []
         for name, rows in (
             self.table.groupby("series", sort=False) if "series" in self.table else [(None, self.table)]
@@ -52,9 +54,10 @@ class Net(Result):
             around = sum(row[side]["estimate"] for side in ("before", "after") if side in row)
             share = f", {change(around / lift['estimate'])} of the lift" if lift["estimate"] > 0 else ""
             parts.append(
-                f"{'' if name is None else f'{name}: '}the window adds {amount(lift['estimate'])} "
-                f"({interval(lift, amount)}), the days around it {amount(around)}{share}; net "
-                f"{amount(left['estimate'])} ({interval(left, amount)}), n = {left['n']:,} days"
+                f"{'' if name is None else f'{name}: '}net effect {amount(left['estimate'])} "
+                f"({interval(left, amount)}), n = {counted(left['n'], self.unit)}: the window adds "
+                f"{amount(lift['estimate'])} ({interval(lift, amount)}), the {self.unit}s around it "
+                f"{amount(around)}{share}"
             )
         return f"{'. '.join(parts)} ({interval_level(self.confidence)}s)."
 
@@ -68,7 +71,7 @@ class Net(Result):
 def net(
     model: Model, window: tuple[Any, Any], before: int | tuple[Any, Any] = 7, after: int | tuple[Any, Any] = 7
 ) -> Net:
-    """A festival's lift less the dips around it.
+    """The net effect of a festival: its lift less the dips around it.
 
     Parameters
     ----------
@@ -77,23 +80,27 @@ def net(
     before, after : int or (from, to)
         Periods around it from which it may have borrowed.
 
+    Returns
+    -------
+    Net
+
     Raises
     ------
     ValueError
-        Where the other days do not tell what would have been: a level that rests on a day or two outside of the
-        span, or a fading term that is seen at its end only.
+        Where the other days do not determine the counterfactual: a level with an effective number of one or two
+        observations outside the span, or a fading term of which only the end lies outside.
 
     Notes
     -----
-    Each day of the span has a term of its own, so that all other days, and the errors' correlation with them, tell
-    what would have been: a mean, as in `effect`. Pulses inside the span stand aside.
+    Each day of the span has a term of its own, so that the counterfactual comes from all other days and from the
+    errors' correlation with them: a mean, as in `effect`. Pulses inside the span are taken out of the model.
     """
     clock = model.series.clock
     spans = _spans(clock, window, before, after)
     ends = min(low for low, _ in spans.values()), max(high for _, high in spans.values())
     asked = np.concatenate([np.arange(low, high + 1) for low, high in spans.values()])
     there = np.all([part.rows[: len(clock.periods)] for part in model.parts], axis=0)
-    # Pulses of the festival itself stand aside: every day of the span speaks for itself.
+    # The festival's own pulses give way to a term for every day of the span.
     kept = {
         name: tuple(term for term in given if not _within(clock, term, ends))
         for name, given in model.interruptions.items()
@@ -123,27 +130,29 @@ def net(
         for (what, span), limits, number in zip(spans.items(), one, n, strict=True)
     ]
     table = pd.DataFrame(lines, columns=["series", "what", "start", "end", "estimate", "low", "high", "n"])
-    return Net(table.drop(columns="series") if len(fitted.series.names) == 1 else table, model.confidence)
+    return Net(
+        table.drop(columns="series") if len(fitted.series.names) == 1 else table, model.confidence, clock.unit
+    )
 
 
 def _lift(
     fitted: Model, part: Part, days: Mapping[str, int], inside: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Observed less foretold, summed over the days of each span, and how far its limits are: each series x spans."""
+    """Observed less counterfactual, summed over the days of each span, and the half-width of its interval."""
     fit, scale, at = part.fit, fitted.scale, np.array(list(days.values()), int)
     own = fitted.series.values[np.ix_(at, part.series)].T
     if scale.linked:
         rows = fitted.design.without(list(days))[at]
         would = np.exp(fit.coefficients @ rows.T + fitted.offset[at])
         _, error, df = fit.contrast((inside * would[:, None]) @ rows)
-        # A count varies around what it is by itself, which the day's own term cannot tell of a day with none.
+        # A count varies around its mean by itself, which a day's own term cannot show for a day with none.
         noise = (
             fit.scale[:, None] * would
             + would**2 / fit.parameters.get("theta", np.full(len(own), np.inf))[:, None]
         )
         error = np.sqrt(error**2 + noise @ inside.T)
         return (own - would) @ inside.T, student(df, fitted.confidence) * error
-    # A day's term is its distance from what the other days foretell; on the log scale that is a median.
+    # A day's term is its distance from what the other days predict; on the log scale that is a median.
     names = fitted.design.names
     weights = np.eye(len(names))[[names.index(f"{name}: {Pulse.name}") for name in days]]
     terms, errors, _ = fit.contrast(weights)
@@ -157,7 +166,7 @@ def _lift(
 
 
 def _refuse(fitted: Model, variance: np.ndarray, at: np.ndarray) -> None:
-    """An error where the other days do not tell what would have been."""
+    """An error where the other days do not determine the counterfactual."""
     worst = int(variance.max(0).argmax())
     if variance[:, worst].max() > UNKNOWN:
         factor = np.exp(1.96 * np.sqrt(variance[:, worst].max()))
@@ -168,14 +177,14 @@ def _refuse(fitted: Model, variance: np.ndarray, at: np.ndarray) -> None:
         ]
         why = f", through {' and '.join(acting)}" if acting else ""
         raise ValueError(
-            f"net: what would have been on {fitted.series.clock.said(int(at[worst]))} is known to within a factor of "
+            f"net: the counterfactual on {fitted.series.clock.said(int(at[worst]))} is known to within a factor of "
             f"{factor:,.0f} only, from the {fitted.series.clock.unit}s outside{why}; ask it of result.again("
             "interruptions=...) without such a term, or with fewer periods before and after"
         )
 
 
 def _told(model: Model, kept: Mapping[str, tuple[Term, ...]], asked: np.ndarray) -> None:
-    """An error for a term that acts on the periods asked about, and of which hardly any other period tells."""
+    """An error for a term that acts on the periods asked about, and that hardly any other period determines."""
     plan, clock = model.design, model.series.clock
     owners = [
         owner
@@ -190,16 +199,16 @@ def _told(model: Model, kept: Mapping[str, tuple[Term, ...]], asked: np.ndarray)
         columns = [place for place, owner in enumerate(plan.owners) if owner not in owners]
         told = [columns[place] for place in design.distinct(plan.matrix[np.ix_(rows, columns)])]
         cut = replace(plan, matrix=plan.matrix[:, told])
-        numbers = dict(zip(told, caveats.resting(cut, rows, range(len(told))), strict=True))
-        for place in caveats.staying(plan):
+        numbers = dict(zip(told, caveats.effective_number(cut, rows, range(len(told))), strict=True))
+        for place in caveats.lasting(plan):
             number, _ = numbers.get(place, (0.0, 0))
             acts = plan.matrix[asked, place].any() or place not in told
             if place in columns and acts and number < caveats.THIN:
                 days = counted(round(number), clock.unit) if number >= 0.5 else f"no {clock.unit}"
                 raise ValueError(
-                    f"net: outside the {clock.unit}s asked about {plan.names[place]!r} rests on {days}, so that what "
-                    "would have been is not known; ask it of result.again(interruptions=...) without that term, or "
-                    "with fewer periods before and after"
+                    f"net: outside the {clock.unit}s asked about {plan.names[place]!r} rests on {days} in effect, "
+                    "so that the counterfactual is unknown; ask it of result.again(interruptions=...) without that "
+                    "term, or with fewer periods before and after"
                 )
 
 
@@ -208,7 +217,7 @@ def _within(clock: Clock, term: Term, ends: Span) -> bool:
 
 
 def _spans(clock: Clock, window: Any, before: Any, after: Any) -> dict[str, Span]:
-    """First and last period of the window and of what lies beside it."""
+    """First and last period of the window and of the periods before and after it."""
     if isinstance(window, str) or len(window) != 2:
         raise ValueError(f"window is a pair of dates, the last included, not {window!r}")
     first, last = (clock.place(date) for date in window)
@@ -223,7 +232,7 @@ def _spans(clock: Clock, window: Any, before: Any, after: Any) -> dict[str, Span
 
 
 def _elsewhere(model: Model, first: int, last: int) -> Any:
-    """The calendar without events of the span: their days have terms of their own."""
+    """The calendar without the events of the span, whose days have terms of their own."""
     given, clock = model.question.calendar, model.series.clock
     if given is None:
         return None

@@ -1,4 +1,4 @@
-"""Figures of interrupted series: what was, what would have been, effects, gaps and innovations."""
+"""Figures of interrupted series: counterfactual, effects, recovery, innovations and checks, from frames and words."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def recovery(gaps: pd.DataFrame, margin: float, ax: Axes | None = None) -> Axes:
             color=WOULD,
             fontsize=9,
         )
-        ax.set_ylabel("gap to what would have been")
+        ax.set_ylabel("gap to the counterfactual")
         axes.timed(ax, isinstance(gaps["time"].iloc[0], pd.Timestamp))
         axes.percent(ax.yaxis)
         return ax
@@ -200,7 +200,7 @@ def breaks(rows: pd.DataFrame, unit: str, confidence: float, ax: Axes | None = N
         )
         ax.set_ylim(0, 1.12 * rows["f"].max())
         ax.set_ylabel("F of a break on that date")
-        ax.set_xlabel(f"first {unit} of what is new; dots: {confidence * 100:g} % confidence set")
+        ax.set_xlabel(f"first {unit} after the break; dots: {confidence * 100:g} % confidence set")
         axes.timed(ax, dated)
         return ax
 

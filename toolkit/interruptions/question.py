@@ -1,4 +1,4 @@
-"""What was asked of a series: options as they were given, and what they come to on the series' clock."""
+"""The question: options as they were given, checked, and what they come to on the series' clock."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Question:
     confidence: float = 0.95
 
     def __post_init__(self) -> None:
-        """Refuse what no series could answer."""
+        """Refuse options that are invalid whatever the series."""
         object.__setattr__(self, "confidence", confidence_level(self.confidence))
         one_of("scale", self.scale, SCALES)
         registry.find(self.errors)

@@ -1,4 +1,4 @@
-"""When a series had recovered: the first day from which the gap to what would have been stays within a margin.
+"""Recovery: the first date from which the gap to the counterfactual stays within a margin.
 
 Recovery      the answer: a date for each series, and the gap at every period
 recovery      found from the interval of the gap
@@ -25,27 +25,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Recovery(Result):
-    """When the gap had closed. Made by `InterruptedTimeSeries.recovery`.
+    """When a series had recovered. Made by `InterruptedTimeSeries.recovery`.
 
-    `table`: series (of many), interruption, margin, recovered (first date from which the interval of the gap stays
-    above -margin to the end; none if not within the data), indistinct (first date from which it always holds 0),
-    estimate, low, high (the gap on the last day, as a share), n. `gaps`: the gap at every period.
+    `table`: series (of many), interruption, margin, recovered (first date from which the whole interval
+    of the gap lies above -margin to the end of the data; none if there is no such date), indistinct (first date from
+    which the interval includes 0 to the end), estimate, low, high (the gap in the last period, as a share), n. `gaps`:
+    the gap at every period.
     """
 
     table: pd.DataFrame
     gaps: pd.DataFrame
     confidence: float
+    unit: str
 
     rates: ClassVar[frozenset[str]] = frozenset({"margin", "estimate", "low", "high"})
 
     def sentence(self) -> str:
-        """When, or that it did not within the data."""
+        """When the series recovered, or that it did not by the end of the data."""
         parts = []
         for row in self.table.head(3).to_dict("records"):
+            margin = f"{row['margin'] * 100:g} %"
             when = (
-                f"since {row['recovered']} its whole interval is above {change(-row['margin'])}"
+                f"recovered to within {margin} on {row['recovered']}"
                 if row["recovered"]
-                else f"not within the data to within {change(row['margin']).removeprefix('+')}"
+                else f"did not recover to within {margin} by the end of the data"
             )
             indistinct = (
                 f"not distinguishable from 0 since {row['indistinct']}"
@@ -54,10 +57,10 @@ class Recovery(Result):
             )
             name = f"{row['series']}, " if "series" in row else ""
             parts.append(
-                f"{name}{row['interruption']}: recovered {when}; {indistinct}; on the last day "
-                f"{change(row['estimate'])} ({interval(row, change)}, n = {row['n']:,})"
+                f"{name}{row['interruption']}: {when}; at the end the gap is {change(row['estimate'])} "
+                f"({interval(row, change)}, n = {row['n']:,}), {indistinct}"
             )
-        return f"{'. '.join(parts)} ({interval_level(self.confidence)}s, each day by itself)."
+        return f"{'. '.join(parts)} ({interval_level(self.confidence)}s, each {self.unit} by itself)."
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """The gap over time, with its band and the margin."""
@@ -67,14 +70,29 @@ class Recovery(Result):
 
 
 def recovery(model: Model, margin: float = 0.05, *, of: str | Sequence[str] | None = None) -> Recovery:
-    """When the gap to what would have been had closed, to within a margin of it.
+    """When a series had recovered: its gap to the counterfactual had closed to within a margin.
 
     Parameters
     ----------
     margin : float
-        Share of the counterfactual.
+        Share of the counterfactual, between 0 and 1.
     of : str or list of str, optional
         Interruptions that are taken away together; all if not given.
+
+    Returns
+    -------
+    Recovery
+
+    Raises
+    ------
+    ValueError
+        For a margin that is not between 0 and 1, or an unknown interruption.
+
+    Notes
+    -----
+    Recovered: the first period from which the whole interval of the gap lies above -margin until the end of the data,
+    not the first at which the estimate does. An interval that merely includes 0 rewards noise, so that
+    "not distinguishable from 0" is reported apart. Intervals are of each period by itself.
     """
     if not 0 < margin < 1:
         raise ValueError(f"margin is a share of the counterfactual between 0 and 1, as 0.05 is, not {margin}")
@@ -103,11 +121,11 @@ def recovery(model: Model, margin: float = 0.05, *, of: str | Sequence[str] | No
     )
     if len(names_of) == 1:
         table, gaps = table.drop(columns="series"), gaps.drop(columns="series")
-    return Recovery(table, gaps, model.confidence)
+    return Recovery(table, gaps, model.confidence, clock.unit)
 
 
 def _since(holds: np.ndarray, periods: np.ndarray, clock: Clock) -> str | None:
-    """The first period from which something holds to the end."""
+    """The first period from which a condition holds to the end; None if it fails in the last one."""
     if not holds[-1]:
         return None
     failed = np.flatnonzero(~holds)

@@ -1,4 +1,4 @@
-"""`InterruptedTimeSeries`: what the events did, term by term, and every question that can be asked of it."""
+"""`InterruptedTimeSeries`: a fitted model with its table, figure and sentence, and the further questions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class InterruptedTimeSeries(Model, Result):
     `table`: series (of many), interruption, term, estimate, low, high, p, n, and for many series p_adjusted. On the
     log scale an estimate is a ratio less 1: -0.22 is 22 % less; of a slope, per period. n counts points.
 
-    Questions with options are methods, parts of the answer properties; each is written where it is worked out.
+    A question with options is a method, a part of the answer a property; each is documented where it is computed.
     """
 
     effect = effects.effect
@@ -71,7 +71,7 @@ class InterruptedTimeSeries(Model, Result):
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """Term by term."""
+        """One row per term, of many series per series and term."""
         m, owners = len(self.series.names), self.design.owners
         terms = [owner for owner in owners if owner is not None]
         found = self.coefficients[np.tile([owner is not None for owner in owners], m)].reset_index(drop=True)
@@ -92,11 +92,11 @@ class InterruptedTimeSeries(Model, Result):
 
     @property
     def estimator(self) -> str:
-        """How the errors were modelled, in words."""
+        """The error model, in words."""
         return registry.find(self.question.errors)[0].words
 
     def sentence(self) -> str:
-        """What each term is, and what must be known to believe it."""
+        """Each term with its interval, the number of points and the error model, then the caveats."""
         table, many = self.table, len(self.series.names) > 1
         said = change if self.scale.ratio else amount
         if many:
@@ -118,13 +118,10 @@ class InterruptedTimeSeries(Model, Result):
         closing = closing[:1] + closing[1:2].upper() + closing[2:]
         points = self.points
         n = f"{points[0]:,}" if len(set(points)) == 1 else f"{points.min():,} to {points.max():,}"
-        return (
-            f"{text}{against} ({interval_level(self.confidence)}s; {self.estimator}; "
-            f"{'relative, ' if self.scale.ratio else ''}n = {n}).{closing}"
-        )
+        return f"{text}{against} ({interval_level(self.confidence)}s; n = {n}; {self.estimator}).{closing}"
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Observed, fitted, and what would have been, with its band; interruptions are named on the axis."""
+        """Observed, fitted and counterfactual with its band; interruptions are marked by name."""
         from toolkit.interruptions import plots
         from toolkit.interruptions.axes import Mark
 

@@ -1,4 +1,4 @@
-"""Scales on which a series is modelled: as it is, or its logarithm, on which effects are ratios."""
+"""Scales on which a series is modelled: its values, or their logarithm, on which effects are ratios."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SCALES: tuple[ScaleName, ...] = get_args(ScaleName)
 
 @dataclass(frozen=True)
 class Scale:
-    """A scale, and the way there and back.
+    """A scale, with the transformation to it and back.
 
     Attributes
     ----------
@@ -24,7 +24,7 @@ class Scale:
     shift
         What is added before the logarithm is taken.
     linked
-        Whether values are not transformed, but their mean is.
+        Whether the logarithm is a link of the mean (count models); the values themselves then stay as they are.
     """
 
     ratio: bool = False
@@ -43,14 +43,14 @@ class Scale:
         return np.log(values + self.shift) if self.ratio and not self.linked else values
 
     def mean(self, fitted: np.ndarray, variance: Any) -> np.ndarray:
-        """Mean of values whose mean on the scale of the model is fitted: a lognormal's is exp(m + v/2)."""
+        """Means in the units of the series; a lognormal's is exp(m + v/2), m and v on the scale of the model."""
         if not self.ratio:
             return fitted
         return np.exp(fitted + (0.0 if self.linked else np.asarray(variance) / 2)) - self.shift
 
 
 def chosen(series: Series, controls: np.ndarray, wanted: ScaleName, counting: str = "") -> Scale:
-    """The scale of a series, and of what it is compared with.
+    """The scale of a series and of its comparison series: the one asked for, or by the rule of "auto".
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""A column's values as whole numbers, exactly: 0 for null, then from 1 on as they turn up.
+"""Dictionary encoding of a log's columns: 0 for null, then whole numbers from 1 on in order of appearance.
 
-A short list of texts becomes numbers while DuckDB scans, which costs nothing; other texts come over as they are,
-and whole numbers of any size are numbered by a hash table that compares the numbers themselves.
+DuckDB encodes a short list of texts while it scans, at no cost; other texts are encoded here by Arrow, and whole
+numbers of any size by a hash table that compares the numbers themselves.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 
+from toolkit.compiled import compiled
 from toolkit.logs.engines import WHOLE, Engine, identifier, literals
 from toolkit.logs.source import Source
 
@@ -24,7 +24,7 @@ class UnlistedError(Exception):
     """A value turned up that the first rows of its column did not have."""
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _intern(values: Any, codes: Any, slots: Any, known: Any, count: int) -> int:
     """Number values by first appearance, from 1 on; `slots` has room for twice as many as can come."""
     top = np.uint64(len(slots) - 1)
@@ -92,7 +92,7 @@ class Pairs:
 
 
 class Codes:
-    """Codes of one column of a log: what to scan, how to number it, and the values behind the numbers.
+    """Dictionary encoding of one column of a log: what to scan, the codes, and the values behind them.
 
     Parameters
     ----------

@@ -15,15 +15,19 @@ import functools
 import os
 import threading
 import uuid
-from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import duckdb
+
+from toolkit.logs.progress import Progress
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+T = TypeVar("T")
 #: Types of whole numbers that fit into a BIGINT.
 WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
 #: Connections that a process has from its parent. They are useless after a fork, and closing one may wait forever.
@@ -61,37 +65,10 @@ def connect(timezone: str = "UTC") -> duckdb.DuckDBPyConnection:
     """A connection with its own settings and temporary tables; a database of its own would take 15 ms to start."""
     connection = _database(os.getpid()).cursor()
     connection.execute(f"SET TimeZone = {literal(timezone)}")
-    # Progress is tracked but not printed: `watched` draws it, so that it goes away when the query is done.
+    # DuckDB counts its progress and does not print it: `Progress` draws it, and takes it away.
     connection.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
     connection.execute("SET progress_bar_time = 0")
     return connection
-
-
-@contextlib.contextmanager
-def watched(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Show a bar while queries on a connection of ours run longer than two seconds."""
-    done = threading.Event()
-
-    def watch() -> None:
-        # The variable is tqdm's own, which its bar for notebooks does not heed.
-        if done.wait(2) or os.environ.get("TQDM_DISABLE"):
-            return
-        from tqdm.auto import tqdm
-
-        form = "{desc}: {percentage:3.0f}% |{bar}| {elapsed}"
-        with tqdm(total=100, desc="reading the log", bar_format=form, leave=False) as bar:
-            while not done.wait(0.2):
-                bar.update(max(0.0, min(connection.query_progress(), 100) - bar.n))
-            # JupyterLab keeps a bar that stops short of its end, in red.
-            bar.update(100 - bar.n)
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
 
 
 @contextlib.contextmanager
@@ -206,8 +183,8 @@ class Engine(Protocol):
     def relation(self, sql: str) -> Relation:
         """A query's answer, fetched when it is asked for."""
 
-    def batches(self, sql: str, rows: int = 1 << 20) -> Batches:
-        """A query's answer in parts, in the order in which the source holds its rows."""
+    def batches(self, sql: str, rows: int = 1 << 20, *, bar: bool = True) -> Batches:
+        """A query's answer in parts, in the order in which the source holds its rows; `bar` shows how far it is."""
 
     def over(self, table: pa.Table, sql: str) -> Relation:
         """A query over a table in this process's memory, called `memory` in the query."""
@@ -215,20 +192,22 @@ class Engine(Protocol):
     def beside(self, table: pa.Table, other: pa.Table, same: str) -> pa.Table:
         """A table in memory with another one's columns beside it: null where no row of that makes `same` true."""
 
-    def watched(self) -> contextlib.AbstractContextManager[None]:
-        """Show a bar while queries inside the block run longer than two seconds."""
 
-
-class Reader(Protocol):
+class Reader(ABC):
     """How DuckDB gets at a log's rows."""
 
     #: Why another process cannot read them too; empty where it can.
-    bound: str
+    bound = ""
     #: Whether any connection can read them, so that each thread has one of its own.
-    shared: bool
+    shared = True
 
+    @abstractmethod
     def relation(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """The rows, unread."""
+
+    def reading(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection | None:
+        """The connection that reads the rows; None where it is the caller's and not known."""
+        return connection
 
 
 class _Place(threading.local):
@@ -293,17 +272,15 @@ class DuckDB:
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """All rows of a query, for answers of a few rows."""
-        with self._asked(), self.watched():
-            return self.relation(sql).fetchall()
+        return self._answer(self.relation(sql).fetchall)
 
     def frame(self, sql: str) -> pd.DataFrame:
         """A query's answer as a frame, for small tidy tables."""
-        with self._asked(), self.watched():
-            return self.relation(sql).df()
+        return self._answer(self.relation(sql).df)
 
-    def batches(self, sql: str, rows: int = 1 << 20) -> Batches:
+    def batches(self, sql: str, rows: int = 1 << 20, *, bar: bool = True) -> Batches:
         """A query's answer as Arrow batches in the order in which the source holds its rows."""
-        return Batches(self._parts(sql, rows))
+        return Batches(self._parts(sql, rows, bar))
 
     def types(self, sql: str) -> dict[str, str]:
         """Column names and SQL types of a query, without running it."""
@@ -319,21 +296,26 @@ class DuckDB:
         one, two = (self.connection.from_arrow(part) for part in (table, other))
         return one.join(two, same, how="left").to_arrow_table()
 
-    def watched(self) -> contextlib.AbstractContextManager[None]:
-        """Show a bar while queries inside the block run longer than two seconds."""
-        return watched(self.connection)
-
     def _query(self, sql: str) -> duckdb.DuckDBPyRelation:
         return cast("duckdb.DuckDBPyRelation", self.base.query(self.table.strip('"'), sql))
 
-    def _parts(self, sql: str, rows: int) -> Generator[pa.RecordBatch]:
-        with self._asked():
-            yield from self.relation(sql).to_arrow_reader(rows)
+    def _answer(self, ask: Callable[[], T]) -> T:
+        with self._asked() as progress:
+            return progress.answer(ask)
+
+    def _parts(self, sql: str, rows: int, bar: bool) -> Generator[pa.RecordBatch]:
+        with self._asked(bar=bar) as progress:
+            relation = self.relation(sql)
+            reader = progress.answer(lambda: relation.to_arrow_reader(rows))
+            while (batch := progress.answer(lambda: next(reader, None))) is not None:
+                yield batch
 
     @contextlib.contextmanager
-    def _asked(self) -> Iterator[None]:
-        with readable(self.source), contextlib.nullcontext() if self.reader.shared else self._turn:
-            yield
+    def _asked(self, *, bar: bool = True) -> Iterator[Progress]:
+        connection = self.reader.reading(self.connection)
+        turn = contextlib.nullcontext() if self.reader.shared else self._turn
+        with readable(self.source), turn, Progress(connection, bar=bar) as progress:
+            yield progress
 
     def _here(self) -> _Place:
         place = self._place

@@ -43,6 +43,16 @@ class EventLog(Source):
         ----------
         duplicates
             Count exact duplicate rows too. It costs one more pass over every column.
+
+        Returns
+        -------
+        Summary
+            Shown in ten lines; its `table` has every count, its `problems` what is wrong.
+
+        Raises
+        ------
+        ValueError
+            Times that cannot be read: how many, and the first three.
         """
         from toolkit.logs.summary import summarise
 
@@ -55,6 +65,16 @@ class EventLog(Source):
         ----------
         keep
             Properties to keep. A question about another one is answered from the source and says so.
+
+        Returns
+        -------
+        EventLog
+            The log with its index in `memory`: some 9 bytes a row, and the kept properties.
+
+        Raises
+        ------
+        ValueError
+            A property that is not there, with the nearest name; times that cannot be read.
         """
         from toolkit.logs.index import build
 
@@ -80,7 +100,7 @@ def read_events(
     encoding: str | None = None,
     time_unit: TimeUnit | None = None,
 ) -> EventLog:
-    """Open a log of what users did, without loading it.
+    """A log of what users did, opened where it lies and not loaded.
 
     Parameters
     ----------
@@ -110,6 +130,15 @@ def read_events(
         A column that is not there (with the nearest name), an unreadable file, times of no known form.
     FileNotFoundError
         No such file.
+    TypeError
+        A source of an unknown kind.
+
+    Notes
+    -----
+    Threads may ask one log at the same time, and so may a process after a fork. Relative paths are resolved when
+    the log is opened, so it also works from another folder. Logs of files can be pickled and copied; those of
+    frames, relations and tables raise a TypeError that says why not. Rows without a user or a time are counted and
+    left out of every answer.
 
     Examples
     --------

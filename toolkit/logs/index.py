@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -11,16 +10,17 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 
+from toolkit.compiled import compiled
 from toolkit.logs.codes import Codes, Pairs, UnlistedError, dictionary
 from toolkit.logs.engines import identifier
+from toolkit.logs.progress import counted_bar
 from toolkit.logs.source import Source
 
 BATCH = 1 << 17
-#: Users are dealt out in so many parts of about as many rows, to so many threads.
+#: Users are split into so many parts with about the same number of rows, for so many threads.
 PARTS, THREADS = 8, 2
-#: Answers of conditions over rows that are kept for the next question, as a slider asks the same steps again.
+#: Results of so many conditions are cached, since a slider asks about the same steps again and again.
 REMEMBERED = 4
 
 
@@ -134,7 +134,7 @@ def _narrow(codes: Any, size: int) -> Any:
     return codes.astype(np.int8 if size < 1 << 7 else np.int32, copy=False)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _by_user(user: Any, users: int, order: Any) -> Any:
     """Where each user's rows begin; `order`, some order of rows, becomes that order by user."""
     offsets = np.zeros(users + 1, np.int64)
@@ -159,8 +159,6 @@ def build(log: Source, keep: Sequence[str]) -> Index:
 
 
 def _build(log: Source, keep: Sequence[str], *, few: bool) -> Index:
-    from tqdm.auto import tqdm
-
     size = log.facts.rows - log.facts.unusable
     user, event = Codes(log, log.user, few=False), Codes(log, log.event, few=few)
     coded = {name: Codes(log, name, few=few) for name in keep if _is_text(log.columns[name])}
@@ -173,12 +171,12 @@ def _build(log: Source, keep: Sequence[str], *, few: bool) -> Index:
     numbers = {name: np.empty(size, np.int32) for name in coded}
     chunks: dict[str, list[pa.Array]] = {name: [] for name in keep if name not in coded}
     n = 0
-    # The variable is tqdm's own, which its bar for notebooks does not heed.
-    options = {"unit": "row", "unit_scale": True, "disable": bool(os.environ.get("TQDM_DISABLE"))}
-    with tqdm(total=size, desc="index", delay=2, leave=False, **options) as bar:
-        for batch in log.engine.batches(
-            f"SELECT * FROM ({rows}) WHERE u IS NOT NULL AND t IS NOT NULL", BATCH
-        ):
+    usable = f"SELECT * FROM ({rows}) WHERE u IS NOT NULL AND t IS NOT NULL"
+    with (
+        counted_bar(size, "index", "row") as bar,
+        log.engine.batches(usable, BATCH, bar=False) as batches,
+    ):
+        for batch in batches:
             here = slice(n, n + batch.num_rows)
             users[here], t[here] = user.encode(batch.column(0)), batch.column(1).to_numpy()
             events[here] = event.encode(batch.column(2))

@@ -5,7 +5,7 @@ CsvFiles        CSV files in UTF-8, unread
 DecodedFiles    CSV files in another encoding, read by pandas
 InMemory        a frame or an Arrow table
 OnConnection    a relation or a table on the caller's connection
-opened          the reader of a source, told by its kind
+opened          any source as an engine
 """
 
 from __future__ import annotations
@@ -21,18 +21,17 @@ import duckdb
 import pandas as pd
 
 from toolkit.logs.engines import DuckDB, Reader, readable
-from toolkit.wording import some, unknown
+from toolkit.wording import unknown
 
 CSV = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".csv.zst")
 PARQUET = (".parquet", ".pq")
 
 
 @dataclass(frozen=True)
-class ParquetFiles:
+class ParquetFiles(Reader):
     """Parquet files, whose columns are matched by name."""
 
     paths: tuple[str, ...]
-    bound, shared = "", True
 
     def relation(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """The rows, unread."""
@@ -40,13 +39,13 @@ class ParquetFiles:
 
 
 @dataclass(frozen=True)
-class CsvFiles:
-    """CSV files in UTF-8; `names` are the columns of files without a header row."""
+class CsvFiles(Reader):
+    """CSV files in UTF-8; `names` are the columns of files without a header row, `shown` stands in errors."""
 
     paths: tuple[str, ...]
+    shown: str
     roles: tuple[str, ...]
     names: tuple[str, ...] | None
-    bound, shared = "", True
 
     def relation(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """The rows, unread."""
@@ -55,7 +54,7 @@ class CsvFiles:
             options["names"] = list(self.names)
         said = "" if self.names is None else f" with {len(self.names)} names"
         read: Any = connection.read_csv  # its stubs take fewer kinds of path than it does
-        with readable(f"{some(self.paths, 2)}{said}"):
+        with readable(f"{self.shown}{said}"):
             sniffed: duckdb.DuckDBPyRelation = read(list(self.paths), **options)
             # Ids and times stay text: a sniffer would read user 00123 as 123, and would drop a time's zone.
             as_text = {name: "VARCHAR" for name in self.roles if name in sniffed.columns}
@@ -66,14 +65,13 @@ class CsvFiles:
 
 
 @dataclass(frozen=True)
-class DecodedFiles:
+class DecodedFiles(Reader):
     """CSV files in another encoding than UTF-8, which pandas reads once into memory."""
 
     paths: tuple[str, ...]
     roles: tuple[str, ...]
     names: tuple[str, ...] | None
     encoding: str
-    bound, shared = "", True
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -105,11 +103,11 @@ class DecodedFiles:
 
 
 @dataclass(frozen=True, eq=False)
-class InMemory:
+class InMemory(Reader):
     """A pandas frame or an Arrow table."""
 
     rows: Any
-    bound, shared = "its rows lie in this process's memory", True
+    bound = "its rows lie in this process's memory"
 
     def relation(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """The rows."""
@@ -118,15 +116,20 @@ class InMemory:
 
 
 @dataclass(frozen=True, eq=False)
-class OnConnection:
+class OnConnection(Reader):
     """A relation or a table on a connection that the caller opened."""
 
     rows: duckdb.DuckDBPyRelation
+    owner: duckdb.DuckDBPyConnection | None = None
     bound, shared = "its rows belong to a connection of this process", False
 
     def relation(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """The rows, whatever the connection."""
         return self.rows
+
+    def reading(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection | None:
+        """The caller's connection, where it is known."""
+        return self.owner
 
 
 def opened(
@@ -176,7 +179,7 @@ def _table(source: Any, connection: duckdb.DuckDBPyConnection) -> OnConnection:
     if not isinstance(source, str):
         raise TypeError(f"with connection=, source is a table's name, not {type(source).__name__}")
     try:
-        return OnConnection(connection.table(source))
+        return OnConnection(connection.table(source), connection)
     except duckdb.Error as error:
         tables = [row[0] for row in connection.execute("SHOW TABLES").fetchall()]
         raise ValueError(unknown("table", source, tables, of="the connection")) from error
@@ -204,7 +207,7 @@ def _files(
     files = [path for path in map(Path, places) if path.is_file()]
     if files and not any(path.stat().st_size for path in files):
         raise ValueError(f"{source} is empty: it has not even a header row")
-    return CsvFiles(places, roles, given), source
+    return CsvFiles(places, source, roles, given), source
 
 
 def _anywhere(path: str) -> str:

@@ -111,7 +111,7 @@ class Source:
             raise ValueError(
                 f"{counted(bad, 'value')} of {self.time!r} cannot be read as a time ({self.clock.said}; first: "
                 f"{examples}); "
-                "mend them or make them empty: rows without a time are counted and left out"
+                "correct them or leave them empty: rows without a time are counted and left out"
             )
 
     @cached_property
@@ -143,5 +143,5 @@ class Source:
         return identifier(name)
 
     def __getstate__(self) -> dict[str, Any]:
-        # What was counted is counted anew where the log is opened again: its files may have changed.
+        # Counts are not carried along: the files may have changed when the log is opened again.
         return {one.name: self.__dict__[one.name] for one in fields(self)}

@@ -106,7 +106,7 @@ def fixed_offset(timezone: str, first: dt.datetime, last: dt.datetime) -> int | 
 
 
 def unit_of(values: list[float]) -> str:
-    """The unit of Unix times, told by the magnitude of their median."""
+    """The unit of Unix times, from the magnitude of their median."""
     middle = abs(statistics.median(values))
     for unit, (low, high) in MAGNITUDES.items():
         if low <= middle < high:

@@ -13,7 +13,7 @@ from toolkit import style
 from toolkit.interruptions import Decay, Level, Pulse, Slope, interrupted_time_series
 from toolkit.interruptions.caveats import FEW
 from toolkit.interruptions.series import read
-from toolkit.panels.panel import Call, Panel, drawn, number
+from toolkit.panels.panel import Call, Panel, choice, drawn, number
 from toolkit.wording import amount, change, count, interval, interval_level
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class InterruptionPanel(Panel):
 
     Attributes
     ----------
-    series : Dropdown
+    series : RadioButtons, or SelectionSlider through many
     date : SelectionSlider
     day : DatePicker, or IntText where periods are plain numbers
         The same date, to be typed.
@@ -80,7 +80,7 @@ class InterruptionPanel(Panel):
         "level", "slope", "pulse" and "decay".
     lasts, tau : BoundedIntText, BoundedFloatText
         Periods of the pulse, and of the decay; each can be set while its term is ticked.
-    errors : Dropdown
+    errors : RadioButtons
     effect : Effect
         Of the interruption, from its date on; of a pulse alone, while it lasts.
     result : InterruptedTimeSeries
@@ -131,9 +131,7 @@ class InterruptionPanel(Panel):
         self._first = self._place(date)
         self._chosen, self._errors, self._tau, self._lasts = set(terms), errors, tau, lasts
 
-        self.series = widgets.Dropdown(
-            options=[(style.label(one, english=True), one) for one in checked.names], description="series"
-        )
+        self.series = choice("series", [(style.label(one, english=True), one) for one in checked.names])
         self.series.layout.display = "" if len(checked.names) > 1 else "none"
         self._inner = range(FEW, len(clock.periods) - FEW + 1)
         self.date = widgets.SelectionSlider(
@@ -145,7 +143,7 @@ class InterruptionPanel(Panel):
         self.day = (widgets.DatePicker if clock.dated else widgets.IntText)(description="or typed")
         self.day.layout.width = "22em"
         self.terms = {
-            term: widgets.Checkbox(description=said, indent=False, layout={"width": "16em"})
+            term: widgets.Checkbox(description=said, indent=False, layout={"width": "18em"})
             for term, said in TERMS.items()
         }
         periods = len(clock.periods)
@@ -156,7 +154,7 @@ class InterruptionPanel(Panel):
         self.lasts.layout.width = self.tau.layout.width
         kinds = COUNTS if options.get("offset") is not None else ERRORS
         kinds = kinds if errors in kinds.values() else {errors: errors, **kinds}
-        self.errors = widgets.Dropdown(options=kinds, description="errors")
+        self.errors = choice("errors", kinds.items())
         wrapped = {"flex_flow": "row wrap", "max_width": "44em"}
         boxes = widgets.HBox(list(self.terms.values()), layout=wrapped)
         lengths = widgets.HBox([self.lasts, self.tau], layout=wrapped)

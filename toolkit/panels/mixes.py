@@ -9,7 +9,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from toolkit import style
-from toolkit.panels.panel import Call, Panel, drawn, fit, slider
+from toolkit.panels.panel import Call, Panel, choice, drawn, fit, slider
 from toolkit.scenarios.mixes import WhatIfMix, pairs, what_if_mix
 from toolkit.wording import count, counted, points, points_interval, unknown
 
@@ -36,7 +36,7 @@ class MixPanel(Panel):
 
     Attributes
     ----------
-    pair : Dropdown
+    pair : RadioButtons, or SelectionSlider through many
         Its values are (platform, reference).
     mix, rates : dict of str to FloatSlider
         The platform's, by tier.
@@ -77,10 +77,8 @@ class MixPanel(Panel):
         self._observed = {pair: what_if_mix(gaps, platform=pair[0], to=pair[1]) for pair in there}
         tiers = gaps.counts.tiers
 
-        self.pair = widgets.Dropdown(
-            options=[(answer.pair, pair) for pair, answer in self._observed.items()],
-            value=asked[0],
-            description="platforms",
+        self.pair = choice(
+            "platforms", [(answer.pair, pair) for pair, answer in self._observed.items()], asked[0]
         )
         self.mix = {tier: slider(str(tier), ()) for tier in tiers}
         self.rates = {tier: slider(str(tier), ()) for tier in tiers}
@@ -89,7 +87,7 @@ class MixPanel(Panel):
         for head, sliders in zip(self._heads, (self.mix, self.rates), strict=True):
             for one in sliders.values():
                 one.layout.width = "29em"
-            columns.append(widgets.VBox([head, *sliders.values()]))
+            columns.append(widgets.VBox([head, *sliders.values()], layout={"margin": "0 2em 0 0"}))
         # Beside each other in a wide window, one below the other in a narrow one.
         beside = widgets.HBox(columns, layout={"flex_flow": "row wrap"})
         super().__init__([self.pair, beside])
@@ -102,8 +100,8 @@ class MixPanel(Panel):
         mix.value = f"<b>Mix of {whose}</b>, % of its users (others give way in proportion)"
         rates.value = f"<b>Rates of {whose}</b>, % ({html.escape(answer.question)})"
         own, other = answer.of(answer.platform), answer.of(answer.reference)
-        # One range for the tiers of both platforms, so that handles compare as the rates do.
-        seen = [*own["rate"].iloc[:-1], *other["rate"].iloc[:-1]]
+        # One range for all tiers, so that handles compare as the rates do; the reference's rates are within reach.
+        seen = [*own["rate"].iloc[:-1], *(0.6 * other["rate"].iloc[:-1])]
         for control, share in zip(self.mix.values(), own["share"].iloc[:-1], strict=True):
             control.value = share
         for control, rate in zip(self.rates.values(), own["rate"].iloc[:-1], strict=True):
@@ -144,9 +142,11 @@ class MixPanel(Panel):
         answer, numbers = self.result, []
         for part, value in (("gap", answer.gap), ("mix", answer.mix), ("rate", answer.rate)):
             seen = answer.now(part)
-            interval = points_interval(seen["low"], seen["high"])
+            now = points(seen["estimate"]).removesuffix(" points")
             name = part if part == "gap" else f"{part} component"
-            numbers.append((points(value), f"{name} (observed {points(seen['estimate'])}, {interval})"))
+            numbers.append(
+                (points(value), f"{name} (observed {now}, {points_interval(seen['low'], seen['high'])})")
+            )
         was = "" if answer.reverses == answer.reverses_now else f"; observed {_flag(answer.reverses_now)}"
         numbers.append((_flag(answer.reverses), f"order reverses inside tiers (Simpson's paradox{was})"))
         return numbers

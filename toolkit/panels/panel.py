@@ -2,7 +2,9 @@
 
 Panel    the base class: a subclass says what its controls are and which call they make
 Call     a function with its arguments: gives the result, and the line of Python that gives it again
+choice   a control for one of several
 slider   a control for a rate, with a range that fits the rates seen
+number   a control for an amount
 """
 
 from __future__ import annotations
@@ -32,6 +34,8 @@ from toolkit.results import Result
 
 #: Inches; dots an inch, twice those of other figures, so that a wide window shows them sharp; pixels at most.
 WIDTH, HEIGHT, DOTS, WIDEST = 6.4, 4.0, 200, 800
+#: More options than this are no longer taken in at a glance.
+MOST = 8
 #: ipywidgets cuts long names; here they wrap, and controls shrink with the window.
 LOOKS = """<style>
 .what-if .widget-inline-hbox { width: auto; max-width: 100%; height: auto; min-height: 28px; align-items: center }
@@ -39,11 +43,16 @@ LOOKS = """<style>
   width: 11em; flex: none; height: auto; white-space: normal; overflow-wrap: anywhere; line-height: 1.25;
   text-align: right }
 .what-if .widget-inline-hbox .widget-readout { width: auto; min-width: 4.2em; text-align: left; overflow: visible }
+.what-if .widget-radio { display: flex; flex-direction: row; align-items: baseline; width: auto; max-width: 100% }
+.what-if .widget-radio > .widget-label {
+  width: 11em; flex: none; white-space: normal; overflow-wrap: anywhere; line-height: 1.25; text-align: right }
+.what-if .widget-radio-box { flex-wrap: wrap; height: auto; gap: 0 1em; margin: 0; padding: 0 }
+.what-if .widget-radio-box label { width: auto; white-space: nowrap }
 .what-if .widget-html, .what-if .widget-html-content { width: auto; max-width: 100% }
 .what-if .widget-html-content { line-height: 1.4 }
 .what-if .widget-html > .widget-label { display: none }
 .what-if .widget-textarea { width: auto; max-width: 50em }
-.what-if .widget-textarea textarea { height: auto; font-family: monospace }
+.what-if .widget-textarea textarea { height: auto; font-family: monospace; field-sizing: content }
 </style>"""
 
 
@@ -82,7 +91,7 @@ class Panel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def __init__(self, rows: Sequence[widgets.Widget]) -> None:
         self._quiet = self._on_screen = False
-        self.reset = widgets.Button(description="as observed", tooltip="put every control back")
+        self.reset = widgets.Button(description="reset", tooltip="put every control back")
         self.warning, self.answer, self.figure = (widgets.HTML() for _ in range(3))
         self.code = widgets.Textarea(description="in Python", disabled=True, rows=2)
         heading = widgets.HTML(f'{LOOKS}<h3 style="margin: 0.2em 0">{html.escape(self._heading())}</h3>')
@@ -154,18 +163,19 @@ class Panel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             if not hasattr(self, "result"):
                 raise
             text = html.escape(f"{error}. Below stands the last answer.")
-            self.warning.value = (
-                f'<p role="alert" style="border-left: 4px solid; padding-left: 0.6em">{text}</p>'
-            )
+            self._warn(f'<p role="alert" style="border-left: 4px solid; padding-left: 0.6em">{text}</p>')
             return
-        self.warning.value = ""
+        self._warn("")
         self.code.value = call.code()
-        self.code.rows = 1 + len(self.code.value) // 80
+        self.code.rows = 1 + len(self.code.value) // 48
         numbers = self._numbers()
         self.answer.value = told(numbers, self._caveat())
         picture, title = self._draw()
         said = ". ".join([title.replace("\n", ", "), *(f"{what}: {number}" for number, what in numbers)])
         self.figure.value = image(picture, f"Figure: {said}")
+
+    def _warn(self, text: str) -> None:
+        self.warning.value, self.warning.layout.display = text, "" if text else "none"
 
     def open(self) -> None:
         """Open the panel to the front end once it is shown; until then the kernel knows nothing of it."""
@@ -316,6 +326,24 @@ def _replace(panel: Panel) -> None:
         shown.append(panel)
 
 
+def choice(name: str, options: Iterable[Any], value: Any = None) -> widgets.Widget:
+    """A control for one of several: buttons beside each other, or a slider through many.
+
+    JupyterLab keeps the keys that move a dropdown for its own cells. Here Tab reaches each option and space takes it;
+    left and right move a slider.
+    """
+    listed = list(options)
+    if len(listed) > MOST:
+        control = widgets.SelectionSlider(options=listed, description=name, continuous_update=False)
+        control.layout.width = "44em"
+    else:
+        control = widgets.RadioButtons(options=listed, description=name, orientation="horizontal")
+    control.index = 0
+    if value is not None:
+        control.value = value
+    return control
+
+
 def slider(name: str, seen: Iterable[float]) -> widgets.FloatSlider:
     """A control for a rate that waits for the hand to rest, with a range that fits the rates seen."""
     control = widgets.FloatSlider(min=0, max=1, continuous_update=False, description=name)
@@ -347,7 +375,7 @@ def number(name: str, least: float = 0, most: float = 1e12) -> widgets.BoundedFl
 def told(numbers: Iterable[tuple[str, str]], sentence: str) -> str:
     """Numbers in large type, each with what it is, and a sentence; names are text."""
     blocks = (
-        f'<div style="max-width: 18em"><div style="font-size: 1.8em; line-height: 1.3">{html.escape(number)}</div>'
+        f'<div style="max-width: 27em"><div style="font-size: 1.8em; line-height: 1.3">{html.escape(number)}</div>'
         f"<div>{html.escape(what)}</div></div>"
         for number, what in numbers
     )

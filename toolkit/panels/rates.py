@@ -10,7 +10,7 @@ import ipywidgets as widgets
 import pandas as pd
 
 from toolkit import style
-from toolkit.panels.panel import HEIGHT, Call, Panel, drawn, number, slider
+from toolkit.panels.panel import HEIGHT, Call, Panel, choice, drawn, number, slider
 from toolkit.scenarios.rates import WhatIf, broken_down_by, checked, groups, what_if
 from toolkit.tiers import split_product
 from toolkit.wording import count, group_name, percent, unknown
@@ -42,7 +42,7 @@ class RatesPanel(Panel):
 
     Attributes
     ----------
-    group : Dropdown
+    group : RadioButtons, or SelectionSlider through many
         Whose funnel; its values are tuples of the `by` columns' values. Each group keeps what was set for it.
     rates : dict of str to FloatSlider
         By step. A rate that was never observed stands at 0 until it is set.
@@ -50,7 +50,7 @@ class RatesPanel(Panel):
         What a buyer pays; 0 where that is not known.
     goal : BoundedFloatText
         GMV, or buyers where no amount is known, at which the group breaks even; the observed one to begin with.
-    lever : Dropdown
+    lever : RadioButtons, or SelectionSlider through many
         The step whose rate would have to reach it alone.
     break_even : float
         That rate, with the other rates as set; above 1 where this step alone cannot reach the goal.
@@ -107,14 +107,14 @@ class RatesPanel(Panel):
 
         names = [(" · ".join(style.label(part, english=True) for part in one), one) for one in options]
         by = " · ".join(map(str, broken_down_by(self._counts)))
-        self.group = widgets.Dropdown(options=names, value=first, description=by)
+        self.group = choice(by, names, first)
         self.group.layout.display = "" if options[0] else "none"
         self.rates = {
             step: slider(f"to {step}", [rates[step] for rates in self._rates.values()]) for step in steps[1:]
         }
         self.amount = number(f"{currency} a buyer")
         self.goal = number("break-even at")
-        self.lever = widgets.Dropdown(options=steps[1:], value=steps[-1], description="by the rate to")
+        self.lever = choice("by the rate to", steps[1:], steps[-1])
         self._set: dict[tuple[Any, ...], dict[str, float]] = {}
         self._amount_set: dict[tuple[Any, ...], float] = {
             whose: amount or 0.0 for whose, amount in amounts.items()
@@ -142,6 +142,7 @@ class RatesPanel(Panel):
         whose = self.group.value
         self._set.pop(whose, None)
         self._goals.pop(whose, None)
+        self.lever.index = len(self.rates) - 1
         self._remember_amount(self._amounts_at_first[whose])
         self._show()
 
@@ -178,7 +179,7 @@ class RatesPanel(Panel):
         whose, amount = self.group.value, self.amount.value
         self.goal.description = f"break-even at GMV, {self._currency}" if amount else "break-even at buyers"
         if whose not in self._goals:
-            self.goal.value = self._observed[whose].buyers_now * (amount or 1)
+            self.goal.value = round(self._observed[whose].buyers_now * (amount or 1), 2)
 
     @property
     def break_even(self) -> float:
@@ -266,7 +267,11 @@ def _amounts(
     """What a buyer pays, by group; None where that is not known."""
     if given is None or isinstance(given, str):
         baskets = _baskets(counts, given)
-        return {whose: baskets.get(group_name(whose)) for whose in options}
+        # To a hundredth of a cent: the box shows no more digits than a reader can use.
+        return {
+            whose: round(baskets[group_name(whose)], 4) if group_name(whose) in baskets else None
+            for whose in options
+        }
     if not isinstance(given, Mapping):
         return dict.fromkeys(options, given)
     amounts = {}

@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
-import ipywidgets as widgets
-
 from toolkit import style
 from toolkit.cohorts.curves import aged
-from toolkit.panels.panel import Call, Panel
+from toolkit.panels.panel import Call, Panel, choice, drawn
 from toolkit.scenarios.returns import DEFINITIONS, WhoReturns, offered, who_returns
 from toolkit.wording import count, percent, percent_interval
 
 if TYPE_CHECKING:
     from toolkit.logs.events import EventLog
 
+#: Of the figure, as shares of it: room for per cent on the left and a name below.
+MARGINS: Final = {"left": 0.1, "right": 0.97, "top": 0.9, "bottom": 0.13}
 PERIODS: Final = ("day", "week", "month")
 KINDS: Final = (
     ("in that very period", "exact"),
@@ -47,8 +47,8 @@ class ReturnsPanel(Panel):
 
     Attributes
     ----------
-    period, kind, definition : Dropdown
-    platform : Dropdown
+    period, kind, definition : RadioButtons, or SelectionSlider through many
+    platform : RadioButtons, or SelectionSlider through many
         Its values are platforms, and `Everyone.ALL`.
     result : WhoReturns
 
@@ -97,12 +97,12 @@ class ReturnsPanel(Panel):
             values = self._log.memory.codes([self._column])[2][0].to_pylist()
             platforms = sorted(str(value) for value in values)
 
-        self.period = widgets.Dropdown(options=PERIODS, value="week", description="period")
-        self.kind = widgets.Dropdown(options=KINDS, value="exact", description="came back")
-        self.definition = widgets.Dropdown(options=list(self._definitions), description="definition")
+        self.period = choice("period", PERIODS, "week")
+        self.kind = choice("came back", KINDS, "exact")
+        self.definition = choice("definition", self._definitions)
         everyone: list[tuple[str, Any]] = [(Everyone.ALL.value, Everyone.ALL)]
         named = [(style.label(name, english=True), name) for name in platforms]
-        self.platform = widgets.Dropdown(options=everyone + named, description=column or "platform")
+        self.platform = choice(column or "platform", everyone + named)
         self.platform.layout.display = "" if platforms else "none"
         super().__init__([self.period, self.kind, self.definition, self.platform])
 
@@ -139,6 +139,9 @@ class ReturnsPanel(Panel):
             when = aged(self.result.cohorts.period, row)
             numbers.append((percent(row["estimate"]), f"{when} ({limits}, n = {count(row['n'])})"))
         return numbers
+
+    def _draw(self) -> tuple[bytes, str]:
+        return drawn(self.result, margins=MARGINS)
 
     def __repr__(self) -> str:
         later = self.result.later

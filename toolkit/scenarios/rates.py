@@ -13,6 +13,7 @@ import pandas as pd
 
 from toolkit import style
 from toolkit.funnels import Funnel
+from toolkit.funnels.from_counts import grouped
 from toolkit.results import Result
 from toolkit.wording import change, count, group_name, percent, percent_interval, some, unknown
 
@@ -212,9 +213,8 @@ def checked(counts: Funnel | pd.DataFrame) -> pd.DataFrame:
     """The table of a funnel, or of the counts that `Funnel.from_counts` takes; a table's own limits stay."""
     if not isinstance(counts, pd.DataFrame):
         return counts.table
-    table = Funnel.from_counts(counts).table
-    own = [name for name in ("low", "high") if name in counts.columns]
-    return table.assign(**{name: counts[name].to_numpy() for name in own})
+    table, given = Funnel.from_counts(counts).table, grouped(counts)
+    return table.assign(**{name: given[name].to_numpy() for name in ("low", "high") if name in given})
 
 
 def _rows(counts: Funnel | pd.DataFrame, group: Any) -> tuple[pd.DataFrame, tuple[Any, ...]]:

@@ -27,6 +27,8 @@ WAITS = {
     "pay": 15_000,
 }
 LONGEST_WAIT = 8 * 60 * SECOND
+#: A creator's id is the platform's code times this, plus a number from 1 on.
+CREATORS = 100_000
 REPEATED = ("impression", "product_shown", "product_click")
 #: Rows of one kind: visit, event, time, session.
 Block = tuple[np.ndarray, str, np.ndarray, np.ndarray]
@@ -197,7 +199,7 @@ class Platform:
         )
         number = np.full(len(visit), -1, dtype=np.int64)
         number[with_order] = by_appearance(visit[with_order])
-        creator = self.code * 100_000 + visits.creator[visit] + 1
+        creator = self.code * CREATORS + visits.creator[visit] + 1
         return {
             "user_id": accounts.user[account],
             "timestamp": time,

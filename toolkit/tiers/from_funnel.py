@@ -45,7 +45,7 @@ def counts_by(
     notes.append(repeats(counts))
     still = np.nansum(counts.in_window[:, base:last])
     if still:
-        notes.append(f"{counted(still, 'unit')} may still go on (window not over)")
+        notes.append(f"{counted(still, 'unit')} still in window (right-censored)")
     return frame[frame["n"] > 0], counts.steps[base], counts.steps[last], notes + list(counts.notes)
 
 

@@ -256,34 +256,38 @@ def tests(
     lines = []
     for i, j in pairs:
         own = [i, j]
-        two = Counts(
-            tuple(counts.platforms[at] for at in own), counts.tiers, n[own], y[own], counts.of, counts.outcome
-        )
-        some = (two.y.sum(0) > 0) & (two.y.sum(0) < two.n.sum(0))
+        # A tier in which none or all converted says nothing of an odds ratio.
+        some = (y[own].sum(0) > 0) & (y[own].sum(0) < n[own].sum(0))
         freedom = int(some.sum()) - 1
-        both = bool(two.y.sum(1).all() and (two.n - two.y).sum(1).all())
+        both = bool(y[own].sum(1).all() and (n[own] - y[own]).sum(1).all()) and freedom >= 0
+        two = Counts(
+            tuple(counts.platforms[at] for at in own),
+            tuple(np.array(counts.tiers)[some]),
+            n[own][:, some],
+            y[own][:, some],
+            counts.of,
+            counts.outcome,
+        )
         statistic, least = np.nan, np.nan
-        names, design = design_of(two, 1)
-        found = fit(two.n.ravel(), two.y.ravel(), names, design)
-        expected = two.n.ravel() * found.fitted
         if both and freedom > 0:
-            least = float(np.minimum(expected, two.n.ravel() - expected).reshape(two.n.shape)[:, some].min())
-            statistic = 2 * float(
-                np.sum(special.xlogy(two.y.ravel(), two.y.ravel() / expected))
-                + np.sum(
-                    special.xlogy(
-                        (two.n - two.y).ravel(), (two.n - two.y).ravel() / (two.n.ravel() - expected)
-                    )
-                )
+            trials, successes = two.n.ravel(), two.y.ravel()
+            expected = trials * fit(trials, successes, *design_of(two, 1)).fitted
+            least = float(np.minimum(expected, trials - expected).min())
+            # The deviance, since the model with the interaction is saturated.
+            deviance = special.rel_entr(successes, expected) + special.rel_entr(
+                trials - successes, trials - expected
             )
-        table = strata(two.n[:, some], two.y[:, some], (0, 1)) if both and some.any() else None
-        equal = table.test_equal_odds() if table is not None and freedom > 0 else None
+            statistic = 2 * float(deviance.sum())
+        table = strata(two.n, two.y, (0, 1)) if both else None
+        equal = (
+            breslow_day(two.n, two.y, table.oddsratio_pooled) if table is not None and freedom > 0 else np.nan
+        )
         null = table.test_null_odds(correction=True) if table is not None else None
         common = [two.platforms[0], two.platforms[1]]
         sizes = [int(counts.n[at].sum()) for at in own]
         for name, value, df in (
             ("interaction, likelihood ratio", statistic, freedom),
-            ("interaction, Breslow-Day", np.nan if equal is None else equal.statistic, freedom),
+            ("interaction, Breslow-Day", equal, freedom),
             ("equal odds in every tier, Mantel-Haenszel", np.nan if null is None else null.statistic, 1),
         ):
             p = special.chdtrc(df, value) if df > 0 and np.isfinite(value) else np.nan
@@ -303,6 +307,19 @@ def tests(
         pd.DataFrame(lines, columns=columns), adjust, "interaction and Mantel-Haenszel tests of every pair"
     )
     return GapTests(table, confidence, (family, *counts.notes))
+
+
+def breslow_day(n: np.ndarray, y: np.ndarray, odds: float) -> float:
+    """Breslow & Day's statistic of one odds ratio in all tiers, from trials and successes, 2 x tiers.
+
+    statsmodels has it too, but divides 0 by 0 where the odds ratio is 1.
+    """
+    successes, others = y.sum(0), (n - y).sum(0)
+    b = odds * (n[0] + successes) + others - n[0]
+    # The root of (1 - odds) x^2 + b x - odds n y = 0 in the form that does not cancel.
+    expected = 2 * odds * n[0] * successes / (b + np.sqrt(b * b + 4 * (1 - odds) * odds * n[0] * successes))
+    cells = (expected, n[0] - expected, successes - expected, others - n[0] + expected)
+    return float(((y[0] - expected) ** 2 * sum(1 / cell for cell in cells)).sum())
 
 
 def _precision(counts: Counts, found: Fit, cells: np.ndarray | None = None) -> Precision:

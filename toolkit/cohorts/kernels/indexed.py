@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from numba import njit
 
 from toolkit.cohorts.filters import words
 from toolkit.cohorts.periods import DAY, Calendar, offsets
 from toolkit.cohorts.question import RetentionQuestion
+from toolkit.compiled import compiled
 from toolkit.logs.index import Index
 
 #: Bits of a row's word, in the order of `RetentionQuestion.filters`: it may be a first event, it counts as a return.
@@ -129,7 +129,7 @@ def _named(question: RetentionQuestion, index: Index, frame: pd.DataFrame, group
     return question.log.engine.over(pa.table(columns), sql).df()
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _count(table: Table, clock: Clock, cells: Cells, first: int, past: int) -> Any:
     """For users `first` up to `past`, by group and cohort: size; and by cell retained, whole, both, begun."""
     t, code, words, length = table.t, table.code, table.words, clock.length
@@ -183,7 +183,7 @@ def _count(table: Table, clock: Clock, cells: Cells, first: int, past: int) -> A
     return size, retained, whole, kept, begun
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _mark(
     cells: Cells,
     length: int,

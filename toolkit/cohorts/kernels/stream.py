@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numba import njit
 
 from toolkit.cohorts.filters import select
 from toolkit.cohorts.question import BITS
+from toolkit.compiled import compiled
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,7 +40,7 @@ def cells(question: RetentionQuestion) -> pd.DataFrame:
     )
     users, waiting = Users(question), deque[Future[None]]()
     # One thread sets bits while the engine's own read on.
-    with log.engine.watched(), ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool:
         for batch in log.engine.batches(source, BATCH):
             waiting.append(pool.submit(users.take, batch))
             if len(waiting) > 2:
@@ -83,7 +83,7 @@ class Users:
         self.used += _settle(self.table, self.kept, fresh)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _sift(user: Any, t: Any, edges: Any, bits: Any, recent: Any, kept: Any) -> Any:
     """Put users and bits of rows into `kept`, but not those that a row just seen had; and how many there are."""
     k, low, high, bit = np.uint64(0), np.int64(0), np.int64(0), np.int64(0)
@@ -99,7 +99,7 @@ def _sift(user: Any, t: Any, edges: Any, bits: Any, recent: Any, kept: Any) -> A
     return np.int64(k)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _settle(users: Any, kept: Any, n: int) -> int:
     """Set the first `n` kept bits in the table of users, which has room; and how many users are new."""
     top, new, touched = np.uint64(len(users) - 1), 0, np.int64(0)
@@ -118,7 +118,7 @@ def _settle(users: Any, kept: Any, n: int) -> int:
     return new if touched >= 0 else -1
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _move(fewer: Any, users: Any) -> None:
     """Put users into a table with more places."""
     top = np.uint64(len(users) - 1)
@@ -130,7 +130,7 @@ def _move(fewer: Any, users: Any) -> None:
             users[h, 0], users[h, 1] = fewer[i, 0], fewer[i, 1]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _count(users: Any, low: Any, high: Any, periods: int) -> Any:
     """By period of the first event, the lowest bit: users, and those of them with a bit in each cell."""
     size, retained = np.zeros(periods, np.int64), np.zeros((periods, len(low)), np.int64)
@@ -148,6 +148,6 @@ def _count(users: Any, low: Any, high: Any, periods: int) -> Any:
     return size, retained
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _mixed(user: Any) -> Any:
     return np.uint64(user) * np.uint64(0x9E3779B97F4A7C15)

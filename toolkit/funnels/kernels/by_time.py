@@ -1,4 +1,4 @@
-"""Units of a stream, compiled: rows in time order are dealt into buckets by user, and a full bucket is applied.
+"""Counting units of rows in time order, compiled: rows are dealt into buckets by user, and a full bucket is applied.
 
 The units of a bucket are few enough to stay in a processor's cache while its rows move them on; one table for all
 units would miss the cache with every row. Rows of one user keep their order, since all go the same way.
@@ -16,7 +16,7 @@ from toolkit.funnels.kernels.row_order import NEVER, Limits, highest, mixed, tie
 #: Buckets of one thread.
 BUCKETS = 128
 # Words of a unit's record, before one word per step with the latest start (and one with its group, where asked).
-# A level and the time when it was reached share a word, so that the record of four steps fills a line of cache.
+# The furthest step and its time share a word, so that the record of four steps fills a line of cache.
 USER, HOLD, ENDED, GROUP, STARTS = range(5)
 # Words of an entry's record.
 TIME, END, BEFORE, LEVEL, ENTRY_GROUP = range(5)
@@ -83,7 +83,7 @@ def advance(
     entered
         How many entries there are.
     at
-        Step (from 1) whose row gives a chain its group, 0 for the last row.
+        Step (from 1) whose row gives a unit its group, 0 for the last row.
     per_entry
         Whether every first step counts by itself.
 

@@ -1,7 +1,7 @@
-"""Units of an indexed log, compiled: rows are grouped by user, and every mode and option has its answer.
+"""Counting units of rows grouped by user, as an index keeps them, compiled: every mode and option has its answer.
 
-levels      depth of every unit of an ordered funnel, nothing else asked: the fast one
-chains      every mode and option, entries, and the rows of the reported chain
+levels      furthest step of every unit of an ordered funnel, nothing else asked: the fast one
+sequences   every mode and option, entries, and the rows of the matched sequence of steps
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from toolkit.compiled import compiled
 from toolkit.funnels.kernels.row_order import FOREVER, NEVER, Limits, highest, tied
 
 ORDERED, STRICT, ANY = 0, 1, 2
-#: Bits of a row's word: 16 for steps, then one per exclusion, then "a row that a strict chain may not skip".
+#: Bits of a row's word: 16 for steps, then one per exclusion, then "a row that a strict sequence may not skip".
 EXCLUSIONS = 15
 KNOWN = 1 << 31
 STEPS = 0xFFFF
@@ -105,7 +105,7 @@ def _matching(code: Any, words: Any, a: int, z: int, found: Any) -> int:
 def _deepen(
     n: int, found: Any, t: Any, code: Any, words: Any, hold: Any, turn: int, state: Any, limits: Limits
 ) -> int:
-    """Depths of one user's units: how many units, or -1 where tied rows are not in step order."""
+    """Furthest steps of one user's units: how many units, or -1 where tied rows are not in step order."""
     owner, slot_of, held, start, level, ended = state
     k, within, first, end = limits
     # Places without a sign spare the check for those that count from the end; a literal would make them floats.
@@ -142,12 +142,12 @@ def _deepen(
 
 
 @compiled
-def chains(
+def sequences(
     table: Table, lo: int, hi: int, limits: Limits, links: Links, mode: int, per_entry: bool, width: int
 ) -> Any:
-    """User, hold, level, latest start, end and chain of the units, or entries, of users lo to hi-1.
+    """User, hold, level, latest start, end and sequence of the units, or entries, of users lo to hi-1.
 
-    The chain is the first `width` rows of the reported one, -1 beyond the level.
+    The sequence is the first `width` rows of the reported one, -1 beyond the level.
     """
     offsets, _, code, words, hold, holds = table
     bound, most = offsets[hi] - offsets[lo], _most(offsets, lo, hi)
@@ -162,7 +162,7 @@ def chains(
     found, slot, grouped = np.empty(most, np.int64), np.empty(most, np.int32), np.empty(most, np.int64)
     rows, at, word = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
     level, start, ended = np.empty(most, np.int8), np.empty(most, np.int64), np.empty(most, np.int64)
-    begins, chain = np.empty(min(holds, most) + 2, np.int64), np.empty((most, width), np.int64)
+    begins, sequence = np.empty(min(holds, most) + 2, np.int64), np.empty((most, width), np.int64)
     units = 0
     for user in range(lo, hi):
         n = slots = 0
@@ -188,12 +188,12 @@ def chains(
             m = begins[s + 1] - begins[s]
             if not _ordered(table, grouped[begins[s] : begins[s + 1]], rows, at, word):
                 continue
-            count = _unit(at[:m], word[:m], limits, links, mode, per_entry, (level, start, ended, chain))
+            count = _unit(at[:m], word[:m], limits, links, mode, per_entry, (level, start, ended, sequence))
             for c in range(count):
                 out_user[units], out_hold[units] = user, hold[rows[0]] if len(hold) else 0
                 out_level[units], out_start[units], out_end[units] = level[c], start[c], ended[c]
                 for j in range(width):
-                    out_rows[units, j] = rows[chain[c, j]] if chain[c, j] >= 0 else -1
+                    out_rows[units, j] = rows[sequence[c, j]] if sequence[c, j] >= 0 else -1
                 units += 1
     return (
         out_user[:units], out_hold[:units], out_level[:units], out_start[:units], out_end[:units], out_rows[:units]
@@ -222,18 +222,18 @@ def _ordered(table: Table, unit: Any, rows: Any, at: Any, word: Any) -> bool:
 
 @compiled
 def _unit(t: Any, word: Any, limits: Limits, links: Links, mode: int, per_entry: bool, out: Any) -> int:
-    """Level, latest start, end and chain of one unit, or of its entries: how many there are."""
-    level, start, ended, chain = out
-    width = chain.shape[1]
+    """Level, latest start, end and sequence of one unit, or of its entries: how many there are."""
+    level, start, ended, sequence = out
+    width = sequence.shape[1]
     if mode == ANY:
         level[0], ended[0] = _nearby(t, word, limits)
         start[0] = NEVER
         for j in range(width):
-            # Without a chain, any row of the unit stands for what is the same in all of them.
-            chain[0, j] = 0
+            # Without a sequence, any row of the unit stands for what is the same in all of them.
+            sequence[0, j] = 0
         return 1
     if not per_entry:
-        level[0], start[0], ended[0] = _forward(t, word, limits, links, mode == STRICT, -1, chain[0])
+        level[0], start[0], ended[0] = _forward(t, word, limits, links, mode == STRICT, -1, sequence[0])
         return 1
     reach, over = np.empty(len(t), np.int8), np.empty(len(t), np.int64)
     _backward(t, word, limits, links, mode == STRICT, reach, over)
@@ -243,23 +243,23 @@ def _unit(t: Any, word: Any, limits: Limits, links: Links, mode: int, per_entry:
             continue
         level[n], start[n], ended[n] = reach[p], t[p], over[p]
         if width == 1:
-            chain[n, 0] = p
+            sequence[n, 0] = p
         elif width:
-            _forward(t, word, limits, links, mode == STRICT, p, chain[n])
+            _forward(t, word, limits, links, mode == STRICT, p, sequence[n])
         n += 1
     return n
 
 
 @compiled
 def _forward(t: Any, word: Any, limits: Limits, links: Links, strict: bool, only: int, best: Any) -> Any:
-    """Level, latest start and end of one unit; `best` becomes the reported chain's rows.
+    """Level, latest start and end of one unit; `best` becomes the matched sequence's rows.
 
-    With `only` >= 0 chains begin in that row alone.
+    With `only` >= 0 sequences begin in that row alone.
     """
     k, within, first, end = limits
     gaps, rules = links
     start, last = np.full(k, NEVER, np.int64), np.full(k, NEVER, np.int64)
-    chain = np.empty((k, k), np.int64)
+    sequence = np.empty((k, k), np.int64)
     # Latest excluded times before this time, and up to it: a tie does not exclude.
     shadow, shade = np.full(len(rules), NEVER, np.int64), np.full(len(rules), NEVER, np.int64)
     level, latest, ended = 0, np.int64(NEVER), np.int64(NEVER)
@@ -291,12 +291,12 @@ def _forward(t: Any, word: Any, limits: Limits, links: Links, strict: bool, only
                 start[j] = t[p] if j == 0 else start[j - 1]
                 last[j] = t[p]
                 for i in range(j):
-                    chain[j, i] = chain[j - 1, i]
-                chain[j, j] = p
+                    sequence[j, i] = sequence[j - 1, i]
+                sequence[j, j] = p
                 if level <= j:
                     level, ended = j + 1, t[p]
                     for i in range(min(level, len(best))):
-                        best[i] = chain[j, i]
+                        best[i] = sequence[j, i]
                 if j + 1 == level:
                     latest = start[j]
             elif strict:
@@ -309,7 +309,7 @@ def _backward(t: Any, word: Any, limits: Limits, links: Links, strict: bool, lev
     """Level and end of every entry of one unit, from the last row back.
 
     Rows that may follow a row are the first of the later ones, so the next valid row is also the one that lets a
-    chain of steps j to l end first: its time and that end are all to remember.
+    sequence of steps j to l end first: its time and that end are all to remember.
     """
     k, within = limits.k, limits.within
     gaps, rules = links
@@ -350,11 +350,11 @@ def _nearby(t: Any, word: Any, limits: Limits) -> Any:
     seen = np.full(limits.k, NEVER, np.int64)
     level, ended = 0, np.int64(NEVER)
     for p in range(len(t)):
-        depth = 0
+        steps = 0
         for j in range(limits.k):
             if (word[p] >> j) & 1:
                 seen[j] = t[p]
-            depth += seen[j] != NEVER and t[p] - seen[j] <= limits.within
-        if depth > level:
-            level, ended = depth, t[p]
+            steps += seen[j] != NEVER and t[p] - seen[j] <= limits.within
+        if steps > level:
+            level, ended = steps, t[p]
     return level, ended

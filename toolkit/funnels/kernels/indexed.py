@@ -16,8 +16,8 @@ from toolkit.funnels.kernels.by_user import (
     STRICT,
     Links,
     Table,
-    chains,
     levels,
+    sequences,
 )
 from toolkit.funnels.kernels.row_order import FOREVER, NEVER
 from toolkit.funnels.question import Predicate, Question
@@ -42,21 +42,21 @@ def refusal(question: Question) -> str | None:
     return None
 
 
-def units(question: Question, *, chain: bool = False) -> pa.Table:
+def units(question: Question, *, sequence: bool = False) -> pa.Table:
     """The table that `toolkit.funnels.sql` defines, from the index of the question's log.
 
     Parameters
     ----------
-    chain
-        Add the times of the reported chain, `t1` to `tk`.
+    sequence
+        Add the times of the matched steps, `t1` to `tk`.
     """
     index = question.log.memory
     if index is None:
         raise ValueError(NO_INDEX)
     loose = not question.held_by
-    chained = chain and question.count != "entries" and question.mode != "any"
+    timed = sequence and question.count != "entries" and question.mode != "any"
     limits, entries = unit_table.limits(question), question.count == "entries"
-    if question.plain and not chained and not loose and not entries:
+    if question.plain and not timed and not loose and not entries:
         user, hold, level, start, ended = _run(question, index, levels, limits)
         rows = None
     else:
@@ -64,17 +64,15 @@ def units(question: Question, *, chain: bool = False) -> pa.Table:
         rules = np.array([(rule.first, rule.last) for rule in question.exclude], np.int64).reshape(-1, 2)
         # An entry, and a unit without order, has one row that matters.
         length = 1 if entries or question.mode == "any" else question.size
-        width = length if loose or chained else 0
+        width = length if loose or timed else 0
         options = (limits, Links(gaps, rules), MODES[question.mode], entries, width)
-        user, hold, level, start, ended, rows = _run(question, index, chains, *options)
+        user, hold, level, start, ended, rows = _run(question, index, sequences, *options)
     held = [values.take(pa.array(hold)) for values in index.codes(question.hold)[2]] if question.hold else []
     groups = []
     if loose:
         at = pa.array(places := _places(question, level, rows), mask=places < 0)
         groups = [index.column(name).take(at) for name in question.by]
-    times = (
-        [np.where(row < 0, NEVER, index.t[row]) for row in rows.T] if rows is not None and chained else None
-    )
+    times = [np.where(row < 0, NEVER, index.t[row]) for row in rows.T] if rows is not None and timed else None
     return unit_table.table(
         question, index.users.take(pa.array(user)), held, groups, level, start, ended, times
     )

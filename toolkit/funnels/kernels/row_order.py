@@ -1,6 +1,6 @@
 """What the compiled kernels share: the total order of rows, and the numbers that stand for no time and no limit.
 
-A unit's rows are ordered by time, then by the mask of the steps that a row matches, then by arrival. Of all chains
+A unit's rows are ordered by time, then by the mask of the steps that a row matches, then by arrival. Of all sequences
 of j steps that have ended so far, the one that ended last also started last (see the spec), so one time per step is
 all that a unit has to remember.
 
@@ -27,7 +27,7 @@ MANY_TIES = 200
 
 
 class Limits(NamedTuple):
-    """Number of steps, window, and range of times of a chain's first row, in microseconds."""
+    """Number of steps, window, and range of times of a sequence's first row, in microseconds."""
 
     k: int
     within: int = FOREVER

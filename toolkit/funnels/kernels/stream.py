@@ -38,7 +38,7 @@ class Pass:
     limits
         Steps and window.
     at
-        Step (from 1) whose row gives a unit its group, 0 for the last row of the reported chain.
+        Step (from 1) whose row gives a unit its group, 0 for the last row of the matched sequence.
     groups, per_entry
         Whether rows have a group, and whether every first step counts by itself.
     """
@@ -147,12 +147,12 @@ def refusal(question: Question) -> str | None:
     return None
 
 
-def units(question: Question, *, chain: bool = False) -> pa.Table | None:
+def units(question: Question, *, sequence: bool = False) -> pa.Table | None:
     """The table that `toolkit.funnels.sql` defines, by one pass over a log in time order; it keeps no sequences.
 
     None as soon as rows turn out not to be in time order.
     """
-    if chain:
+    if sequence:
         raise ValueError("a streamed pass keeps no sequences; ask the path 'windows' or 'index' for them")
     try:
         try:

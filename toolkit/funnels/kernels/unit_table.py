@@ -28,9 +28,9 @@ def table(
     level: Any,
     start: Any,
     ended: Any,
-    chain: Any = None,
+    sequence: Any = None,
 ) -> pa.Table:
-    """The units relation, from one array per column; times of the reported chain's rows are optional."""
+    """The table with one row per counting unit, from one array per column; times of the matched steps are optional."""
     held = dict(zip(sql.held(question), hold, strict=True))
     columns = {"u": user, **held}
     for name, values, at in zip(question.by, groups or question.by, sql.grouped(question), strict=True):
@@ -38,8 +38,8 @@ def table(
     columns |= {"level": pa.array(level, pa.int8()), "start": _times(start), "ended": _times(ended)}
     if question.count == "entries":
         columns["entered"] = columns["start"]
-    if chain is not None:
-        columns |= {f"t{j}": _times(times) for j, times in enumerate(chain, 1)}
+    if sequence is not None:
+        columns |= {f"t{j}": _times(times) for j, times in enumerate(sequence, 1)}
     return pa.table(columns)
 
 

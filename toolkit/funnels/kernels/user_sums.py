@@ -11,7 +11,7 @@ from toolkit.compiled import compiled
 
 @compiled
 def best(user: Any, level: Any, start: Any, ended: Any, rank: Any) -> Any:
-    """Each user's best unit, and starts where it has the latest start of his units that got as far."""
+    """Each user's best unit, and starts where it has the latest start of the user's units that got as far."""
     chosen, latest, n = np.empty(len(user), np.int64), start.copy(), 0
     for i in range(len(user)):
         if i == 0 or user[i] != user[i - 1]:

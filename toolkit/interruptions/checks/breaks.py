@@ -1,4 +1,4 @@
-"""Where a series breaks, if it does: every date is tried, and those that the data cannot rule out are named.
+"""A break at an unknown date: every date is tried, and the confidence set names those that remain possible.
 
 Break                the answer: how well a break at each date explains the series, the best date, and its rivals
 where_is_the_break   tries them all
@@ -21,7 +21,7 @@ from toolkit.interruptions.model import Model
 from toolkit.interruptions.scales import ScaleName
 from toolkit.intervals import student
 from toolkit.results import Result
-from toolkit.wording import amount, change, counted, interval, p_value, percent
+from toolkit.wording import amount, change, counted, interval, p_value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +36,7 @@ EDGE = 5
 class Break(Result):
     """How well a break at each date explains a series. Made by `where_is_the_break`.
 
-    `table`: one row per date tried: date (the first period of what is new), f, inside (whether the confidence set
+    `table`: one row per date tried: date (the first period after the break), f, inside (whether the confidence set
     holds the date), n (points of the series). `size` is the jump at the best date with its interval, which takes the
     date as known; a ratio less 1 on the log scale.
     """
@@ -60,7 +60,7 @@ class Break(Result):
 
     @property
     def date(self) -> str:
-        """The first period of what is new, at the best date."""
+        """The first period after the break, at the best date."""
         return str(self.best["date"])
 
     @property
@@ -74,23 +74,27 @@ class Break(Result):
         return str(self.table.loc[self.table["inside"], "date"].iloc[-1])
 
     def sentence(self) -> str:
-        """The best date, its rivals, and whether there is a break at all."""
-        said, level = change if self.ratio else amount, f"{self.confidence * 100:g} %"
+        """Whether there is a break, its best date and size, and the dates that remain possible."""
+        said, best = change if self.ratio else amount, self.best
         held, tried = int(self.table["inside"].sum()), len(self.table)
-        kind = "a jump" if self.shape == "level" else "a jump and a turn"
-        whether = (
-            f"the series breaks (p = {p_value(self.p)} against errors that only wander, "
-            f"{counted(self.replicates, 'simulated series', 'simulated series')})"
-            if self.p < 1 - self.confidence
-            else f"no break is shown (p = {p_value(self.p)}: errors that only wander look like this as often), so "
-            "that what follows is a hint, and the set holds the true date less often than it says"
+        kind = "a level change" if self.shape == "level" else "a change of level and slope, the level"
+        simulated = counted(self.replicates, "simulated series", "simulated series")
+        found = (
+            f"{kind} of {said(self.size['estimate'])} ({interval(self.size, said)}, taking the date as known) on "
+            f"{self.date}, after {self.before}; the {self.confidence * 100:g} % confidence set holds {held:,} of "
+            f"{counted(tried, 'date')} tried, {self.low} to {self.high} (n = {best['n']:,}, F = {best['f']:.1f})"
         )
+        notes = "".join(f" {note}." for note in self.notes)
+        only = "One break is looked for, whatever caused it."
+        if self.p < 1 - self.confidence:
+            return (
+                f"{self.name}: {found}. The series breaks: p = {p_value(self.p)} against autocorrelated errors without "
+                f"a break ({simulated}). {only}{notes}"
+            )
         return (
-            f"{self.name}: {whether}. Of {counted(tried, 'date')} tried, {kind} on {self.date}, after {self.before}, "
-            f"explains most (F = {self.best['f']:.1f}; {said(self.size['estimate'])}, {interval(self.size, said)} if "
-            f"that date is taken as known); the {level} confidence set holds {counted(held, 'date')} from {self.low} "
-            f"to {self.high}, {percent(held / tried)} of those tried (n = {self.best['n']:,}). One break is looked "
-            f"for, whatever made it.{''.join(f' {note}.' for note in self.notes)}"
+            f"{self.name}: no break is shown (p = {p_value(self.p)}: autocorrelated errors without a break look like "
+            f"this as often; {simulated}). The best date is a hint only: {found}; where no break is shown, the set "
+            f"holds the true date less often than it says. {only}{notes}"
         )
 
     def plot(self, ax: Axes | None = None) -> Axes:

@@ -1,4 +1,4 @@
-"""Multiverse: one effect by every estimator, season and window that could have been chosen.
+"""Multiverse: the same effect by every error model, season and window that could have been chosen.
 
 Multiverse      the answer: a row for every choice, those that failed with their reason
 multiverse      fits them all
@@ -80,11 +80,11 @@ class Multiverse(Result):
             f"{interval_level(self.confidence)}s"
         )
         if agree == len(rows):
-            whole = {LESS: "are all below 0", MORE: "are all above 0", UNSURE: "all hold 0"}[
+            whole = {LESS: "are all below 0", MORE: "are all above 0", UNSURE: "all include 0"}[
                 made["conclusion"]
             ]
             return f"{opening} that {whole}: the conclusion does not depend on the choice.{closing}"
-        verb = {LESS: "lie below 0", UNSURE: "hold 0", MORE: "lie above 0"}
+        verb = {LESS: "lie below 0", UNSURE: "include 0", MORE: "lie above 0"}
         shares = ", ".join(f"{counts[side]} {verb[side]}" for side in (LESS, UNSURE, MORE) if side in counts)
         most = self._deciding(rows)
         return (
@@ -93,7 +93,7 @@ class Multiverse(Result):
         )
 
     def _deciding(self, rows: pd.DataFrame) -> tuple[str, str]:
-        """The choice whose options differ most in how often they agree with what was asked, and how."""
+        """The choice whose options differ most in how often they agree with the one made, and how."""
         agrees = rows["conclusion"] == rows["conclusion"].iloc[0]
         shares = {name: agrees.groupby(rows[name], sort=False).agg(["sum", "size"]) for name in CHOICES}
         spread = {name: float(np.ptp(each["sum"] / each["size"])) for name, each in shares.items()}
@@ -120,14 +120,14 @@ def multiverse(
     seasons: Sequence[Any] | None = None,
     windows: Sequence[int | None] | None = None,
 ) -> Multiverse:
-    """Ask for the same effect by every estimator, season and window, to see whether the conclusion hangs on one.
+    """The same effect by every error model, season and window, to see whether the conclusion depends on the choice.
 
     Parameters
     ----------
     of : str or list of str, optional
         Interruptions that are taken away together; all if not given.
     errors : list of str, optional
-        Estimators; see `interrupted_time_series`. Six if not given, and two more for counts.
+        Error models; see `interrupted_time_series`. Six if not given, and two more for counts.
     seasons : list, optional
         Seasons; see `interrupted_time_series`. The one that was asked for and none, if not given, and the week alone
         for days of two years or more.
@@ -146,13 +146,13 @@ def multiverse(
 
     Notes
     -----
-    The effect is relative (the sum of what was over the sum of what would have been, less 1), or the average one where
+    The effect is relative (sum of fitted over sum of counterfactual, less 1), or the average one where
     nothing is relative, and always over the periods that the narrowest window holds. Other interruptions that lie
     outside a window are left out of it. Choices that come to the same model are fitted once, the first of them: the
     yearly season of a window shorter than two years is none. Three years of daily counts, 40 choices, take about a
     second on one core.
 
-    Choices are not votes: they share the data, and a wrong estimator that agrees proves nothing. Least squares whose
+    Choices are not votes: they share the data, and a wrong model that agrees proves nothing. Least squares whose
     errors are taken as independent has intervals that are too narrow wherever neighbouring periods are alike.
     """
     model.alone("multiverse()")

@@ -1,4 +1,4 @@
-"""Placebo in time: what the same model finds at dates at which nothing is known to have happened.
+"""Placebo in time: the same model at earlier dates, at which nothing is known to have happened.
 
 Placebo      the answer: an effect at every earlier date, and the real one beside them
 placebo      the same terms, moved to every admissible date before the first interruption
@@ -62,33 +62,34 @@ class Placebo(Result):
 
     @property
     def share(self) -> float:
-        """Share of placebo effects that are as many standard errors from 0 as the real one, or more."""
+        """Share of placebo effects at least as many standard errors from 0 as the real one."""
         return float((self.placebos["t"].abs() >= abs(self.real["t"])).mean())
 
     @property
     def share_raw(self) -> float:
-        """Share of placebo effects that are as large as the real one, or larger, whatever their errors."""
+        """Share of placebo effects at least as large as the real one, whatever their standard errors."""
         sizes = self.table["estimate"].to_numpy(float)
         sizes = np.abs(np.log1p(sizes) if self.ratio else sizes)
         return float((sizes[:-1] >= sizes[-1]).mean())
 
     @property
     def astray(self) -> float:
-        """Share of placebo intervals that do not hold 0: near 1 - confidence if the model is right."""
+        """Share of placebo intervals that exclude 0: near 1 - confidence if the model is right."""
         return float(((self.placebos["low"] > 0) | (self.placebos["high"] < 0)).mean())
 
     def sentence(self) -> str:
-        """How the real effect stands among the placebos, and what that cannot tell."""
+        """How the real effect ranks among the placebos, and what that cannot tell."""
         said, real = change if self.ratio else amount, self.real
         dates = self.placebos["date"]
         return (
-            f"Moved to each of {counted(len(dates), 'earlier date')} ({dates.iloc[0]} to {dates.iloc[-1]}), the same "
-            f"model finds an effect as large as that of {self.what} on {real['date']} ({said(real['estimate'])} over "
-            f"{counted(self.periods, self.unit)}, {interval(real, said)}) at {percent(self.share)} of the dates in "
-            f"standard errors, at {percent(self.share_raw)} as it stands; {percent(self.astray)} of the "
-            f"{interval_level(self.confidence)}s at these dates miss 0. Neighbouring dates share nearly all their "
-            "data, so these shares are no p values of independent trials, and they say nothing of what else happened "
-            f"on {real['date']}.{''.join(f' {note}.' for note in self.notes)}"
+            f"Effect of {self.what} on {real['date']}: {said(real['estimate'])} over "
+            f"{counted(self.periods, self.unit)} ({interval(real, said)}; {interval_level(self.confidence)}, n = "
+            f"{real['n']:,}). At {counted(len(dates), 'earlier date')} ({dates.iloc[0]} to {dates.iloc[-1]}) the same "
+            f"model finds one as large at {percent(self.share)} of the dates in standard errors, at "
+            f"{percent(self.share_raw)} in size; {percent(self.astray)} of the placebo intervals exclude 0. "
+            "Neighbouring dates share nearly all their data, so these shares are no p values of independent trials, "
+            f"and they do not rule out anything else that happened on {real['date']}."
+            f"{''.join(f' {note}.' for note in self.notes)}"
         )
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -99,7 +100,7 @@ class Placebo(Result):
 
 
 def placebo(model: Model, *, of: str | Sequence[str] | None = None, periods: int | None = None) -> Placebo:
-    """Ask what the model finds at earlier dates, at which nothing is known to have happened.
+    """The same model at earlier dates, at which nothing is known to have happened.
 
     Parameters
     ----------
@@ -121,9 +122,9 @@ def placebo(model: Model, *, of: str | Sequence[str] | None = None, periods: int
     Notes
     -----
     Only data before the first interruption are used. A date is admissible with 12 points before it and 12 from it on;
-    terms keep their shape and their distances. AR(1) errors, with noise or without, keep the (rho, lam) of those
-    data without a term at every date, and the intervals allow for these being estimated; every other estimator is
-    fitted anew at each date. Columns that those data cannot tell apart are left out.
+    terms keep their shape and their distances. An error model that can hold its parameters (AR(1), with noise or
+    without) keeps at every date those of the data without a term, and its intervals allow for these being estimated;
+    every other model is fitted anew at each date. Columns that are collinear in those data are left out.
 
     Examples
     --------
@@ -189,7 +190,9 @@ def placebo(model: Model, *, of: str | Sequence[str] | None = None, periods: int
             weights[len(base) + column] = moved[at : at + periods, column].mean()
         lines.append(["placebo", clock.said(at), *_effect(model, fit, weights), len(own)])
     if not lines:
-        raise ValueError("no earlier date can tell the terms from the rest of the model; ask a longer series")
+        raise ValueError(
+            "at every earlier date the terms are collinear with the rest of the model; a placebo needs a longer series"
+        )
     weights = np.where(
         [owner is not None and owner[0] in names for owner in model.design.owners],
         model.design.matrix[start : start + periods].mean(0),
@@ -197,10 +200,14 @@ def placebo(model: Model, *, of: str | Sequence[str] | None = None, periods: int
     )
     real = _effect(model, part.fit, weights)
     lines.append(["real", clock.said(start), *real, int(model.points[0])])
-    notes = [f"{skipped} dates could not tell the terms from the rest of the model"] if skipped else []
+    notes = (
+        [f"At {counted(skipped, 'date')} the terms were collinear with the rest of the model"]
+        if skipped
+        else []
+    )
     if len(base) < len(others):
         gone = [model.design.names[i] for i in others if i not in base]
-        notes.append(f"Left out, as the earlier data do not tell them apart: {some(gone, 3)}")
+        notes.append(f"Left out, as they are collinear in the earlier data: {some(gone, 3)}")
     columns = ["kind", "date", "estimate", "low", "high", "t", "n"]
     return Placebo(
         pd.DataFrame(lines, columns=columns),

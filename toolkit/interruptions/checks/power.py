@@ -1,4 +1,4 @@
-"""Power: how small an effect a study of some length could show.
+"""Power: the smallest effect that a study of some length detects with a given probability.
 
 Power      the answer: for each length, the smallest level, slope and average effect
 power      by the estimator itself, on simulated errors
@@ -36,11 +36,11 @@ DRAWS, SEED = 2000, 80
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Power(Result):
-    """The smallest effects that studies of some lengths would show. Made by `power`.
+    """The smallest effects that studies of some lengths would detect. Made by `power`.
 
     `table`: before, after (periods on each side), effect ("level", "slope" per period, "average" over the periods
     after), rise and fall (the smallest ones that are found with probability `share`; ratios less 1 on the log scale),
-    low and high (of the rise: what the number of simulated studies leaves open), n.
+    low and high (Monte Carlo interval of the rise), n.
     """
 
     table: pd.DataFrame
@@ -72,10 +72,10 @@ class Power(Result):
             parts.append(f"{before} {self.unit}s before and {after} after: {', '.join(effects)}")
         closing = "".join(f" {note}." for note in self.notes)
         return (
-            f"Smallest effects found with probability {self.share:g}, at {interval_level(self.confidence)}s: "
+            f"Smallest effects detected with {self.share * 100:g} % power, at {interval_level(self.confidence)}s: "
             f"{'; '.join(parts[:MOST])}{f'; {len(parts) - MOST} more' if len(parts) > MOST else ''} "
-            f"(errors with rho = {self.rho:.2f}, lam = {self.lam:.2f} and a standard deviation of {self.sd:.4g}, "
-            f"taken as known; {self.draws} simulated studies of each length).{closing}"
+            f"({self.draws:,} simulated studies of each length; errors with rho = {self.rho:.2f}, an AR(1) share of "
+            f"lam = {self.lam:.2f} and a standard deviation of {self.sd:.4g}, taken as known).{closing}"
         )
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -99,7 +99,7 @@ def power(
     confidence: float = 0.95,
     draws: int = DRAWS,
 ) -> Power:
-    """Say how small an effect a study would show, before it is made.
+    """Say how small an effect a study would detect, before it is made.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def power(
     like : InterruptedTimeSeries, optional
         A fitted series whose errors, scale and weekly season the study will share.
     rho, lam, sd : float, optional
-        Errors: correlation of neighbouring periods, share of the AR(1) state in the variance, standard deviation on
+        Errors: correlation of neighbouring periods, share of the AR(1) in the variance, standard deviation on
         the scale of the model (0.1 on the log scale is 10 %). Each one given replaces that of `like`; without it
         rho is 0, lam 1 and sd 1, and effects are then in standard deviations.
     terms : list of {"level", "slope"}
@@ -118,7 +118,7 @@ def power(
     season : {None, "week"}
         Whether the model has a mean for each weekday; as `like` has it.
     share : float
-        Probability with which the effect is to be found.
+        Power: the probability with which the effect is to be detected.
     confidence : float
         Of the interval that must not hold 0.
     draws : int

@@ -1,4 +1,4 @@
-"""Error models of interrupted series: how errors hang together, and how certain coefficients then are.
+"""Error models of interrupted series: the covariance of the errors, and of the coefficients that follow.
 
 name                errors                                     missing periods
 auto, ar1_noise     AR(1) state + white noise, REML            exact (real distances)

@@ -1,4 +1,4 @@
-"""The covariance of an AR(1) state plus noise at one (rho, lam): products, solutions, derivatives; three diagonals.
+"""The covariance of an AR(1) state plus noise at one (rho, lam): products, solutions and derivatives in linear time.
 
 Correlation   R, its inverse T and the derivatives of T by rho
 Structure     V = lam R + (1 - lam) I, solved in time proportional to the length of the series
@@ -32,7 +32,7 @@ class Correlation:
 
     @cached_property
     def factor(self) -> tuple[np.ndarray, np.ndarray]:
-        """Of T."""
+        """The LDL' factor of T."""
         return _factor(self.inverse)
 
     @cached_property
@@ -81,7 +81,7 @@ class Correlation:
 
 
 def times(band: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """A symmetric matrix of three diagonals times columns."""
+    """A symmetric tridiagonal matrix times columns."""
     upper, diagonal = band
     out: np.ndarray = diagonal[:, None] * columns
     out[:-1] += upper[1:, None] * columns[1:]
@@ -90,7 +90,7 @@ def times(band: np.ndarray, columns: np.ndarray) -> np.ndarray:
 
 
 def _factor(band: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A positive matrix of three diagonals as L D L': the pivots D, and L below its ones."""
+    """A positive tridiagonal matrix as L D L': the pivots D, and L below its ones."""
     pivots, links, _ = lapack.dpttrf(band[1], band[0, 1:])
     return pivots, links
 
@@ -106,7 +106,7 @@ def _run(share: np.ndarray, new: np.ndarray) -> np.ndarray:
 
 
 class Structure:
-    """V at unit scale for one (rho, lam): what is done with it and with its derivatives."""
+    """V at unit scale for one (rho, lam), and its derivatives; lam is the share of the AR(1) in the variance."""
 
     def __init__(self, correlation: Correlation, lam: float) -> None:
         self.rho, self.lam, self.correlation = correlation.rho, lam, correlation
@@ -138,7 +138,7 @@ class Structure:
         return -self.correlate(2 * times(self.correlation.inverse_slope, self.by_rho(columns)) + bent)
 
     def innovations(self, columns: np.ndarray) -> np.ndarray:
-        """What each row adds to what the earlier ones foretell: C^-1 times columns, V = C C', C lower."""
+        """Each row less its prediction from the earlier ones, standardised: C^-1 times columns, V = C C', C lower."""
         # M R M' = I for an M of two diagonals, so that M V M' has three.
         c, lam = self.correlation, self.lam
         here = np.sqrt(np.r_[1.0, c.a])
@@ -171,18 +171,18 @@ class Structure:
         return found
 
     def _moved(self, band: np.ndarray) -> np.ndarray:
-        """How the pivots of B move as B moves along another matrix of three diagonals."""
+        """Derivative of the pivots of B along another tridiagonal matrix."""
         links = self.factor[1]
         new = band[1].copy()
         new[1:] -= 2 * links * band[0, 1:]
         return _run(links**2, new)
 
     def _trace(self, moved: np.ndarray) -> float:
-        """The trace of B^-1 A, where A moves the pivots so."""
+        """The trace of B^-1 A, given the derivative of the pivots along A."""
         return float((moved / self.factor[0]).sum())
 
     def _bend(self, a: np.ndarray, moved: np.ndarray, b: np.ndarray, other: np.ndarray) -> float:
-        """The second derivative of log|B| along A and along B, given how each moves the pivots: -tr(B^-1 A B^-1 B)."""
+        """Second derivative of log|B| along A and B, given those of the pivots: -tr(B^-1 A B^-1 B)."""
         pivots, links = self.factor
         link = (b[0, 1:] - links * other[:-1]) / pivots[:-1]
         both = np.r_[0.0, 2 * link * (links * moved[:-1] - a[0, 1:])]

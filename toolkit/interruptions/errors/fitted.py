@@ -1,4 +1,4 @@
-"""What every error model takes and gives back: a regression, and its coefficients with their covariance.
+"""What every error model takes and gives back: a regression, and a fit with the covariance of its coefficients.
 
 Regression   one design and the series that share it
 Fit          what effects, bands and checks ask of a fitted error model: a protocol

@@ -1,4 +1,4 @@
-"""Small counts with an exposure: Poisson, quasi-Poisson and negative binomial regression with a log link.
+"""Count models with a log link and an exposure: Poisson, quasi-Poisson and negative binomial GLMs.
 
 regress    fits a design, counts and an offset by statsmodels
 Counts     coefficients on the log scale: differences are log rate ratios
@@ -18,7 +18,7 @@ from toolkit.interruptions.errors.fitted import Fitted, Regression
 from toolkit.interruptions.errors.registry import error_model
 
 Family = Literal["poisson", "quasi_poisson", "negative_binomial"]
-#: Below this p residuals are said to be correlated; above this ratio counts are said to vary more than Poisson's.
+#: p value below which residuals are noted as correlated; ratio above which counts are noted as overdispersed.
 CORRELATED, DISPERSED = 0.05, 1.5
 #: Limits of theta: beyond the upper one the counts cannot be told from Poisson's.
 THETA = (1e-3, 1e7)

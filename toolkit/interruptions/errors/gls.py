@@ -41,9 +41,9 @@ class Errors:
     notes
         What a reader must know, such as an optimiser that did not converge.
     walk
-        The part of `between` that is the level's own, where the level walks; None where errors return to 0.
+        The part of `between` that is a walking level's; None where errors return to 0.
     whiten
-        From positions to what takes the covariance out of columns there, where that needs no dense matrix.
+        From positions to a whitening of columns there, where that needs no dense matrix.
     """
 
     between: Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -54,7 +54,7 @@ class Errors:
     whiten: Callable[[np.ndarray], Whitener] | None = None
 
     def whitener(self, at: np.ndarray) -> Whitener:
-        """What takes the covariance out of columns at some positions."""
+        """The whitening of columns at some positions."""
         return self.whiten(at) if self.whiten else dense(self.between(at, at))
 
 
@@ -65,7 +65,7 @@ class Linear(Fitted):
     Attributes
     ----------
     innovations : (n, m) array
-        What each point adds to what the earlier ones foretell, in standard deviations.
+        Each point less its prediction from earlier ones, in standard deviations.
     processes
         The error covariance of each series.
     """
@@ -82,11 +82,11 @@ class Linear(Fitted):
 
     @property
     def walks(self) -> bool:
-        """Whether the level itself walks: what would have been then follows it, and x b alone is not what was."""
+        """Whether the level itself walks: the counterfactual then follows it, and x b alone is not the fitted mean."""
         return any(one.walk is not None for one in self.processes)
 
     def predict(self, rows: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Level at positions, with its standard error and degrees of freedom, each m x q; rows belong to positions.
+        """Predicted means for rows of a design at positions, errors and degrees of freedom, each m x q.
 
         Notes
         -----
@@ -107,7 +107,7 @@ class Linear(Fitted):
         return level, error, df
 
     def whitened(self) -> np.ndarray:
-        """Innovations, n x m: what each point adds to what the earlier ones foretell, in standard deviations."""
+        """Innovations, n x m: each point less its prediction from earlier ones, in standard deviations."""
         return self.innovations
 
 
@@ -122,7 +122,7 @@ def white(parameters: Mapping[str, float], notes: tuple[str, ...] = ()) -> Error
 
 
 def chain(rho: float, at: np.ndarray, parameters: Mapping[str, float], **more: Any) -> Errors:
-    """AR(1) errors, whose innovations need the point before alone."""
+    """AR(1) errors, whose innovations depend on the previous point only."""
     between = stationary(float(rho) ** np.arange(at[-1] - at[0] + 1))
     return Errors(between, parameters, whiten=partial(_chained, float(rho)), **more)
 
@@ -166,7 +166,7 @@ def exact(design: np.ndarray, values: np.ndarray) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Whitened:
-    """A design and a series after the covariance has been taken out: ordinary least squares is then right.
+    """A design and a series after whitening, where ordinary least squares is right.
 
     Attributes
     ----------
@@ -187,7 +187,7 @@ class Whitened:
 
 
 def whiten(design: np.ndarray, values: np.ndarray, whitener: Whitener) -> Whitened:
-    """Solve one generalised least-squares problem by a QR decomposition of what is white."""
+    """Solve one generalised least-squares problem by a QR decomposition after whitening."""
     both, log_det = whitener(np.column_stack([design, values]))
     # Columns of very different sizes, such as days and powers of them, would spoil the triangle.
     size = np.sqrt((both[:, :-1] ** 2).sum(0))

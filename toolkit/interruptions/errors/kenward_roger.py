@@ -1,7 +1,7 @@
-"""Kenward and Roger's variance of contrasts and Satterthwaite's degrees of freedom, guarded, for many fits at once.
+"""Kenward-Roger variance of contrasts and Satterthwaite degrees of freedom, guarded, for many fits at once.
 
 Adjustment     what contrasts of a design need, for each error covariance
-adjusted       made from the covariance's derivatives
+adjusted       makes it from the derivatives of the covariance
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from toolkit.interruptions.errors.fitted import quadratic
 
-#: Kenward and Roger's variance over the plain one, at most: near rho = 1 that expansion grows without end.
+#: Largest ratio of the Kenward-Roger variance to the plain one: near rho = 1 that expansion grows without bound.
 MOST = 1.5
 
 
@@ -26,9 +26,9 @@ class Adjustment:
     plain : (s, k, k) array
         Covariance of the coefficients, of generalised least squares.
     wider : (s, k, k) array
-        The same with Kenward and Roger's adjustment.
+        The same with the adjustment of Kenward and Roger.
     slopes : (a, s, k, k) array
-        How `plain` moves with each of the a error parameters.
+        Derivatives of `plain` by each of the a error parameters.
     spread : (s, a, a) array
         Covariance of the error parameters.
     """
@@ -41,7 +41,7 @@ class Adjustment:
     def contrast(
         self, weights: np.ndarray, chosen: np.ndarray, most: float = MOST
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Variance at unit scale and degrees of freedom, each m x q.
+        """Kenward-Roger variance at unit scale and Satterthwaite degrees of freedom, each m x q.
 
         Parameters
         ----------
@@ -50,7 +50,11 @@ class Adjustment:
         chosen : (m,) array of int
             The error covariance of each series.
         most
-            The adjusted variance over the plain one, at most; at least it is 1.
+            Largest ratio of the adjusted variance to the plain one; the smallest is 1.
+
+        Notes
+        -----
+        Degrees of freedom are 2 (w' Phi w)^2 over the variance of w' Phi w, and 2 at least.
         """
         # Contrasts that all series share are worked out once for each covariance.
         first, last = (slice(None), chosen) if weights.ndim == 2 else (chosen, slice(None))
@@ -88,7 +92,7 @@ def adjusted(
 
     References
     ----------
-    Kenward and Roger (1997), Biometrics 53:983.
+    Kenward and Roger (1997), Biometrics 53:983. Satterthwaite (1946), Biometrics Bulletin 2:110.
     """
     phi, known = np.linalg.inv(normal), range(len(p))
     information = traces.copy()

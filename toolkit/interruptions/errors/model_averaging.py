@@ -1,9 +1,11 @@
-"""A short series does not tell how long its errors remember: intervals by all that their memory may be.
+"""Model averaging of intervals for short series, over the autocorrelation that a short series leaves open.
 
-share        how much of an interval is decided so
-possible     error covariances that may be
-weighed      how likely each of them is, and its scale
-Averaged     moves variances and degrees of freedom towards their averages over these
+Variance and degrees of freedom are averaged over a grid of (rho, lam), weighted by restricted likelihood.
+
+share        weight of the average, by the number of points beyond the columns
+possible     the error covariances of the grid
+weighed      their weights, and the scale that goes with each
+Averaged     moves variances and degrees of freedom towards their averages
 """
 
 from __future__ import annotations
@@ -19,20 +21,20 @@ from toolkit.interruptions.errors.kenward_roger import Adjustment
 #: Equal steps of the arcsine: the reference prior of an AR(1), from the least rho of a fit to the largest.
 RHOS = np.sin(np.linspace(np.arcsin(-0.6), np.arcsin(0.99), 8))
 LAMS = (0.1, 0.55, 1.0)
-#: Points beyond the columns of the design up to which all of an interval is decided so, and from which on nothing.
+#: Points beyond the columns of the design up to which an interval is all averaged, and from which on not at all.
 FEW, MANY = 8, 44
 
 
 def share(free: int) -> float:
-    """How much of an interval is decided so, from n - k: all up to 8, a quarter at 20, nothing from 44 on.
+    """Weight of the average, from n - k: 1 up to 8, a quarter at 20, 0 from 44 on.
 
-    Linear in 1 / (n - k), as what a likelihood leaves open is.
+    Linear in 1 / (n - k), the order of what a likelihood leaves open.
     """
     return min(1.0, max(0.0, (1 / free - 1 / MANY) / (1 / FEW - 1 / MANY)))
 
 
 def possible(at: np.ndarray) -> list[Structure]:
-    """Error covariances that may be, at unit scale, all as likely before the series is seen.
+    """The error covariances of the grid, at unit scale, with equal prior weights.
 
     References
     ----------
@@ -48,7 +50,7 @@ def possible(at: np.ndarray) -> list[Structure]:
 def weighed(
     structures: Sequence[Structure], basis: np.ndarray, residuals: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """How likely each covariance is for each of m series, by restricted likelihood, and the scale that goes with it.
+    """Weight of each covariance for each of m series, by restricted likelihood, and the scale that goes with it.
 
     Parameters
     ----------
@@ -57,7 +59,7 @@ def weighed(
     basis : (n, k) array
         Orthonormal columns of the design.
     residuals : (n, m) array
-        The series, less anything that the design can make.
+        Of the series on the design, by least squares.
 
     Returns
     -------
@@ -70,7 +72,7 @@ def weighed(
         normal, against = basis.T @ solved, solved.T @ residuals
         rest = (residuals * structure.solve(residuals)).sum(0)
         rest -= (against * np.linalg.solve(normal, against)).sum(0)
-        # Nothing is left where the design fits without error: all are then as likely, and the scale is 0.
+        # Nothing is left where the design fits without error: all weights are then equal, and the scale is 0.
         scales.append(np.maximum(rest, 1e-300) / (n - k))
         heights.append(structure.log_det + np.linalg.slogdet(normal)[1] + (n - k) * np.log(scales[-1]))
     scale, height = np.array(scales), -0.5 * np.array(heights)
@@ -80,14 +82,14 @@ def weighed(
 
 @dataclass(frozen=True, eq=False)
 class Averaged:
-    """Error covariances that may be, of one design and m series.
+    """The grid of error covariances for one design and m series.
 
     Attributes
     ----------
     adjustment
         What contrasts need at each of g covariances.
     chance, scale : (g, m) arrays
-        How likely each is, and its variance.
+        Weight of each, and its variance.
     """
 
     adjustment: Adjustment
@@ -97,13 +99,13 @@ class Averaged:
     def moved(
         self, part: float, weights: np.ndarray, variance: np.ndarray, df: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Variances and degrees of freedom, m x q, moved by a share of the way towards their averages.
+        """Variances and degrees of freedom, m x q, moved part of the way towards their averages over the grid.
 
         Notes
         -----
         Averages are of the logarithm of the variance and of the inverse of the degrees of freedom, since these span
-        orders of magnitude: sum_g p_g log(s2_g w' Phi_g w), p_g the chance. Kenward and Roger's variance, which grows
-        without end near rho = 1, needs no limit here, where such a rho counts for no more than its chance.
+        orders of magnitude: sum_g p_g log(s2_g w' Phi_g w), p_g the weight. The Kenward-Roger variance, which grows
+        without bound near rho = 1, needs no limit here, where such a rho counts for no more than its weight.
         """
         (g, m), positive = self.chance.shape, variance > 0
         size = (self.chance * np.log(self.scale)).sum(0)[:, None]

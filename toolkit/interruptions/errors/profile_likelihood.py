@@ -1,4 +1,4 @@
-"""The restricted likelihood of an AR(1) state plus noise, profiled over coefficients and scale, of many series at once.
+"""Restricted profile likelihood of an AR(1) state plus noise for many series at once, and its maximum.
 
 Grid         where the likelihood is looked at, and how finely its top is told
 Profile      the likelihood at any (rho, lam)
@@ -48,7 +48,7 @@ AR1 = Grid(
     lams=np.ones(1),
     step=1e-4,
     fine=1e-4,
-    rounds=3,
+    rounds=4,
 )
 #: Rounding of lam.
 LAM_STEP = 0.02

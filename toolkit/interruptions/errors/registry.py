@@ -28,7 +28,7 @@ DEFAULT = "ar1_noise"
 
 @dataclass(frozen=True)
 class ErrorModel:
-    """How the errors of a series are taken to hang together.
+    """A model of the errors' covariance, under the name that `errors=` takes.
 
     Attributes
     ----------

@@ -1,13 +1,13 @@
-"""Errors of a daily series: an AR(1) state plus white noise, fitted by REML, with intervals that hold their level.
+"""The default error model: an AR(1) state plus white noise by REML, with Kenward-Roger intervals.
 
 estimate     fits one design to one series, or to many at once
-RemlFit      coefficients, error parameters, and `contrast`: an estimate with its standard error and degrees of freedom
+RemlFit      coefficients, error parameters, and contrasts with Satterthwaite degrees of freedom
 
     V = scale * (lam * R + (1 - lam) * I),   R[i, j] = rho ** |at_i - at_j|
 
-lam = 1 is AR(1), lam = 0 independent noise, rho near 1 a local level. The inverse T of R has three diagonals, also
-where periods are missing, and V = R B with B = lam I + (1 - lam) T: a likelihood takes time in proportion to the
-length of the series.
+lam is the share of the AR(1) in the variance: 1 is AR(1), 0 independent noise; rho near 1 is a local level. The
+inverse T of R is tridiagonal, also where periods are missing, and V = R B with B = lam I + (1 - lam) T: a likelihood
+takes time in proportion to the length of the series.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from toolkit.interruptions.errors.profile_likelihood import AR1, AR1_NOISE, Grid
 from toolkit.interruptions.errors.registry import error_model
 from toolkit.interruptions.errors.variance_inflation import inflation
 
-#: Weak prior precision of (rho, lam): keeps the information finite where the data say nothing about one of them.
+#: Weak prior precision of (rho, lam): keeps the information matrix invertible where the data do not identify one.
 PRIOR = np.diag([0.0, 1 / 0.6**2, 1 / 0.35**2])
 Kind = Literal["ar1_noise", "ar1"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 GRIDS: dict[Kind, Grid] = {"ar1_noise": AR1_NOISE, "ar1": AR1}
 #: Periods after which the errors of a daily series may return.
 WEEK = 7
-#: Residuals smaller than this share of the series are rounding: the design fits without error.
+#: Residuals smaller than this share of the series are rounding error: the design fits perfectly.
 EXACT = 1e-13
 
 
@@ -75,7 +75,7 @@ class RemlFit(Designed):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Nothing: what lies at its bound is said by `boundary`."""
+        """None: `boundary` names parameters at their bounds."""
         return ()
 
     @property
@@ -106,9 +106,9 @@ class RemlFit(Designed):
         -----
         The variance is adjusted after Kenward and Roger (1997), the degrees of freedom are Satterthwaite's. Both are
         guarded: the variance is never adjusted downwards nor by more than half, and there are 2 degrees of freedom at
-        least. In short series with noise, both go towards averages over all that (rho, lam) may be: see
-        `model_averaging`. Where a period was given and the innovations are correlated over it, the variance is larger
-        by `variance_inflation.inflation`.
+        least. In short series with noise both are averaged over a grid of (rho, lam): see `model_averaging`. Where a
+        period was given and the innovations are correlated over it, the variance is multiplied by
+        `variance_inflation.inflation`.
         """
         weights = np.atleast_2d(np.asarray(weights, float))
         based, (adjustment, chosen) = weights @ self.back, self._adjustment
@@ -147,7 +147,7 @@ class RemlFit(Designed):
         return np.repeat(self.scale[:, None], len(at), 1)
 
     def whitened(self) -> np.ndarray:
-        """Innovations, n x m: what each point adds to what the earlier ones foretell, in standard deviations."""
+        """Innovations, n x m: each point less its prediction from earlier ones, in standard deviations."""
         found, (structures, chosen) = np.empty_like(self.residuals), self._structures
         for place, structure in enumerate(structures):
             mine = chosen == place
@@ -156,12 +156,12 @@ class RemlFit(Designed):
 
     @cached_property
     def _structures(self) -> tuple[tuple[Structure, ...], np.ndarray]:
-        """The error covariances that occur, and which of them is each series' own."""
+        """The distinct error covariances, and the number of each series' own."""
         return _structures(self.at, self.rho, self.lam)
 
     @cached_property
     def _adjustment(self) -> tuple[Adjustment, np.ndarray]:
-        """What contrasts of the design's basis need, and which part of it is each series'."""
+        """The adjustment for contrasts of the basis at each error covariance, and the covariance of each series."""
         structures, chosen = self._structures
         return _adjustment(structures, self.basis, self.kind), chosen
 
@@ -184,7 +184,7 @@ class RemlFit(Designed):
 
 @error_model("ar1_noise", "AR(1) and noise by REML")
 def ar1_noise(asked: Regression, option: str) -> RemlFit:
-    """The default: an AR(1) state plus white noise; for days also guarded against errors that return after a week."""
+    """The default: an AR(1) state plus white noise; for days with variance inflation for lag-7 autocorrelation."""
     return estimate(asked.design, asked.values, asked.at, period=WEEK if asked.unit == "D" else 0)
 
 
@@ -210,7 +210,8 @@ def estimate(
     kind : {"ar1_noise", "ar1"}
         With or without the white noise.
     period : int
-        Periods after which errors may return, 7 for daily series: if they do, intervals are wider. 0 for none.
+        Lag at which further autocorrelation is sought, 7 for daily series: if it is there, intervals are wider. 0 for
+        none.
 
     Returns
     -------
@@ -222,8 +223,8 @@ def estimate(
     through the highest point there and its neighbours is rounded far below what any series tells, so that series of
     a batch share their work, and each is fitted as it would be alone. With noise: to 0.01 in rho (0.0025 from 0.9 on)
     and 0.02 in lam, which lies 0.001 (median; at most 0.15) below the top of the restricted log-likelihood, the latter
-    where a ridge towards a random walk is flat: 60 series of 40 points. Without noise, after one more
-    grid: to 0.0001 in rho.
+    where a ridge towards a random walk is flat: 60 series of 40 points. Without noise, after two more
+    grids: to 0.0001 in rho.
 
     References
     ----------
@@ -273,7 +274,7 @@ def _structures(at: np.ndarray, rho: np.ndarray, lam: np.ndarray) -> tuple[tuple
 def _solved(
     structure: Structure, basis: np.ndarray, values: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-    """Coefficients of the basis, k x m; what they leave, r; r'V^-1 r; log|V| + log|X'V^-1 X|."""
+    """Coefficients of the basis, k x m; residuals r; r'V^-1 r; log|V| + log|X'V^-1 X|."""
     solved = structure.solve(basis)
     normal = basis.T @ solved
     b = np.linalg.solve(normal, solved.T @ values)

@@ -1,4 +1,4 @@
-"""Errors of a series by statsmodels' state-space models: missing periods are exact, of one series at a time.
+"""ARMA errors and walking levels by statsmodels' state-space models, one series at a time; gaps are exact.
 
 arima        ARMA errors by maximum likelihood
 structural   a level that walks, plus white noise
@@ -16,7 +16,7 @@ from toolkit.interruptions.errors.fitted import Regression
 from toolkit.interruptions.errors.gls import Errors, Linear, arma, chain, each, exact, independent, white
 from toolkit.interruptions.errors.registry import error_model
 
-#: Positions further apart than a series is long belong to comparison series; state-space models know one series.
+#: Positions further apart than this belong to comparison series; state-space models know one series.
 BREAK = 2_000
 
 

@@ -1,6 +1,6 @@
-"""Errors that remember the same day of the last week: how much wider intervals must be, when the fit knows no weeks.
+"""Variance inflation for lag-7 residual autocorrelation that the AR(1)+noise model leaves out.
 
-inflation   for each series and contrast: the variance over what the fit says it is
+inflation   for each series and contrast: the variance over the one that the fit gives
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ import numpy as np
 
 from toolkit.interruptions.errors.ar1_noise import Structure
 
-#: Standard errors above 0 from which a memory is believed: a test at 5 %, of one side.
+#: Standard errors above 0 from which autocorrelation counts: a one-sided test at 5 %.
 GATE = 1.645
-#: The strongest memory that is believed; near 1 the variance has no end.
+#: Largest autocorrelation that is used; near 1 the variance grows without bound.
 STRONGEST = 0.8
 
 
 def inflation(
     structure: Structure, design: np.ndarray, residuals: np.ndarray, weights: np.ndarray, period: int
 ) -> np.ndarray:
-    """How much larger the variance of each contrast is, m x q, if innovations remember those of a period ago.
+    """Variance inflation of each contrast, m x q, if innovations are correlated with those of a period ago.
 
     Parameters
     ----------
@@ -27,15 +27,16 @@ def inflation(
     design, residuals, weights
         n x k, n x m, q x k.
     period
-        Periods after which errors return; 7 for daily series.
+        The lag; 7 for daily series.
 
     Notes
     -----
     With V = C C' the estimate of a contrast is g'z, g = C^-1 X (X' V^-1 X)^-1 w, z = C^-1 y the innovations. If they
     are correlated by s^j at a distance of j periods, its variance is that of the fit times g'Sg / g'g, S that
-    correlation. s is the innovations' own, less what fitting k columns has taken from it: the trace of the
-    projection along that lag, which counts (1 + s) / (1 - s)-fold in directions as smooth as a trend. Nothing is
-    widened unless s is 1.645 standard errors above 0, and nothing is narrowed.
+    correlation. s is the autocorrelation of the innovations, plus what fitting k columns has taken from it: the
+    trace of the projection along that lag, which counts (1 + s) / (1 - s)-fold in directions as smooth as a trend.
+    No variance is inflated unless s is 1.645 standard errors above 0 and 2 k pairs of points lie at that lag; none is
+    deflated.
     """
     at = structure.correlation.at - structure.correlation.at[0]
     (n, k), span = design.shape, int(at[-1]) + 1
@@ -53,14 +54,14 @@ def inflation(
     spread = (shocks**2).sum(0) / (n - k)
     own = (shocks[period:] * shocks[:-period]).sum(0) / np.where(spread > 0, spread, 1.0) / pairs
     taken = float(((columns[period:] @ inverse) * columns[:-period]).sum() / pairs)
-    believed = own + taken > GATE / np.sqrt(pairs)
-    if not believed.any():
+    found = own + taken > GATE / np.sqrt(pairs)
+    if not found.any():
         return none
     strength = own + taken
     for _ in range(3):
         strength = np.clip(strength, 0.0, STRONGEST)
         strength = own + taken * (1 + strength) / (1 - strength)
-    strength = np.where(believed, np.clip(strength, 0.0, STRONGEST), 0.0)
+    strength = np.where(found, np.clip(strength, 0.0, STRONGEST), 0.0)
     pull = columns @ inverse @ weights.T
     # Powers of the strength below a millionth add nothing that shows.
     depth = int(np.log(1e-6) / np.log(max(float(strength.max()), 1e-6))) + 1

@@ -1,7 +1,7 @@
-"""Errors that remember the same day of the last week: found by the data, and then differenced away.
+"""Autocorrelation at lag 7 on top of an AR(1) state and noise: quasi-differenced at the most likely strength.
 
-weekly    fits again with y(t) - s y(t - 7), if a strength s makes the errors likelier
-Weekly    the fit, each series' strength, and all that a result asks of `Fit`
+weekly    fits again with y(t) - s y(t - 7), if a strength s raises the likelihood
+Weekly    the fit, and the strength of each series
 
     e(t) = s e(t - 7) + u(t),   u an AR(1) state plus white noise
 """
@@ -23,26 +23,26 @@ from toolkit.interruptions.series import NAMES
 
 #: Strengths that are tried.
 STRENGTHS = (0.15, 0.3, 0.4, 0.5, 0.65, 0.8)
-#: Twice the gain in log-likelihood from which a strength is believed: chi-squared at 5 %, of one side.
+#: Twice the gain in log-likelihood from which a strength is used: chi-squared at 5 %, one-sided.
 GAIN = 2.7
-#: Weeks on either side that count: the strongest memory is 1e-12 by then.
+#: Weeks on either side that count: the strongest autocorrelation is 1e-12 by then.
 WEEKS = 124
 
 
 @dataclass(frozen=True, eq=False)
 class Weekly(Designed):
-    """A design fitted to m series with a memory of a period ago, where there is one. Made by `weekly`.
+    """A design fitted to m series with autocorrelation at one further lag, where there is any. Made by `weekly`.
 
     Attributes
     ----------
     plain : RemlFit
-        The fit without that memory, with the guard that daily series have by default.
+        The default fit, with variance inflation for that lag.
     strength : (m,) array
-        Share of last week's error that returns; 0 where the plain fit stands.
+        Share of last week's error that returns; 0 where the default fit stands.
     fits : tuple of RemlFit
         One for each of `STRENGTHS`, of the differenced series; empty where none could be made.
     period : int
-        Periods after which errors return.
+        The further lag.
     """
 
     plain: RemlFit
@@ -57,29 +57,29 @@ class Weekly(Designed):
 
     @cached_property
     def residuals(self) -> np.ndarray:
-        """What the design leaves of every point, n x m: with the memory still in it."""
+        """What the design leaves of every point, n x m, before any differencing."""
         return np.asarray(
             self.plain.residuals + self.design @ (self.plain.coefficients - self.coefficients).T
         )
 
     @cached_property
     def rho(self) -> np.ndarray:
-        """Memory of the day before, of what last week does not explain."""
+        """Correlation of neighbouring days in what last week does not explain."""
         return self._taken(lambda fit: fit.rho)
 
     @cached_property
     def lam(self) -> np.ndarray:
-        """Share of that memory's state in the variance; the rest is white noise."""
+        """Share of the AR(1) state in the variance of what last week does not explain; the rest is white noise."""
         return self._taken(lambda fit: fit.lam)
 
     @cached_property
     def scale(self) -> np.ndarray:
-        """Variance of the errors, what they owe to last week included."""
+        """Variance of the errors, with what returns from last week."""
         return np.array([shock * self._returned(np.zeros(1), i)[0] for i, shock in enumerate(self._shocks)])
 
     @property
     def log_likelihood(self) -> np.ndarray:
-        """Restricted; given the first week where there is a memory, so that it cannot be held against `plain`."""
+        """Restricted; given the first week where the strength is above 0, so not comparable to that of `plain`."""
         return self._taken(lambda fit: fit.log_likelihood)
 
     @property
@@ -96,15 +96,15 @@ class Weekly(Designed):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was found of a memory of last week."""
+        """Whether lag-7 autocorrelation was found, and how strong."""
         if not self.fits:
-            return ("too few days with one a week before them to seek a memory of last week: errors='auto'",)
+            return ("too few pairs of days a week apart to look for lag-7 autocorrelation: as errors='auto'",)
         found = self.strength[self.strength > 0]
         if not len(found):
-            return ("no memory of last week was found: intervals are those of errors='auto'",)
+            return ("no lag-7 autocorrelation was found: intervals are those of errors='auto'",)
         span = f"{found.min():g}" if found.min() == found.max() else f"{found.min():g} to {found.max():g}"
         many = f" in {len(found)} of {len(self.strength)} series" if len(self.strength) > 1 else ""
-        return (f"a memory of last week of {span} was found{many}",)
+        return (f"lag-7 autocorrelation of {span} was found{many}",)
 
     def contrast(self, weights: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Estimates of linear contrasts, their standard errors and degrees of freedom, each m x q."""
@@ -136,7 +136,7 @@ class Weekly(Designed):
         return np.repeat(self.scale[:, None], len(at), 1)
 
     def whitened(self) -> np.ndarray:
-        """Innovations, n x m: what each point adds to what the earlier ones foretell, in standard deviations.
+        """Innovations, n x m: each point less its prediction from earlier ones, in standard deviations.
 
         By a Cholesky factor of `errors`, so that the first week and the days a week after a gap have theirs too,
         although the coefficients were estimated given them.
@@ -181,9 +181,12 @@ class Weekly(Designed):
         return np.asarray(np.where(far == 0, 1.0, lam * rho**far) @ shares)
 
 
-@error_model("weekly", "AR(1), noise and a memory of last week by REML")
+@error_model("weekly", "AR(1), noise and lag-7 autocorrelation by REML")
 def days(asked: Regression, option: str) -> Weekly:
-    """Errors of days that return after a week; other periods are refused."""
+    """Lag-7 autocorrelation of days; other periods are refused.
+
+    The one to choose where errors return strongly after a week: estimates and bands follow, not the width alone.
+    """
     if asked.unit != "D":
         raise ValueError(
             f"errors='weekly' is for daily series, whose errors may return after a week; this one has "
@@ -193,14 +196,14 @@ def days(asked: Regression, option: str) -> Weekly:
 
 
 def weekly(design: Any, values: Any, at: Any = None, *, period: int = WEEK) -> Weekly:
-    """Fit a linear model whose errors are an AR(1) state and noise, on top of a memory of a period ago.
+    """Fit a linear model whose errors are an AR(1) state and noise, on top of autocorrelation at one further lag.
 
     Parameters
     ----------
     design, values, at
         As `estimate` takes them.
     period : int
-        Periods after which errors return; 7 for daily series.
+        The further lag; 7 for daily series.
 
     Returns
     -------
@@ -211,7 +214,7 @@ def weekly(design: Any, values: Any, at: Any = None, *, period: int = WEEK) -> W
     (1 - s B^7) is applied to both sides of the model, which leaves its coefficients as they are, and the remaining
     errors are fitted by `estimate`; points whose predecessor a period ago is missing are left out. Of the strengths
     tried the likeliest is taken, by the restricted likelihood given the first period; without a clear gain over
-    s = 0 the plain fit stands. Where differencing leaves columns that cannot be told apart the plain fit stands too.
+    s = 0 the default fit stands. Where differencing leaves collinear columns the default fit stands too.
 
     References
     ----------
