@@ -21,13 +21,13 @@ FREE = {"encoding", "percent_without_sign", "rounded", "ignored_columns"}
 WHERE = ("cell", "cells", "row", "rows", "column", "columns", "header", "headers", "kept", "dropped")
 
 
-def answer(path, arguments):
-    """What read_export answers, in the shape of a case's read."""
+def answer(path, arguments, place=None):
+    """What read_export answers, in the shape of a case's read; definitions lie beside the case."""
     arguments = dict(arguments)
     if "definitions" in arguments:
         given = arguments["definitions"]
         given = [given] if isinstance(given, str) else given
-        arguments["definitions"] = [Path(path).parent / one for one in given]
+        arguments["definitions"] = [(place or Path(path).parent) / one for one in given]
     try:
         export = read_export(path, **arguments)
     except ExportError as error:
@@ -181,7 +181,7 @@ def reads(folder):
 def main(folder):
     passed = failed = 0
     for case, read, place in reads(Path(folder)):
-        found = faults(read, answer(place / read["read"], read.get("kwargs") or {}))
+        found = faults(read, answer(place / read["read"], read.get("kwargs") or {}, place))
         passed += not found
         failed += bool(found)
         if found:

@@ -37,7 +37,7 @@ def cases():
 
 @pytest.mark.parametrize(("read", "place"), cases())
 def test_a_case_is_read_as_it_says(read, place):
-    assert faults(read, answer(place / read["read"], read.get("kwargs") or {})) == []
+    assert faults(read, answer(place / read["read"], read.get("kwargs") or {}, place)) == []
 
 
 def csv(folder, rows, name="直播.csv", encoding="utf-8", separator=","):
@@ -488,6 +488,12 @@ def test_a_picture_in_a_sheet_is_no_hindrance(tmp_path):
     picture = {"xl/media/image1.png": b"\x89PNG\x00\x00"}
     file = rewritten(workbook(tmp_path, [LIST, *ROWS]), lambda parts: parts | picture)
     assert len(read_export(file).session) == 2
+
+
+def test_a_file_that_is_open_in_a_spreadsheet_is_told_from_its_lock(tmp_path):
+    (tmp_path / "~$a.xlsx").write_bytes(b"\x05user" + b"\x00" * 160)
+    with pytest.raises(ExportError, match="read the file itself"):
+        read_export(tmp_path / "~$a.xlsx")
 
 
 def test_a_wrong_type_and_a_missing_file_say_so(tmp_path):

@@ -116,6 +116,20 @@ def test_clustered_intervals_are_those_of_the_sandwich():
     assert found.high - found.estimate == pytest.approx(3.182446305284263 * math.sqrt(variance))
 
 
+@pytest.mark.slow
+def test_intervals_over_sessions_hold_the_truth_as_often_as_they_say():
+    """Sessions of unlike size and unlike rates: 95 % intervals of 20 of them, against the ratio of expectations."""
+    random = np.random.default_rng(7)
+    zero = np.zeros(20)
+    held = 0
+    for _ in range(2000):
+        viewers = np.round(random.lognormal(7, 0.6, 20))
+        spent = viewers * random.gamma(8, 0.25, 20)
+        found = ratio_of_sums(spent, viewers, (zero, zero), 0.95)
+        held += found.low <= 2.0 <= found.high
+    assert 0.92 <= held / 2000 <= 0.97
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [

@@ -1,4 +1,4 @@
-"""Files of one kind as they were downloaded, and how those of a folder become one: the latest of each session is kept."""
+"""Files as they were downloaded, and how those of a folder become one: the latest of each session is kept."""
 
 from __future__ import annotations
 
@@ -74,6 +74,12 @@ def read_folder(place: Path, known: tuple[Kind, ...]) -> tuple[list[Download], l
 
 def read_download(path: Path, known: tuple[Kind, ...]) -> Download:
     """One file: its kind, its tables, and what was met in it."""
+    if path.name.startswith("~$"):
+        raise ExportError(
+            "not_an_export",
+            f"{path} is what a spreadsheet writes beside a file that is open in it; read the file itself",
+            found="lock file",
+        )
     notes = Notes(path.name)
     sheets = open_file(path, notes)
     kind = kind_of(sheets, known, str(path))

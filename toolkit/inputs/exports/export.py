@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from toolkit.inputs.measures import Measures, measure
 from toolkit.inputs.orders import repurchase_of
 from toolkit.inputs.series import series_of
 from toolkit.inputs.steps import Steps, steps_of
-from toolkit.results import Result
+from toolkit.results import Result, html_table
 from toolkit.wording import counted, some, unknown
 
 if TYPE_CHECKING:
@@ -134,6 +135,10 @@ class Export(Result):
         if self.defined_by != "the toolkit":
             parts.append(f"headers defined by {self.defined_by}")
         return "; ".join(parts) + "."
+
+    def _repr_html_(self) -> str:
+        told = html_table(self.problems) if self.told else ""
+        return f"<p>{escape(self.sentence())}</p>\n{html_table(self.summary())}\n{told}"
 
     def draft_definition(self) -> str:
         """A definition of this kind to start from: headers that were not known, with the nearest metric beside each."""
