@@ -20,6 +20,7 @@ from toolkit.inputs.files.sheets import address
 #: Columns that are kept beside the data until a table is whole.
 ROW, DIMENSION = "\0row", "\0dimension"
 _WHOLE = frozenset({"people", "times", "count", "orders", "units", "hour"})
+PIECE = 50_000
 #: Whole numbers up to here are exact as floats.
 EXACT = 2.0**53
 _FROM_NAME = "(file name)"
@@ -142,20 +143,12 @@ def _table(
 def _definition(
     reading: Reading, table: str, prefixes: list[tuple[str, str | None]], name: str
 ) -> Definition:
+    """A column's definition, with the headers that filled it; a carried column has that of the table above."""
     found: list[tuple[Column, str]] = []
-    for prefix in dict.fromkeys(["", *(prefix for prefix, _ in prefixes)]):
-        own = reading.headers.get((table, prefix, name), [])
-        if prefix or not prefixes[0][0] or not found:
-            found += own
-    if prefixes[0][0]:
-        with_prefix = [
-            pair for prefix, _ in prefixes for pair in reading.headers.get((table, prefix, name), [])
-        ]
-        found = with_prefix or found
-    if not found:
-        # A column carried from the table above.
-        others = [pairs for (_, _, one), pairs in reading.headers.items() if one == name]
-        found = others[0]
+    for prefix, _ in prefixes:
+        found += reading.headers.get((table, prefix, name), [])
+    above = [pairs for (_, prefix, one), pairs in reading.headers.items() if one == name and not prefix]
+    found = found or reading.headers.get((table, "", name)) or above[0]
     headers = tuple(dict.fromkeys(header for _, header in found))
     said: str | tuple[str, ...] = headers[0] if len(headers) == 1 else headers
     kind = reading.kind
@@ -215,7 +208,7 @@ def _drop_repeated(table: Table, reading: Reading) -> None:
     """Rows that stand twice: the second is dropped where all of it is the same, else both are kept and told."""
     frame = table.frame.drop(columns=[ROW, DIMENSION], errors="ignore")
     keys = [name for name in table.key if name in frame]
-    if len(frame) < 2 or not keys:
+    if len(frame) < 2 or not keys or not _may_repeat(frame[keys]):
         return
     whole = frame[keys].notna().all(axis=1) & frame[keys].duplicated(keep=False)
     if not whole.any():
@@ -245,13 +238,19 @@ def _drop_repeated(table: Table, reading: Reading) -> None:
         )
 
 
+def _may_repeat(keys: pd.DataFrame) -> bool:
+    """Whether two rows may be equal, from their hashes, taken piece by piece: millions of ids stay small."""
+    pieces = [
+        pd.util.hash_pandas_object(keys.iloc[at : at + PIECE], index=False, categorize=False).to_numpy()
+        for at in range(0, len(keys), PIECE)
+    ]
+    hashes = np.concatenate(pieces)
+    return len(np.unique(hashes)) < len(hashes)
+
+
 def _tell_totals(table: Table, reading: Reading) -> None:
     """A total above the sum of its parts: rows are missing, such as those behind an export's limit."""
-    own = [
-        total
-        for total in reading.totals
-        if total.part.table == table.name and table.key != ("date", "carrier")
-    ]
+    own = [total for total in reading.totals if total.part.table == table.name]
     if len(own) != 1 or not len(table.frame):
         return
     total = own[0]
