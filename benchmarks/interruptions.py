@@ -148,14 +148,14 @@ def counts() -> Iterator[Cell]:
 
 
 def weeks() -> Iterator[Cell]:
-    """A memory of last week, by the guard of daily series and by `weekly` (half of the replicates)."""
+    """Lag-7 autocorrelation, by the guard of daily series and by `weekly` (half of the replicates)."""
     for cell in others():
         if cell.n == 100 or "AR(7)" in cell.data:
             yield replace(cell, weekly=True)
 
 
 def daily() -> Iterator[Cell]:
-    """The same draws of other errors as daily series, whose intervals widen where innovations remember last week."""
+    """The same draws of other errors as daily series, whose intervals widen for lag-7 autocorrelation."""
     for cell in others():
         yield replace(cell, period=7)
 

@@ -32,7 +32,7 @@ from toolkit import (
     style,
 )
 from toolkit.panels import InterruptionPanel, MixPanel, RatesPanel, ReturnsPanel
-from toolkit.panels.panel import DOTS, HEIGHT, WIDTH
+from toolkit.panels.faces import DOTS, HEIGHT, WIDTH
 from toolkit.results import Result
 from toolkit.scenarios import what_if, what_if_mix, who_returns
 from toolkit.tiers import compare, split_product

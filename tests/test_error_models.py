@@ -42,6 +42,34 @@ def test_a_large_level_is_found_within_its_interval(name):
     assert found.errors(np.arange(3), np.arange(5)).shape == (1, 3, 5)
 
 
+@pytest.mark.parametrize("name", ["ols", "hac", "prais_winsten", "ar2", "arima"])
+def test_innovations_are_in_standard_deviations(name):
+    # The scale is their sum of squares over n - k, so that in units of it they add up to n - k.
+    found = fit(name, design(60), 50 * series(60))
+    assert (found.whitened() ** 2).sum() == pytest.approx(56)
+
+
+@pytest.mark.parametrize("name", ["auto", "ar1", *LINEAR])
+def test_residuals_are_the_series_less_its_fitted_mean(name):
+    found = fit(name, design(60), series(60))
+    np.testing.assert_allclose(found.residuals[:, 0], series(60) - design(60) @ found.coefficients[0])
+
+
+@pytest.mark.parametrize("name", ["auto", "ar1", *LINEAR])
+def test_where_a_series_begins_in_time_changes_nothing(name):
+    x, y, at = design(40), series(40), np.arange(40)
+    early, late = (fit(name, x, y, at + start).contrast(np.eye(4)) for start in (0, 300))
+    for one, other in zip(early, late, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["prais_winsten", "cochrane_orcutt"])
+def test_a_rho_next_to_1_has_a_note_and_any_other_has_none(name):
+    walk = np.random.default_rng(4).standard_normal(300).cumsum()
+    assert any("next to 1" in note for note in fit(name, np.ones((300, 1)), walk).notes)
+    assert fit(name, design(200), series(200)).notes == ()
+
+
 @pytest.mark.parametrize("name", LINEAR)
 def test_a_batch_is_each_series_alone(name):
     both = np.column_stack([series(60, seed=1), 1e4 * series(60, rho=0.2, seed=2)])

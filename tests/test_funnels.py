@@ -490,3 +490,21 @@ def test_an_unknown_group_suggests_the_nearest():
         answer.compare(to=("douyin", "x"))
     with pytest.raises(ValueError, match="no groups; ask it with by="):
         Funnel.from_counts(pd.DataFrame({"step": ["enter", "pay"], "n": [3, 2]})).compare()
+
+
+@pytest.mark.parametrize("path", ["windows", "index"])
+def test_sums_over_users_are_of_those_who_are_at_the_base_of_a_rate(path):
+    rows = [(user, minute, "enter") for user in "abc" for minute in (0, 10)]
+    rows += [("a", 1, "cart"), ("a", 11, "cart"), ("a", 2, "pay"), ("b", 11, "cart")]
+    opened = log(*rows).index() if path == "index" else log(*rows)
+    counts = funnel(opened, ["enter", "cart", "pay"], within="5min", count="entries", path=path).step_counts
+    assert counts.reached.tolist() == [[6, 3, 1]]
+    # Entries at cart: two of a, one of b; of these one of a pays.
+    sums = counts.user_sums("pay")
+    assert [np.asarray(part).tolist() for part in sums] == [[2], [3], [1], [5], [2], [1], [0.5]]
+    of_entries = counts.user_sums("pay", "enter")
+    assert [np.asarray(part).tolist() for part in of_entries] == [[3], [6], [1], [12], [2], [1], [0.5]]
+    with pytest.raises(ValueError, match="kept for the first step and the one before"):
+        Funnel.from_counts(pd.DataFrame({"step": list("wxyz"), "n": [4, 3, 2, 1]})).step_counts.user_sums(
+            "z", "x"
+        )

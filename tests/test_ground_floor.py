@@ -264,6 +264,7 @@ def test_kitagawas_components_add_up_to_the_gap_and_change_sign_with_the_populat
 
 def test_the_slopes_of_kitagawas_components_are_those_of_a_complex_step():
     _, slopes = decompositions.kitagawa(RATES, SHARES)
+    assert slopes.shape == (2, 3, 2, 2, 3)
     both = np.stack([RATES, SHARES])
     for component in range(2):
         for group in range(3):

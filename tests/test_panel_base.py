@@ -19,7 +19,8 @@ from matplotlib.image import imread
 import toolkit
 from toolkit import scenarios
 from toolkit.panels import InterruptionPanel, MixPanel, Panel, RatesPanel, ReturnsPanel
-from toolkit.panels.panel import Call, choice
+from toolkit.panels.calls import Call
+from toolkit.panels.controls import choice
 from toolkit.tiers import compare
 
 

@@ -195,7 +195,7 @@ def test_a_rate_that_is_needed_and_unknown_is_asked_for_and_not_taken_as_0():
 
 
 def test_counts_of_one_step_are_refused():
-    with pytest.raises(ValueError, match="one step, 'enter'; a rate needs the step before it"):
+    with pytest.raises(ValueError, match="a funnel needs at least two steps; got enter"):
         RatesPanel(pd.DataFrame({"step": ["enter"], "reached": [10]}))
 
 

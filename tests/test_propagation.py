@@ -210,18 +210,28 @@ def test_far_from_the_edges_the_furthest_of_a_product_is_the_delta_methods(corre
 
 
 def test_the_furthest_of_a_product_of_rates_is_the_most_that_jointly_likely_rates_make():
-    known = rates([12, 20], [60, 40])
+    # The first rate is of six users, so that its own limits are those of Student's quantile.
+    known = rates([12, 20], [60, 40], freedom=[5, np.inf])
     angles = np.linspace(0, 2 * np.pi, 20_001)
     ends = []
-    for p, n, z in ((0.2, 60, Z * np.cos(angles)), (0.5, 40, Z * np.sin(angles))):
+    for p, n, z in ((0.2, 60, special.stdtrit(5, 0.975) * np.cos(angles)), (0.5, 40, Z * np.sin(angles))):
         lean = z * z / n
         ends.append((p + lean / 2 + z * np.sqrt(p * (1 - p) / n + lean / n / 4)) / (1 + lean))
     both = ends[0] * ends[1]
     assert known.furthest(product, 0.95) == pytest.approx((both.min(), both.max()), abs=1e-5)
 
 
+def test_a_mean_reaches_up_as_far_as_a_lognormal_of_its_spread_and_down_on_the_log_scale():
+    known = means([100.0], [20.0], sizes=50)
+    low, high = known.furthest(lambda values: (values[0], np.ones(1)), 0.95)
+    lean = 0.5 + 50 * 0.2**2 / 3  # Johnson (1978), with the skewness of a lognormal
+    assert high == pytest.approx(100 * np.exp(0.2 * Z + lean * (0.2 * Z) ** 2))
+    assert low == pytest.approx(100 * np.exp(-0.2 * Z))
+
+
 def test_a_function_that_nothing_moves_stays_where_it_is():
     assert rates([12], [60]).furthest(lambda values: (7.0, np.zeros(1)), 0.95) == (7, 7)
+    assert rates([12], [60]).interval(7.0, np.zeros(1), 0.95) == (7, 7)
 
 
 def test_sums_over_users_are_those_of_plain_arithmetic():
@@ -231,6 +241,8 @@ def test_sums_over_users_are_those_of_plain_arithmetic():
     assert found.users.tolist() == [[2, 1], [1, 1]]
     assert found.products[0, 0, 1, 1] == 3  # 3 visits here and 1 order there, of the first user
     assert found.shares.tolist() == [[0, 4 / 3], [0, 1]]
+    longer = np.concatenate([values, values[:, :, 1:] // 2], axis=2)  # and of the orders those sent back
+    assert Moments.of(longer).shares.tolist() == [[0, 4 / 3, 0.5], [0, 1, 0]]
     own = UserSums.of(values[:, :, 1].T, values[:, :, 0].T)
     for mine, theirs in zip(found.sums(values.sum(0)), own, strict=True):
         assert np.asarray(mine) == pytest.approx(np.asarray(theirs))
@@ -250,6 +262,7 @@ def test_units_that_count_once_are_their_own_users():
 def test_a_piece_without_variance_is_correlated_with_none():
     found = correlated(np.array([[4.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 0.0]]))
     assert found == pytest.approx(np.array([[1, 0.5, 0], [0.5, 1, 0], [0, 0, 1]]))
+    assert correlated(np.array([[0.04, 0.01], [0.01, 0.01]])) == pytest.approx(np.array([[1, 0.5], [0.5, 1]]))
     rounded = correlated(np.array([[1.0, 1.0000001], [1.0000003, 1.0]]))
     assert rounded.max() == 1
     negative = correlated(np.array([[-1e-18, 0.0], [0.0, 1.0]]))

@@ -178,8 +178,7 @@ class Precision:
         (1978), Computers & Structures 9, 489-494.
         """
         root = self._root
-        reach = special.ndtri((1 + confidence) / 2)
-        scale = self._quantile(confidence) / reach
+        scale = self._quantile(confidence)
         half = self._spread(confidence)[0]
         start = function(self.values)[1] * half
         ends = []
@@ -189,7 +188,7 @@ class Precision:
                 length = np.sqrt(direction @ direction)
                 if length == 0:
                     break
-                z = root @ (direction * reach / length) * scale
+                z = root @ (direction / length) * scale
                 slope = (self._at(z + 1e-4) - self._at(z - 1e-4)) / 2e-4
                 direction = side * root.T @ (function(self._at(z))[1] * slope * scale)
             ends.append(function(self._at(z))[0] if length > 0 else function(self.values)[0])

@@ -79,13 +79,10 @@ class StepCounts:
         size, groups = question.size, len(question.by)
 
         def by_step(name: str, missing: float = 0) -> np.ndarray:
-            columns = [
-                frame[f"{name}_{j}"].to_numpy(float, na_value=missing)
-                if f"{name}_{j}" in frame
-                else np.full(len(frame), np.nan)
-                for j in range(1, size + 1)
-            ]
-            return np.stack(columns, axis=1)
+            values = np.full((len(frame), size), np.nan)
+            known = [j for j in range(size) if f"{name}_{j + 1}" in frame]
+            values[:, known] = frame[[f"{name}_{j + 1}" for j in known]].to_numpy(float, na_value=missing)
+            return values
 
         texts = frame[[f"l{i}" for i in range(groups)]].itertuples(index=False, name=None)
         facts = question.log.facts

@@ -13,7 +13,10 @@ from toolkit import style
 from toolkit.interruptions import Decay, Level, Pulse, Slope, interrupted_time_series
 from toolkit.interruptions.caveats import FEW
 from toolkit.interruptions.series import read
-from toolkit.panels.panel import Call, Panel, choice, drawn, number
+from toolkit.panels.calls import Call
+from toolkit.panels.controls import choice, number
+from toolkit.panels.faces import drawn
+from toolkit.panels.panel import Panel
 from toolkit.wording import amount, change, count, interval, interval_level
 
 if TYPE_CHECKING:

@@ -9,7 +9,10 @@ import ipywidgets as widgets
 import numpy as np
 
 from toolkit import style
-from toolkit.panels.panel import Call, Panel, choice, drawn, fit, slider
+from toolkit.panels.calls import Call
+from toolkit.panels.controls import choice, fit, slider
+from toolkit.panels.faces import drawn
+from toolkit.panels.panel import Panel
 from toolkit.scenarios.mixes import WhatIfMix, pairs, what_if_mix
 from toolkit.wording import count, counted, points, points_interval, unknown
 

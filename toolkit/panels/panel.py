@@ -1,41 +1,20 @@
-"""`Panel`: what every panel is: a question, its controls, an answer in large type, a figure, and the line of Python.
-
-Panel    the base class: a subclass says what its controls are and which call they make
-Call     a function with its arguments: gives the result, and the line of Python that gives it again
-choice   a control for one of several
-slider   a control for a rate, with a range that fits the rates seen
-number   a control for an amount
-"""
+"""`Panel`: what every panel is: a question, its controls, an answer in large type, a figure, and the line of Python."""
 
 from __future__ import annotations
 
-import base64
 import html
-import inspect
-import io
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, is_dataclass
-from datetime import date
 from typing import Any, ClassVar
 from weakref import WeakMethod
 
 import ipywidgets as widgets
-import numpy as np
-import pandas as pd
 from IPython import get_ipython
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
-from toolkit import style
+from toolkit.panels.calls import Call
+from toolkit.panels.faces import drawn, image, told
 from toolkit.results import Result
 
-#: Inches; dots an inch, twice those of other figures, so that a wide window shows them sharp; pixels at most.
-WIDTH, HEIGHT, DOTS, WIDEST = 6.4, 4.0, 200, 800
-#: More options than this are no longer taken in at a glance.
-MOST = 8
 #: ipywidgets cuts long names; here they wrap, and controls shrink with the window.
 LOOKS = """<style>
 .what-if .widget-inline-hbox { width: auto; max-width: 100%; height: auto; min-height: 28px; align-items: center }
@@ -45,9 +24,10 @@ LOOKS = """<style>
 .what-if .widget-inline-hbox .widget-readout { width: auto; min-width: 4.2em; text-align: left; overflow: visible }
 .what-if .widget-radio { display: flex; flex-direction: row; align-items: baseline; width: auto; max-width: 100% }
 .what-if .widget-radio > .widget-label {
-  width: 11em; flex: none; white-space: normal; overflow-wrap: anywhere; line-height: 1.25; text-align: right }
+  width: 11em; flex: none; white-space: normal; overflow-wrap: anywhere; line-height: 1.25; text-align: right;
+  margin-right: 6px }
 .what-if .widget-radio-box { flex-wrap: wrap; height: auto; gap: 0 1em; margin: 0; padding: 0 }
-.what-if .widget-radio-box label { width: auto; white-space: nowrap }
+.what-if .widget-radio-box label { width: auto; height: auto; white-space: nowrap }
 .what-if .widget-html, .what-if .widget-html-content { width: auto; max-width: 100% }
 .what-if .widget-html-content { line-height: 1.4 }
 .what-if .widget-html > .widget-label { display: none }
@@ -202,81 +182,6 @@ class Panel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         return super()._repr_mimebundle_(**options)
 
 
-@dataclass(frozen=True)
-class Call:
-    """A function, the data it is asked about, and its arguments.
-
-    Attributes
-    ----------
-    name
-        What `data` are called in the line of Python.
-    written
-        Arguments that the line of Python says otherwise than they are handed over, such as a calendar by its names.
-    """
-
-    function: Callable[..., Any]
-    data: Any
-    name: str
-    arguments: Mapping[str, Any]
-    written: Mapping[str, Any] = field(default_factory=dict)
-
-    def result(self) -> Any:
-        """Ask."""
-        return self.function(self.data, **self.arguments)
-
-    def code(self) -> str:
-        """The line of Python that asks the same, without the options that are at their default.
-
-        Examples
-        --------
-        >>> Call(sorted, [1, 3, 2], "numbers", {"reverse": True}).code()
-        'sorted(numbers, reverse=True)'
-        """
-        defaults = {one.name: one.default for one in inspect.signature(self.function).parameters.values()}
-        given = [self.name]
-        for name, value in {**self.arguments, **self.written}.items():
-            if not _same(value, defaults.get(name, inspect.Parameter.empty)):
-                given.append(f"{name}={_literal(value, name)}")
-        return f"{self.function.__name__}({', '.join(given)})"
-
-
-def _same(value: Any, default: Any) -> bool:
-    plain = (str, int, float, tuple, list, dict)
-    return value is default or (
-        isinstance(value, plain) and type(value) is type(default) and value == default
-    )
-
-
-def _literal(value: Any, name: str) -> str:
-    """A value as Python; what cannot be written in a line goes by its name."""
-    try:
-        return _python(value)
-    except TypeError:
-        return name
-
-
-def _python(value: Any) -> str:
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return f"float('{value}')"
-    if value is None or isinstance(value, bool | int | float | str):
-        return repr(value)
-    if isinstance(value, date | pd.Period):
-        stamp = value.start_time if isinstance(value, pd.Period) else pd.Timestamp(value)
-        return repr(str(stamp.date() if stamp == stamp.normalize() and stamp.tz is None else stamp))
-    if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{_python(key)}: {_python(one)}' for key, one in value.items())}}}"
-    if isinstance(value, list | tuple):
-        inside = ", ".join(map(_python, value))
-        return f"[{inside}]" if isinstance(value, list) else f"({inside}{',' * (len(value) == 1)})"
-    if is_dataclass(value) and not isinstance(value, type):
-        own = [(one.name, getattr(value, one.name), one.default) for one in fields(value) if one.init]
-        inside = ", ".join(f"{name}={_python(one)}" for name, one, default in own if not _same(one, default))
-        return f"{type(value).__name__}({inside})"
-    raise TypeError(f"{type(value).__name__} is not written in a line")
-
-
 def _within(widget: widgets.Widget) -> Iterator[widgets.Widget]:
     """A widget and all that belong to it: children, layouts and styles."""
     for name in ("children", "layout", "style"):
@@ -324,102 +229,3 @@ def _replace(panel: Panel) -> None:
                 old.close()
     else:
         shown.append(panel)
-
-
-def choice(name: str, options: Iterable[Any], value: Any = None) -> widgets.Widget:
-    """A control for one of several: buttons beside each other, or a slider through many.
-
-    JupyterLab keeps the keys that move a dropdown for its own cells. Here Tab reaches each option and space takes it;
-    left and right move a slider.
-    """
-    listed = list(options)
-    if len(listed) > MOST:
-        control = widgets.SelectionSlider(options=listed, description=name, continuous_update=False)
-        control.layout.width = "44em"
-    else:
-        control = widgets.RadioButtons(options=listed, description=name, orientation="horizontal")
-    control.index = 0
-    if value is not None:
-        control.value = value
-    return control
-
-
-def slider(name: str, seen: Iterable[float]) -> widgets.FloatSlider:
-    """A control for a rate that waits for the hand to rest, with a range that fits the rates seen."""
-    control = widgets.FloatSlider(min=0, max=1, continuous_update=False, description=name)
-    control.layout.width = "36em"
-    fit(control, seen)
-    return control
-
-
-def fit(control: widgets.FloatSlider, seen: Iterable[float]) -> None:
-    """Let a slider run from 0 to a round number about twice the highest rate seen."""
-    wide = min(1.0, 2 * max((rate for rate in seen if not math.isnan(rate)), default=0.0)) or 1.0
-    unit = 10.0 ** math.floor(math.log10(wide))
-    # The exponent of 0.01 to 0.1 is not a whole number in floating point: rounded, no digit of noise is left.
-    top = next(
-        round(unit * lead, 12) for lead in (1, 2, 3, 4, 5, 6, 8, 10) if wide <= unit * lead * (1 + 1e-9)
-    )
-    control.max = top
-    control.step = top / 200
-    control.readout_format = ".1%" if top > 0.05 else ".2%"
-
-
-def number(name: str, least: float = 0, most: float = 1e12) -> widgets.BoundedFloatText:
-    """A control for an amount that answers when the number is complete."""
-    box = widgets.BoundedFloatText(min=least, max=most, description=name, continuous_update=False)
-    box.layout.width = "22em"
-    return box
-
-
-def told(numbers: Iterable[tuple[str, str]], sentence: str) -> str:
-    """Numbers in large type, each with what it is, and a sentence; names are text."""
-    blocks = (
-        f'<div style="max-width: 27em"><div style="font-size: 1.8em; line-height: 1.3">{html.escape(number)}</div>'
-        f"<div>{html.escape(what)}</div></div>"
-        for number, what in numbers
-    )
-    return (
-        '<div role="status"><div style="display: flex; flex-wrap: wrap; gap: 0.5em 2.5em; padding: 0.5em 0">'
-        f'{"".join(blocks)}</div><p style="max-width: 50em; margin: 0 0 0.6em">{html.escape(sentence)}</p></div>'
-    )
-
-
-def image(picture: bytes, text: str) -> str:
-    """A PNG as HTML as wide as the window lets it, with a text for those who do not see it."""
-    wide, high = (int.from_bytes(picture[at : at + 4]) * 100 // DOTS for at in (16, 20))
-    data = base64.b64encode(picture).decode("ascii")
-    return (
-        f'<img alt="{html.escape(text)}" width="{wide}" height="{high}" decoding="sync" '
-        f'style="width: 100%; max-width: {WIDEST}px; height: auto" src="data:image/png;base64,{data}">'
-    )
-
-
-def drawn(
-    answer: Result,
-    height: float = HEIGHT,
-    *,
-    title: str = "",
-    margins: Mapping[str, float] | None = None,
-    finish: Callable[[Axes], None] | None = None,
-) -> tuple[bytes, str]:
-    """An answer's figure as PNG and its title, without touching the session's own figures or style.
-
-    Given margins spare the search for them, which takes as long as the drawing.
-    """
-    with style.context():
-        layout: Any = "none" if margins else None  # matplotlib's own types do not know "none"
-        figure = Figure(figsize=(WIDTH, height), dpi=DOTS, layout=layout)
-        if margins:
-            figure.subplots_adjust(**margins)
-        canvas = FigureCanvasAgg(figure)
-        axes = answer.plot(figure.subplots())
-        if title:
-            # A place of its own: the search for one measures every tick.
-            axes.set_title(title.replace("$", r"\$"), y=1.0)
-        if finish is not None:
-            finish(axes)
-        buffer = io.BytesIO()
-        # The same picture as savefig's, which draws twice; little compression, since nobody keeps it.
-        canvas.print_png(buffer, pil_kwargs={"compress_level": 1})  # type: ignore[no-untyped-call]
-        return buffer.getvalue(), axes.get_title(loc="left").replace(r"\$", "$")

@@ -10,7 +10,10 @@ import ipywidgets as widgets
 import pandas as pd
 
 from toolkit import style
-from toolkit.panels.panel import HEIGHT, Call, Panel, choice, drawn, number, slider
+from toolkit.panels.calls import Call
+from toolkit.panels.controls import choice, number, slider
+from toolkit.panels.faces import HEIGHT, drawn
+from toolkit.panels.panel import Panel
 from toolkit.scenarios.rates import WhatIf, broken_down_by, checked, groups, what_if
 from toolkit.tiers import split_product
 from toolkit.wording import count, group_name, percent, unknown
@@ -94,8 +97,6 @@ class RatesPanel(Panel):
         if first not in options:
             raise ValueError(unknown("group", group_name(first), [group_name(one) for one in options]))
         steps = [str(step) for step in self._counts["step"].drop_duplicates()]
-        if len(steps) < 2:
-            raise ValueError(f"counts have one step, {steps[0]!r}; a rate needs the step before it too")
         amounts = _amounts(counts, amount_per_buyer, options)
         self._one_amount = len(set(amounts.values())) == 1
         self._observed: dict[tuple[Any, ...], WhatIf] = {

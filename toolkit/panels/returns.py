@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from toolkit import style
 from toolkit.cohorts.curves import aged
-from toolkit.panels.panel import Call, Panel, choice, drawn
+from toolkit.panels.calls import Call
+from toolkit.panels.controls import choice
+from toolkit.panels.faces import drawn
+from toolkit.panels.panel import Panel
 from toolkit.scenarios.returns import DEFINITIONS, WhoReturns, offered, who_returns
 from toolkit.wording import count, percent, percent_interval
 
