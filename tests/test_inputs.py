@@ -190,6 +190,7 @@ def test_order_lines_count_orders_that_were_placed_and_paid(tmp_path):
     steps = read_export(csv(tmp_path, [headers, *rows])).funnel(by="province")
     paid = steps.counts[steps.counts["step"] == "pay"].groupby("province")["n"].sum()
     assert steps.rows == 3
+    assert "each order once" in steps.sentence()
     assert paid["四川省"] == 1
 
 

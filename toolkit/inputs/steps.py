@@ -76,7 +76,7 @@ class Steps(Result):
         level = wording.interval_level(self.confidence)
         parts = [
             f"from {steps[0]} to {steps[-1]} {'; '.join(listed)}, {level} over {counted(self.rows, self.row)}",
-            f"people counted once per {self.row}",
+            "each order once" if self.row == "order" else f"people counted once per {self.row}",
         ]
         if self.left_out:
             none = (
@@ -102,7 +102,8 @@ class Steps(Result):
 
         names = [wording.group_name(row) for row in self.table[list(self.by)].itertuples(index=False)]
         shown = self.table[["step", "reached", "from_first"]].assign(name=names)
-        return plots.steps(shown, f"people, once per {self.row}", ax)
+        what = "orders" if self.row == "order" else f"people, once per {self.row}"
+        return plots.steps(shown, what, ax)
 
 
 def steps_of(

@@ -259,7 +259,8 @@ class Export(Result):
         return plots.values(self.table[columns], measure, time, known[measure].said(), ax)
 
 
-_QUIET = frozenset({"encoding", "lines_before_header", "ignored_columns", "header_normalised"})
+#: Problems that the sentence says in another way, or that change no number.
+_QUIET = frozenset({"encoding", "lines_before_header", "header_normalised", "total_row", "subtotal_rows"})
 
 
 def read_export(
