@@ -236,13 +236,11 @@ def ratio_of_sums(
     else:
         variance = n / (n - 1) * float(((top - estimate * bottom) ** 2).sum()) / total**2
         low, high = estimate - reach * math.sqrt(variance), estimate + reach * math.sqrt(variance)
-    more = reach**2 * rounding
-    return Ratio(
-        estimate,
-        estimate - math.hypot(estimate - low, math.sqrt(more)),
-        estimate + math.hypot(high - estimate, math.sqrt(more)),
-        n,
-    )
+    more = reach * math.sqrt(rounding)
+    low = estimate - math.hypot(estimate - low, more)
+    # Amounts and counts that are never negative have no negative ratio.
+    low = max(low, 0.0) if (top >= 0).all() else low
+    return Ratio(estimate, low, estimate + math.hypot(high - estimate, more), n)
 
 
 def _ratio(table: Table, index: pd.Index, columns: dict[str, str], asked: Metric, confidence: float) -> Ratio:
