@@ -1,6 +1,6 @@
 """How often a break's confidence set holds the date at which a series was broken, and how often a break is claimed.
 
-Of `toolkit.interruptions.breaks.where_is_the_break`, with its defaults but fewer replicates.
+Of `toolkit.interruptions.checks.breaks.where_is_the_break`, with its defaults but fewer replicates.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ import pandas as pd
 from scipy.signal import lfilter
 from tqdm import tqdm
 
-from toolkit.interruptions import covariance, profiles
-from toolkit.interruptions.breaks import where_is_the_break
+from toolkit.interruptions.checks import break_scan
+from toolkit.interruptions.checks.breaks import where_is_the_break
+from toolkit.interruptions.errors import reml
 
 REPORT = Path(__file__).with_suffix(".md")
 MARK = "<!-- below: written by benchmarks/breaks.py -->"
@@ -58,21 +59,21 @@ def row(cell: tuple[tuple[int, float, float], str], seeds: int, seed: int, repli
     start, at, kind = round(place * n), np.arange(n), "ar1_noise"
     base, trim = np.ones((n, 1)), n // 10
     starts = np.arange(trim, n - trim + 1)
-    columns = profiles.broken(at, starts, "level")
+    columns = break_scan.broken(at, starts, "level")
     rngs = [np.random.default_rng(seed * 1_000_000 + s) for s in range(seeds)]
     values = np.column_stack([jump * (at >= start) + drawn(rng, n, *ERRORS[name]) for rng in rngs])
-    gain = profiles.gains(base, columns, values, at, kind)
+    gain = break_scan.gains(base, columns, values, at, kind)
     tops = gain.argmax(0)
     draws = []
     for s in range(seeds):
         rng, full = np.random.default_rng(s), np.column_stack([base, columns[tops[s], 0]])
-        found = covariance.estimate(full, values[:, s], at, kind=kind)
-        null = covariance.estimate(base, values[:, s], at, kind=kind)
-        without = profiles.simulated(rng, null, replicates)
-        again = (full @ found.coefficients[0])[:, None] + profiles.simulated(rng, found, replicates)
+        found = reml.estimate(full, values[:, s], at, kind=kind)
+        null = reml.estimate(base, values[:, s], at, kind=kind)
+        without = break_scan.simulated(rng, null, replicates)
+        again = (full @ found.coefficients[0])[:, None] + break_scan.simulated(rng, found, replicates)
         draws.append(np.hstack([without, again]))
     pieces = [
-        profiles.largest(base, columns, np.hstack(draws[a : a + CHUNK]), at, kind, which, "")
+        break_scan.largest(base, columns, np.hstack(draws[a : a + CHUNK]), at, kind, which, "")
         for a in range(0, seeds, CHUNK)
         for which in [np.repeat(tops[a : a + CHUNK], 2 * replicates)]
     ]

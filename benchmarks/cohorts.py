@@ -18,9 +18,9 @@ from scipy import stats
 from tqdm.auto import tqdm
 
 from toolkit.cohorts.curves import rates, rising
-from toolkit.cohorts.habits import _mean
-from toolkit.cohorts.splits import _table, components
-from toolkit.cohorts.waits import _curve
+from toolkit.cohorts.engagement import _mean
+from toolkit.cohorts.split import _table, components
+from toolkit.cohorts.time_to_repurchase import _curve
 from toolkit.intervals import Rate, UserSums, wilson
 
 REPORT = Path(__file__).with_suffix(".md")
@@ -35,7 +35,7 @@ def shown(held: list[bool], widths: list[float]) -> str:
 
 
 def drawn(rng: np.random.Generator, cohorts: int, users: int, r: float, p: np.ndarray) -> pd.DataFrame:
-    """Complete cells of a triangle; a cohort's rates are beta about `p`, good or bad at all ages alike."""
+    """Complete cells of a triangle; a cohort's rates are beta about `p`, good or bad in all periods alike."""
     sizes = np.maximum(rng.poisson(users, cohorts), 1)
     luck = rng.random(cohorts)
     lines = []
@@ -49,7 +49,7 @@ def drawn(rng: np.random.Generator, cohorts: int, users: int, r: float, p: np.nd
 
 
 def pooled_curve(rng: np.random.Generator, replicates: int) -> Iterator[Row]:
-    """The pooled curve, at its first age and at the last two."""
+    """The pooled curve, at its first period and at the last two."""
     for cohorts, users, r in (
         (4, 200, 0.0),
         (4, 200, 0.02),
@@ -60,33 +60,33 @@ def pooled_curve(rng: np.random.Generator, replicates: int) -> Iterator[Row]:
         (26, 1_000, 0.005),
     ):
         p = 0.4 * np.arange(1, cohorts + 1) ** -0.4
-        ages = {"all cohorts": 1, "two cohorts": cohorts - 2, "one cohort": cohorts - 1}
+        reached = {"all cohorts": 1, "two cohorts": cohorts - 2, "one cohort": cohorts - 1}
         found: dict[tuple[str, str], tuple[list[bool], list[float]]] = {}
         for _ in range(replicates):
             cells = drawn(rng, cohorts, users, r, p)
             table = rates(cells, 0.95).set_index("age")
-            for name, age in ages.items():
+            for name, age in reached.items():
                 own = cells[cells["age"] == age]
                 x, y = own["eligible"].to_numpy(), own["retained_eligible"].to_numpy()
                 limits = {
                     "Wilson": wilson(y.sum(), x.sum()),
-                    "cohorts of the age alone": Rate.of_users(UserSums.of(y, x)).interval(),
-                    "cohorts of all ages (used)": tuple(table.loc[age, ["low", "high"]]),
+                    "cohorts of the period alone": Rate.of_users(UserSums.of(y, x)).interval(),
+                    "cohorts of all periods (used)": tuple(table.loc[age, ["low", "high"]]),
                 }
                 for method, (low, high) in limits.items():
                     held, widths = found.setdefault((name, method), ([], []))
                     held.append(bool(low <= p[age] <= high))
                     widths.append(float(high - low))
-        for name in ages:
+        for name in reached:
             own_methods = {method: shown(*both) for (at, method), both in found.items() if at == name}
-            yield f"{cohorts} cohorts of {users:,}, r = {r:g}; age with {name}", own_methods
+            yield f"{cohorts} cohorts of {users:,}, r = {r:g}; period with {name}", own_methods
 
 
 def warned(rng: np.random.Generator, replicates: int) -> Iterator[Row]:
     """Shares of retention curves with the warning that they rise, in %."""
     shapes = {
         "flat, 20 %": lambda ages: np.full(len(ages), 0.2),
-        "falling as age^-0.4": lambda ages: 0.4 * np.maximum(ages, 1) ** -0.4,
+        "falling as period^-0.4": lambda ages: 0.4 * np.maximum(ages, 1) ** -0.4,
     }
     for name, shape in shapes.items():
         for cohorts, users, r in ((10, 300, 0.0), (10, 300, 0.01), (28, 2_000, 0.01)):
@@ -100,13 +100,13 @@ def warned(rng: np.random.Generator, replicates: int) -> Iterator[Row]:
         p = np.full(10, 0.2)
         p[8:] += lift
         alarms = [rising(drawn(rng, 10, 300, 0.01, p), 0.95) is not None for _ in range(replicates)]
-        row = f"flat, last two ages {lift * 100:.0f} points higher; 10 cohorts of 300, r = 0.01"
+        row = f"flat, last two periods {lift * 100:.0f} points higher; 10 cohorts of 300, r = 0.01"
         yield row, {"warned": f"{np.mean(alarms) * 100:.1f}"}
 
 
 def kitagawa_parts(rng: np.random.Generator, replicates: int) -> Iterator[Row]:
     """Parts of a change of retention, clustered by user."""
-    # Retention by span (before, after) and group (new, old), and the share of users born before, in and after.
+    # Retention by span (before, after) and group (new, old); shares of users by first event (before, in, after).
     for users in (100, 500, 5_000):
         for r in (0.05, 0.3):
             p, born = np.array([[0.3, 0.5], [0.3, 0.55]]), np.array([0.5, 0.35, 0.15])
@@ -156,7 +156,7 @@ def second_purchase(rng: np.random.Generator, replicates: int) -> Iterator[Row]:
 
 
 def opens_a_day(rng: np.random.Generator, replicates: int) -> Iterator[Row]:
-    """Mean opens per active day, clustered by user."""
+    """Mean sessions per active day, clustered by user."""
     for users in (20, 200, 2_000):
         truth, held, widths = 3.0, [], []
         for _ in range(replicates):
@@ -164,8 +164,9 @@ def opens_a_day(rng: np.random.Generator, replicates: int) -> Iterator[Row]:
             # Users differ: their own mean beyond the first open is a gamma of shape 2.
             own = rng.gamma(2.0, 1.0, users)
             opens = days + rng.poisson(own * days)
-            sums = pd.Series({"o": opens.sum(), "oo": (opens**2).sum(), "ox": (opens * days).sum()})
-            _, low, high, _ = _mean(sums, UserSums.of(np.zeros(users), days), 0.95)
+            sums = {"o": opens.sum(), "oo": (opens**2).sum(), "ox": (opens * days).sum()}
+            sums |= {"k1_users": users, "k1_x": days.sum(), "k1_xx": (days**2).sum()}
+            _, low, high, _ = _mean(pd.Series(sums), 0.95)
             held.append(bool(low <= truth <= high))
             widths.append(high - low)
         yield f"{users:,} users", {"linearised, Student": shown(held, widths)}

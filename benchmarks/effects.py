@@ -51,7 +51,7 @@ class Asked:
         return f"{self.data}, n = {self.n}, {self.planted}, {self.missing}"
 
     def drawn(self, rng: np.random.Generator, m: int, effect: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Observed, what would have been, and the means of both, each m x n (means 1 x n)."""
+        """Observed, counterfactual, and the means of both, each m x n (means 1 x n)."""
         shocks = rng.standard_normal((m, self.n + 300))
         errors = lfilter([1], [1, -self.rho], shocks, axis=1)[:, 300:] * np.sqrt(1 - self.rho**2) * self.sd
         would, was = self.intercept + errors, self.intercept + errors + effect

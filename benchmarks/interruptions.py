@@ -1,6 +1,6 @@
 """How often intervals of an interrupted time series hold a known truth, and how fast a batch of series is.
 
-Coverage of `toolkit.interruptions.covariance.estimate` and its guarded Kenward-Roger contrasts, the default of
+Coverage of `toolkit.interruptions.errors.reml.estimate` and its guarded Kenward-Roger contrasts, the default of
 `interrupted_time_series`: with AR(1) errors, with thirteen kinds of other errors, and for counts; and of what the
 public result makes of them: see `effects`.
 """
@@ -26,8 +26,8 @@ from scipy.special import stdtrit
 from tqdm import tqdm
 
 from toolkit import Level, Slope, interrupted_time_series
-from toolkit.interruptions.covariance import estimate
-from toolkit.interruptions.weekly import weekly
+from toolkit.interruptions.errors.reml import estimate
+from toolkit.interruptions.errors.weekly import weekly
 
 REPORT = Path(__file__).with_suffix(".md")
 MARK = "<!-- below: written by benchmarks/interruptions.py -->"
@@ -148,14 +148,14 @@ def counts() -> Iterator[Cell]:
 
 
 def weeks() -> Iterator[Cell]:
-    """A memory of last week, by the guard of daily series and by `weekly` (half of the replicates)."""
+    """Lag-7 autocorrelation, by the guard of daily series and by `weekly` (half of the replicates)."""
     for cell in others():
         if cell.n == 100 or "AR(7)" in cell.data:
             yield replace(cell, weekly=True)
 
 
 def daily() -> Iterator[Cell]:
-    """The same draws of other errors as daily series, whose intervals widen where innovations remember last week."""
+    """The same draws of other errors as daily series, whose intervals widen for lag-7 autocorrelation."""
     for cell in others():
         yield replace(cell, period=7)
 

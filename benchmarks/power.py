@@ -15,8 +15,8 @@ import numpy as np
 from scipy import stats
 
 from toolkit import power
-from toolkit.interruptions import covariance
-from toolkit.interruptions.power import DRAWS
+from toolkit.interruptions.checks.power import DRAWS
+from toolkit.interruptions.errors import reml
 
 PAGE = Path(__file__).with_suffix(".md")
 MARK = "<!-- measured -->"
@@ -41,7 +41,7 @@ def measured(side: int, rho: float, lam: float, rng: np.random.Generator) -> dic
     for effect, contrast in zip(EFFECTS, contrasts, strict=True):
         mean = shapes @ np.array(planted[effect]) * sizes[effect]
         values = mean[:, None] + factor @ rng.standard_normal((n, STUDIES))
-        estimate, error, df = covariance.estimate(matrix, values).contrast(contrast)
+        estimate, error, df = reml.estimate(matrix, values).contrast(contrast)
         found[effect] = float((estimate / error > stats.t.ppf(0.975, df)).mean())
     return found
 

@@ -20,12 +20,13 @@ from coverage import alike, heavy, held, successes
 from scipy import special
 from tqdm.auto import tqdm
 
+from toolkit.decompositions import contribution, contributions
 from toolkit.intervals import Interval
 from toolkit.propagation import Moments
-from toolkit.tiers import logits, splits, standards
+from toolkit.tiers import logits, standards, tier_split
 from toolkit.tiers.counts import Counts
-from toolkit.tiers.factors import Factors, with_amount
-from toolkit.tiers.products import contribution, contributions, limits
+from toolkit.tiers.step_factors import Factors, with_amount
+from toolkit.tiers.step_split import limits
 
 REPORT = Path(__file__).with_suffix(".md")
 MARK = "<!-- below: written by benchmarks/tiers.py -->"
@@ -51,8 +52,8 @@ def answers(
     mix = standards.mix_of(counts, "pooled")
     assert mix.weights is not None
     shares = mix.weights @ mixes
-    found, slopes = splits.parts(counts.rates, counts.mixes, PAIR)
-    truth, _ = splits.parts(rates, mixes, PAIR)
+    found, slopes = tier_split.parts(counts.rates, counts.mixes, PAIR)
+    truth, _ = tier_split.parts(rates, mixes, PAIR)
     known = counts.precision
     slope = standards.gradient(counts, mix, 0)
     low, high = known.interval(found, slopes, 0.95)
@@ -70,13 +71,13 @@ def answers(
         ),
         "standardised gap": (
             float(shares @ (rates[0] - rates[1])),
-            Interval(*standards.gap(counts, mix, PAIR, 0.95)[1:]),
+            Interval(*standards.standardised_gap(counts, mix, PAIR, 0.95)[1:]),
         ),
-        "mix part": (totals[2][0], inside[0]),
-        "rate part": (totals[2][1], inside[1]),
-        "rate part, delta method": (totals[2][1], Interval(totals[0][1] - plain, totals[0][1] + plain)),
-        "smallest tier's mix part": (truth[0, small], Interval(low[0, small], high[0, small])),
-        "smallest tier's rate part": (truth[1, small], Interval(low[1, small], high[1, small])),
+        "mix component": (totals[2][0], inside[0]),
+        "rate component": (totals[2][1], inside[1]),
+        "rate component, delta method": (totals[2][1], Interval(totals[0][1] - plain, totals[0][1] + plain)),
+        "smallest tier's mix component": (truth[0, small], Interval(low[0, small], high[0, small])),
+        "smallest tier's rate component": (truth[1, small], Interval(low[1, small], high[1, small])),
         "average effect": (effect, Interval(line["low"], line["high"])),
     }
 

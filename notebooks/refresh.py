@@ -14,11 +14,12 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from PIL import Image
+from PIL import Image, ImageChops
 
 HERE = Path(__file__).parent
 VIEW = "application/vnd.jupyter.widget-view+json"
-
+#: A figure is another one where more than this share of its pixels differ by more than so many of 255 levels.
+SHARE, LEVELS = 0.002, 48
 
 # A slow machine would keep a progress bar among the outputs.
 os.environ.setdefault("TQDM_DISABLE", "1")
@@ -59,23 +60,57 @@ def refreshed(path: Path) -> str:
     return nbformat.writes(notebook) + "\n"
 
 
+def changes(before: str, after: str) -> list[str]:
+    """What a reader would see differ between two texts of a notebook: cells by number, figures by what is drawn."""
+    found = []
+    old, new = (nbformat.reads(text, as_version=4).cells for text in (before, after))
+    for number, (one, other) in enumerate(zip(old, new, strict=True)):
+        kept, drawn = one.get("outputs", []), other.get("outputs", [])
+        pairs = list(zip(kept, drawn, strict=False))
+        if len(kept) != len(drawn) or any(_without_figure(a) != _without_figure(b) for a, b in pairs):
+            found.append(f"cell {number}: its outputs")
+        elif any(not _alike(a, b) for a, b in pairs):
+            found.append(f"cell {number}: its figure")
+    return found
+
+
+def _without_figure(output: nbformat.NotebookNode) -> dict[str, object]:
+    data = {kind: value for kind, value in output.get("data", {}).items() if kind != "image/png"}
+    return {**output, "data": data, "metadata": {}}
+
+
+def _alike(one: nbformat.NotebookNode, other: nbformat.NotebookNode) -> bool:
+    pngs = [output.get("data", {}).get("image/png") for output in (one, other)]
+    if None in pngs:
+        return pngs == [None, None]
+    first, second = (Image.open(io.BytesIO(base64.b64decode(png))).convert("L") for png in pngs)
+    if first.size != second.size:
+        return False
+    levels = ImageChops.difference(first, second).histogram()
+    return sum(levels[LEVELS:]) <= SHARE * sum(levels)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Refresh the notebooks named, or all; with --check only say which ones would change."""
     parser = argparse.ArgumentParser(description="Run the notebooks and keep their outputs.")
     parser.add_argument("notebooks", nargs="*", type=Path, default=sorted(HERE.glob("*.ipynb")))
     parser.add_argument(
-        "--check", action="store_true", help="change nothing; fail if a notebook would change"
+        "--check",
+        action="store_true",
+        help="change nothing; fail if the code says or draws anything else",
     )
     options = parser.parse_args(arguments)
     stale = 0
     for path in options.notebooks:
-        text = refreshed(path)
-        changed = text != path.read_text(encoding="utf-8")
-        if changed and not options.check:
-            path.write_text(text, encoding="utf-8")
-        stale += changed
-        print(f"{path.name}: {'changed' if changed else 'the same'}")
-    return int(options.check and stale > 0)
+        before, after = path.read_text(encoding="utf-8"), refreshed(path)
+        if options.check:
+            found = changes(before, after)
+            print(f"{path.name}: {'; '.join(found) or 'as committed'}")
+            stale += bool(found)
+        else:
+            path.write_text(after, encoding="utf-8")
+            print(f"{path.name}: {'the same' if after == before else 'changed'}")
+    return int(stale > 0)
 
 
 if __name__ == "__main__":

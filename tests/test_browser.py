@@ -1,4 +1,4 @@
-"""A reader's path in a real browser: open a notebook in JupyterLab, run it, move a slider, see the answer."""
+"""A reader's path in a real browser: open a notebook in JupyterLab, run it, move controls, see the answer."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
 import pytest
 
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -141,9 +142,9 @@ def test_a_reader_runs_the_notebook_and_moves_a_slider(page, lab, folder):
     assert page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
     assert page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.error']").count() == 0
 
-    answer = page.locator(".jp-OutputArea-output .widget-html-content").last
+    answer = page.locator(".what-if [role=status]").last
     sync_api.expect(answer).to_contain_text("as observed")
-    figure = page.locator("img.widget-image").last
+    figure = page.locator(".what-if img").last
     before = figure.get_attribute("src")
     handle.focus()
     for _ in range(3):
@@ -152,4 +153,79 @@ def test_a_reader_runs_the_notebook_and_moves_a_slider(page, lab, folder):
     sync_api.expect(figure).not_to_have_attribute("src", before)
     wait_for_idle(page)
     figure.scroll_into_view_if_needed()
-    assert figure.evaluate("image => image.complete && image.naturalWidth") == 640
+    assert figure.evaluate("image => image.complete && image.naturalWidth") == 1280
+
+
+#: A panel of each kind on data made by hand, one cell each.
+PANELS = [
+    """
+import numpy as np
+import pandas as pd
+from toolkit import read_events
+from toolkit.panels import InterruptionPanel, MixPanel, RatesPanel, ReturnsPanel
+from toolkit.tiers import compare
+counts = pd.DataFrame({"platform": ["a"] * 3 + ["b"] * 3, "step": ["enter", "cart", "pay"] * 2})
+counts["n"] = [1000, 200, 50, 400, 100, 40]
+tiers = pd.DataFrame({"platform": ["a", "a", "b", "b"], "city_tier": ["one", "two"] * 2})
+tiers = tiers.assign(n=[87, 263, 270, 80], converted=[81, 192, 234, 55])
+days = pd.date_range("2019-07-01", periods=60)
+visits = pd.Series(100 + np.random.default_rng(1).normal(0, 1, 60), index=days, name="visits")
+opens = pd.DataFrame({"user_id": [1, 1, 2, 3, 3], "event": "open", "platform": list("aabab")})
+opens["timestamp"] = pd.to_datetime(["2019-11-04", "2019-11-12", "2019-11-05", "2019-11-18", "2019-11-26"])
+""",
+    "RatesPanel(counts, amount_per_buyer=80)",
+    "MixPanel(compare(tiers))",
+    "InterruptionPanel(visits, '2019-07-31', terms=['level', 'pulse', 'decay'])",
+    "ReturnsPanel(read_events(opens))",
+]
+CONTROLS = ".noUi-handle, select, input:not([disabled]), button"
+
+
+def test_every_panel_is_reached_and_moved_by_keyboard_and_by_mouse(page, lab, folder):
+    cells = [nbformat.v4.new_code_cell(source.strip()) for source in PANELS]
+    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    nbformat.write(notebook, folder / "notebooks" / "panels.ipynb")
+    sync_api.expect.set_options(timeout=30 * SECONDS)
+    page.goto(lab.format("panels.ipynb"))
+    wait_for_idle(page)
+    run_all_cells(page)
+    panels = page.locator(".what-if")
+    panels.nth(len(PANELS) - 2).wait_for(timeout=180 * SECONDS)
+    wait_for_idle(page)
+    assert panels.count() == len(PANELS) - 1
+    for panel in panels.all():
+        panel.scroll_into_view_if_needed()
+        answer, controls = panel.locator("[role=status]"), panel.locator(CONTROLS).filter(visible=True)
+        controls.first.focus()
+        for _ in range(3 * controls.count()):
+            page.evaluate("document.activeElement.dataset.reached = 'yes'")
+            page.keyboard.press("Tab")
+            if not page.evaluate("Boolean(document.activeElement.closest('.what-if'))"):
+                break
+        missed = [one.evaluate("one => one.outerHTML") for one in controls.all()]
+        assert [text for text in missed if "data-reached" not in text] == []
+
+        assert panel.locator("img").get_attribute("alt").startswith("Figure: ")
+        width = panel.locator("img").evaluate("image => image.getBoundingClientRect().width")
+        assert width > 600
+
+        before = answer.inner_text()
+        last = panel.locator(".noUi-handle, input[type=radio]:not(:checked)").filter(visible=True).last
+        key = "Space" if last.get_attribute("type") == "radio" else "ArrowLeft"
+        last.focus()
+        page.keyboard.press(key)
+        sync_api.expect(answer).not_to_have_text(before, use_inner_text=True)
+        wait_for_idle(page)
+        panel.get_by_role("button", name="reset").click()
+        sync_api.expect(answer).to_have_text(before, use_inner_text=True)
+        wait_for_idle(page)
+        if panel.locator(".noUi-target").count():
+            track = panel.locator(".noUi-target").first
+            box = track.bounding_box()
+            track.click(position={"x": 0.8 * box["width"], "y": box["height"] / 2})
+        else:
+            panel.locator("input[type=radio]").first.check()
+        sync_api.expect(answer).not_to_have_text(before, use_inner_text=True)
+        wait_for_idle(page)
+        assert panel.locator("textarea").input_value().endswith(")")

@@ -16,7 +16,7 @@ from tests.golden_cohorts import PATHS, failures, offered
 from tests.oracle import iso
 from tests.oracle_cohorts import answer
 from toolkit import Step, activity, read_events, repurchase, retention
-from toolkit.cohorts import stream
+from toolkit.cohorts.kernels import stream
 
 TYPES = dict.fromkeys(COLUMNS, "str") | {"at": "Int64", "value": "float64"}
 steady = settings(derandomize=True, database=None, deadline=None, max_examples=40)
@@ -124,7 +124,7 @@ def test_the_index_gives_the_tables_of_sql_in_its_order_and_types(options: dict[
     pd.testing.assert_frame_equal(ours.table, theirs.table)
     assert ours.sentence() == theirs.sentence()
     if options.get("kind") is None:
-        pd.testing.assert_frame_equal(ours.d1().table, theirs.d1().table)
+        pd.testing.assert_frame_equal(ours.d1.table, theirs.d1.table)
     if options.get("clock") is None:
         spans = {"before": ("2019-09-09", "2019-10-08"), "after": ("2019-10-08", "2019-11-04")}
         mix = options["by"] if isinstance(options.get("by"), str) else "age"
@@ -164,7 +164,7 @@ def test_a_log_with_an_index_is_not_read_again() -> None:
     active, found = activity(indexed, by="platform"), retention(indexed, by="platform")
     for result in (active, active.growth(), active.opens, active.returns):
         assert len(result.table)
-    assert found.d1().table["n"].sum() > 0
+    assert found.d1.table["n"].sum() > 0
     split = found.split(
         mix="platform", before=("2019-09-09", "2019-10-07"), after=("2019-10-07", "2019-11-04")
     )
@@ -253,7 +253,7 @@ def test_a_large_log_is_answered_by_one_pass_where_no_index_answers(monkeypatch:
     assert retention(read_events(busy(3999))).path == "sql"
     assert repurchase(source).path == "sql"
     # Days are more than one pass tells apart, so that SQL answers a part of the same result.
-    pd.testing.assert_frame_equal(retention(source).d1().table, retention(source, path="sql").d1().table)
+    pd.testing.assert_frame_equal(retention(source).d1.table, retention(source, path="sql").d1.table)
 
 
 @pytest.mark.parametrize("question", [retention, repurchase, activity])
@@ -273,6 +273,6 @@ def test_more_groups_than_the_index_counts_are_left_to_sql() -> None:
     assert "more than the index counts" in result.sentence()
 
 
-def test_an_index_of_no_rows_has_nobody() -> None:
+def test_an_index_of_no_rows_has_no_user() -> None:
     empty = read_events(busy().head(0)).index()
-    assert "Nobody" in retention(empty, observed_until="2019-11-11", path="index").sentence()
+    assert "No user" in retention(empty, observed_until="2019-11-11", path="index").sentence()

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from toolkit import Step, funnel, read_events
-from toolkit.funnels import indexed, sql, stream, units
+from toolkit.funnels import sql, sums
+from toolkit.funnels.kernels import indexed, stream, unit_table
 from toolkit.logs import codes
 
 STEPS = ["enter", "cart", "pay"]
@@ -87,11 +88,11 @@ def test_sums_over_arrays_are_those_of_sql(log, options):
     question = funnel(log, STEPS, within="40min", path="index", **options).question
     for path in ("index",) if "mode" in options else ("index", "stream"):
         found = (indexed if path == "index" else stream).units(question)
-        by_sql = log.engine.over(found, sql.reduce(question, units.relation(question))).df()
+        by_sql = log.engine.over(found, sums.reduce(question, unit_table.relation(question))).df()
         keys = sql.grouped(question)
         ours, theirs = (
             frame.sort_values(keys, ignore_index=True) if keys else frame
-            for frame in (units.reduce(question, found), by_sql)
+            for frame in (unit_table.reduce(question, found), by_sql)
         )
         pd.testing.assert_frame_equal(ours[theirs.columns], theirs, check_dtype=False)
 

@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 
 from toolkit import Level, interrupted_time_series
-from toolkit.interruptions import covariance, likelihood, profiles
-from toolkit.interruptions.breaks import Break, where_is_the_break
+from toolkit.interruptions.checks import break_scan
+from toolkit.interruptions.checks.breaks import Break, where_is_the_break
+from toolkit.interruptions.errors import reml
+from toolkit.interruptions.errors.profile_likelihood import AR1_NOISE
 
 DAYS = pd.date_range("2019-05-01", periods=100)
 REMOVED = "2019-06-20"
@@ -84,12 +86,12 @@ def test_a_gain_is_that_of_two_gaussian_likelihoods(extra):
     at = np.delete(np.arange(n + 3), [7, 8, 20])
     base = np.column_stack([np.ones(n), rng.standard_normal(n)])
     values = rng.standard_normal(n).cumsum()
-    columns = profiles.broken(at, at[[9, 15]], "level" if extra == 1 else "trend")
+    columns = break_scan.broken(at, at[[9, 15]], "level" if extra == 1 else "trend")
 
     def height(x: np.ndarray) -> float:
         tops = []
-        for rho in likelihood.RHOS:
-            for lam in likelihood.LAMS:
+        for rho in AR1_NOISE.rhos:
+            for lam in AR1_NOISE.lams:
                 v = lam * rho ** np.abs(np.subtract.outer(at, at)) + (1 - lam) * np.eye(n)
                 solved = np.linalg.solve(v, np.column_stack([x, values]))
                 b = np.linalg.solve(x.T @ solved[:, :-1], x.T @ solved[:, -1])
@@ -98,18 +100,16 @@ def test_a_gain_is_that_of_two_gaussian_likelihoods(extra):
         return max(tops)
 
     expected = [height(np.column_stack([base, one.T])) - height(base) for one in columns]
-    found = profiles.gains(base, columns, values[:, None], at, "ar1_noise")
+    found = break_scan.gains(base, columns, values[:, None], at, "ar1_noise")
     assert found[:, 0] == pytest.approx(expected, rel=1e-6)
-    most, over = profiles.largest(base, columns, values[:, None], at, "ar1_noise", np.zeros(1, int), "")
+    most, over = break_scan.largest(base, columns, values[:, None], at, "ar1_noise", np.zeros(1, int), "")
     assert most[0] == pytest.approx(max(expected), rel=1e-6)
     assert over[0] == pytest.approx(max(expected) - expected[0], rel=1e-6, abs=1e-9)
 
 
 def test_errors_are_drawn_with_the_covariance_that_was_fitted():
-    fit = covariance.estimate(
-        np.ones((60, 1)), np.random.default_rng(4).standard_normal(60).cumsum(), kind="ar1"
-    )
-    drawn = profiles.simulated(np.random.default_rng(1), fit, 20_000)
+    fit = reml.estimate(np.ones((60, 1)), np.random.default_rng(4).standard_normal(60).cumsum(), kind="ar1")
+    drawn = break_scan.simulated(np.random.default_rng(1), fit, 20_000)
     expected = fit.errors(fit.at[:4], fit.at[:4])[0]
     assert np.cov(drawn[:4]) == pytest.approx(expected, rel=0.06)
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import io
+import datetime as dt
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.image import imread
 
 from toolkit import Decay, Level, Pulse, Slope, interrupted_time_series
 from toolkit.panels import InterruptionPanel
+from toolkit.panels.interruptions import _hold_band
+
+from .test_panel_base import picture
 
 DAYS = pd.date_range("2019-05-01", periods=100)
 REMOVED = "2019-06-20"
@@ -28,7 +30,7 @@ def panel() -> InterruptionPanel:
     return InterruptionPanel(series(), REMOVED, name="removed", source="Simulated")
 
 
-def told(panel: InterruptionPanel) -> tuple[str, bytes, float]:
+def told(panel: InterruptionPanel) -> tuple[str, str, float]:
     return panel.answer.value, panel.figure.value, float(panel.effect.value("relative")[0])
 
 
@@ -77,22 +79,97 @@ def test_twelve_periods_on_each_side_are_enough():
 def test_counts_with_a_population_are_offered_the_errors_that_know_one():
     population = pd.Series(np.log(np.linspace(1e6, 2e6, len(DAYS))), index=DAYS)
     panel = InterruptionPanel(series().round(), REMOVED, errors="quasi_poisson", offset=population)
-    for errors in panel.errors.options.values():
+    for _, errors in panel.errors.options:
         panel.errors.value = errors
         assert panel.result.question.errors == errors
 
 
-def test_the_last_term_cannot_be_taken_away(panel):
+def test_without_a_term_the_panel_says_so_and_keeps_the_last_answer(panel):
+    before = told(panel)
     panel.terms["level"].value = False
-    assert panel.terms["level"].value
+    assert not panel.terms["level"].value
+    assert "tick what it may have done" in panel.warning.value
+    assert told(panel) == before
     panel.terms["slope"].value = True
-    panel.terms["level"].value = False
+    assert panel.warning.value == ""
     assert panel.result.table["term"].tolist() == ["slope"]
+
+
+def test_a_pulse_lasts_as_long_as_is_set_and_is_judged_while_it_lasts(panel):
+    panel.terms["level"].value = False
+    panel.terms["pulse"].value = True
+    panel.lasts.value = 5
+    twin = interrupted_time_series(series(), {"removed": Pulse(REMOVED, "2019-06-24")})
+    assert panel.result.sentence() == twin.sentence()
+    over = (REMOVED, "2019-06-24")
+    assert panel.effect.value("relative") == pytest.approx(twin.effect(over=over).value("relative"))
+    assert "while it lasted" in panel.answer.value
+
+
+def test_a_pulse_ends_with_the_series_at_the_latest(panel):
+    panel.terms["slope"].value = panel.terms["pulse"].value = True
+    panel.terms["level"].value = False
+    panel.lasts.value = 100
+    assert panel.result.interruptions["removed"][-1].end == DAYS[-1]
+
+
+def test_a_length_can_be_set_where_its_term_is_ticked(panel):
+    assert panel.lasts.disabled
+    assert panel.tau.disabled
+    panel.terms["decay"].value = True
+    assert not panel.tau.disabled
+    panel.tau.value = 5
+    assert panel.result.interruptions["removed"][-1].tau == 5
+
+
+def test_a_typed_date_moves_the_slider_and_the_slider_the_typed_date(panel):
+    panel.day.value = dt.date(2019, 7, 15)
+    assert panel.date.value == pd.Timestamp("2019-07-15")
+    assert panel.result.interruptions["removed"][0].at == pd.Timestamp("2019-07-15")
+    panel.date.index += 1
+    assert panel.day.value == dt.date(2019, 7, 16)
+
+
+@pytest.mark.parametrize(
+    ("day", "words"),
+    [
+        (dt.date(2019, 5, 3), "2019-05-03 has fewer than 12 days on a side"),
+        (dt.date(2021, 1, 1), "outside the series"),
+        (None, "no date is given; type one"),
+    ],
+)
+def test_a_typed_date_that_cannot_be_asked_about_says_why_and_keeps_the_last_answer(panel, day, words):
+    before = told(panel)
+    panel.day.value = day
+    assert words in panel.warning.value
+    assert told(panel) == before
+    panel.reset.click()
+    assert panel.warning.value == ""
+
+
+def test_periods_that_are_plain_numbers_are_typed_as_numbers():
+    panel = InterruptionPanel(series().reset_index(drop=True), 50)
+    panel.day.value = 60
+    assert panel.date.value == 60
+    assert panel.result.interruptions["interruption"][0].at == 60
+
+
+def test_the_axis_holds_the_whole_band(panel):
+    panel.terms["slope"].value = True
+    bands = panel.result.counterfactual.query("time >= @REMOVED")
+    figure, ax = plt.subplots()
+    panel.result.plot(ax)
+    ax.set_ylim(79, 101)
+    _hold_band(ax)
+    low, high = ax.get_ylim()
+    plt.close(figure)
+    assert low < bands["low"].min()
+    assert high > bands["high"].max()
 
 
 def test_every_choice_of_errors_answers_with_its_own_interval(panel):
     widths = set()
-    for errors in panel.errors.options.values():
+    for _, errors in panel.errors.options:
         panel.errors.value = errors
         assert panel.result.question.errors == errors
         _, low, high = panel.effect.value("relative")
@@ -124,7 +201,7 @@ def test_the_figure_is_a_picture_and_leaves_the_session_as_it_was(panel):
     plt.figure()  # the backend is chosen now, not by the panel
     settings, figures = mpl.rcParams.copy(), plt.get_fignums()
     panel.date.index += 1
-    assert imread(io.BytesIO(panel.figure.value), format="png").shape[:2] == (400, 640)
+    assert picture(panel.figure.value).shape[:2] == (800, 1280)
     assert mpl.rcParams == settings
     assert plt.get_fignums() == figures
     plt.close()
@@ -153,7 +230,7 @@ def test_its_line_says_what_was_chosen(panel):
 @pytest.mark.parametrize(
     ("date", "options", "words"),
     [
-        ("2019-05-03", {}, "fewer than 12 periods"),
+        ("2019-05-03", {}, "fewer than 12 days on a side"),
         ("2021-01-01", {}, "outside the series"),
         (REMOVED, {"terms": ["jump"]}, "not .'jump'."),
         (REMOVED, {"terms": []}, "not .."),

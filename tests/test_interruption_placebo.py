@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from toolkit import Level, Pulse, Slope, interrupted_time_series
-from toolkit.interruptions import covariance
+from toolkit.interruptions.errors import reml
 
 NILE = Path(__file__).parents[2] / "shared" / "data" / "its_nile_flow" / "Nile.csv"
 
@@ -67,7 +67,7 @@ def test_held_errors_give_what_least_squares_of_whitened_values_gives():
     t = np.arange(n)
     values = daily(n=n, seed=3).to_numpy()
     base = np.column_stack([np.ones(n), t])
-    fit = covariance.estimate(base, values)
+    fit = reml.estimate(base, values)
     matrix = np.column_stack([base, t >= 30]).astype(float)
     rho, lam = float(fit.rho[0]), float(fit.lam[0])
     distance = np.abs(np.subtract.outer(t, t))

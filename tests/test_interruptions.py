@@ -179,7 +179,7 @@ def test_a_gap_that_closes_is_recovered_and_one_that_stays_is_not():
     assert pd.Timestamp(back.table["recovered"][0]) > pd.Timestamp("2019-08-25")
     stays = asked().recovery(0.05)
     assert stays.table["recovered"][0] is None
-    assert "not within the data" in stays.sentence()
+    assert "did not recover to within 5 % by the end of the data" in stays.sentence()
 
 
 def test_what_a_festival_borrowed_is_taken_off_its_lift():
@@ -365,15 +365,15 @@ def test_a_gap_across_the_interruption_is_said():
         ),
         ({"scale": "ln"}, "use one of 'auto', 'identity', 'log'"),
         ({"season": "month"}, "season='month'"),
-        ({"confidence": 95}, "confidence lies between 0 and 1"),
+        ({"confidence": 95}, "lies outside 0 to 1"),
         ({"leave_out": ["2019-07-31"]}, "pairs of dates"),
         ({"errors": "best"}, "best"),
-        ({"offset": pd.Series(1.0, index=DAYS)}, "offset= is for poisson"),
+        ({"offset": pd.Series(1.0, index=DAYS)}, "offset= is for counts, errors='auto' is not"),
         ({"calendar": "double_12th"}, "no event 'double_12th' in the calendar"),
     ],
 )
 def test_a_question_that_cannot_be_meant_is_refused_with_the_fix(options, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         asked(**options)
 
 
@@ -439,7 +439,7 @@ def test_a_logarithm_of_a_negative_is_refused_by_name_and_day():
     ],
 )
 def test_a_series_that_is_none_is_refused(given, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         read(given)
 
 

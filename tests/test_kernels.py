@@ -8,15 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from toolkit.funnels import chains as grouped
-from toolkit.funnels import kernels
-from toolkit.funnels.answer import OutOfOrder
-from toolkit.funnels.buckets import Rows
-from toolkit.funnels.chains import Links, Table
-from toolkit.funnels.kernels import Limits
-from toolkit.funnels.stream import Pass
+from toolkit.funnels.kernels import by_user, row_order
+from toolkit.funnels.kernels.by_time import Rows
+from toolkit.funnels.kernels.by_user import Links, Table
+from toolkit.funnels.kernels.row_order import Limits
+from toolkit.funnels.kernels.stream import OutOfOrder, Pass
 
-LOW, HIGH = -kernels.LAST_TIME, kernels.LAST_TIME
+LOW, HIGH = -row_order.LAST_TIME, row_order.LAST_TIME
 
 
 @dataclass
@@ -62,9 +60,9 @@ def units_of(log: Log, held: bool) -> dict[tuple[int, int], list[int]]:
 
 def every_chain(log, rows, k, within, *, first=LOW, end=HIGH, gaps=None, rules=(), strict=False):
     """All chains of a unit, as tuples of row numbers, with rows and their places in the total order."""
-    gaps = gaps or [kernels.FOREVER] * k
+    gaps = gaps or [row_order.FOREVER] * k
     order = sorted(rows, key=lambda row: (log.t[row], log.mask[row], row))
-    alive = [row for row in order if log.word[row] & (0xFFFF | grouped.KNOWN)]
+    alive = [row for row in order if log.word[row] & (0xFFFF | by_user.KNOWN)]
 
     def may_follow(row, other, step):
         if log.t[other] - log.t[row] > gaps[step]:
@@ -92,7 +90,7 @@ def every_chain(log, rows, k, within, *, first=LOW, end=HIGH, gaps=None, rules=(
 def reported(chains, place, t):
     """Level, latest start, end, and the chain: first completion, then always the latest possible row."""
     if not chains:
-        return 0, kernels.NEVER, kernels.NEVER, ()
+        return 0, row_order.NEVER, row_order.NEVER, ()
     level = max(map(len, chains))
     longest = [chain for chain in chains if len(chain) == level]
     over = min(place[chain[-1]] for chain in longest)
@@ -121,7 +119,7 @@ def indexed(log: Log) -> tuple[np.ndarray, ...]:
 ALL = np.empty(0, np.uint32)
 NOBODY = np.empty(0, np.int64)
 UNHELD = np.empty(0, np.int32)
-SETTINGS = [(k, within) for k in (1, 2, 3, 4) for within in (0, 6, kernels.FOREVER)]
+SETTINGS = [(k, within) for k in (1, 2, 3, 4) for within in (0, 6, row_order.FOREVER)]
 
 
 def streamed(log, k, within, *range_of_entries, held=False, waiting=3, **options):
@@ -203,9 +201,9 @@ def indexed_chains(
     log, k, within, *, held=False, first=LOW, end=HIGH, gaps=None, rules=(), mode=0, entries=False
 ):
     offsets, t, word, hold, order, users = indexed(log)
-    links = Links(np.array(gaps or [kernels.FOREVER] * k), np.array(rules, np.int64).reshape(-1, 2))
+    links = Links(np.array(gaps or [row_order.FOREVER] * k), np.array(rules, np.int64).reshape(-1, 2))
     table = Table(offsets, t, word, ALL, *((hold, 3) if held else (UNHELD, 1)))
-    found = grouped.chains(table, 0, len(users), Limits(k, within, first, end), links, mode, entries, k)
+    found = by_user.sequences(table, 0, len(users), Limits(k, within, first, end), links, mode, entries, k)
     return sorted(
         (users[u], h, level, start, over, tuple(order[row] for row in rows if row >= 0))
         for u, h, level, start, over, rows in zip(*(column.tolist() for column in found), strict=True)
@@ -214,11 +212,15 @@ def indexed_chains(
 
 OPTIONS = {
     "plain": {},
-    "gaps": {"gaps": [kernels.FOREVER, 4, 5, 3]},
+    "gaps": {"gaps": [row_order.FOREVER, 4, 5, 3]},
     "excluding": {"rules": ((1, 3), (2, 4))},
-    "excluding and gaps": {"rules": ((1, 4),), "gaps": [kernels.FOREVER, 6, 6, 6]},
-    "strict": {"mode": grouped.STRICT},
-    "strict and excluding": {"mode": grouped.STRICT, "rules": ((1, 2),), "gaps": [kernels.FOREVER, 4, 4, 4]},
+    "excluding and gaps": {"rules": ((1, 4),), "gaps": [row_order.FOREVER, 6, 6, 6]},
+    "strict": {"mode": by_user.STRICT},
+    "strict and excluding": {
+        "mode": by_user.STRICT,
+        "rules": ((1, 2),),
+        "gaps": [row_order.FOREVER, 4, 4, 4],
+    },
 }
 
 
@@ -232,7 +234,7 @@ def test_an_indexed_log_gives_the_chains_that_trying_every_chain_gives(option, e
         log = random_log(seed, k, extra=len(rules))
         if seed % 2 and "strict" in option:
             # Without a universe no row may be skipped; with one, only rows of the universe count.
-            log.word[::2] |= grouped.KNOWN
+            log.word[::2] |= by_user.KNOWN
         first, end = (LOW, HIGH) if seed % 3 else (5, 22)
         expected = []
         for unit, rows in units_of(log, held).items():
@@ -243,7 +245,7 @@ def test_an_indexed_log_gives_the_chains_that_trying_every_chain_gives(option, e
                 [[c for c in chains if c[0] == e] for e in {c[0] for c in chains}] if entries else [chains]
             )
             expected += [(*unit, *reported(group, place, log.t)) for group in groups]
-        mode = options.get("mode", grouped.ORDERED)
+        mode = options.get("mode", by_user.ORDERED)
         found = indexed_chains(
             log, k, within, held=held, first=first, end=end, rules=rules, mode=mode, entries=entries, **limits
         )
@@ -260,7 +262,7 @@ def test_without_order_a_level_is_the_most_steps_inside_one_window():
             depths = [(len({m for t, m in seen if over - within <= t <= over}), -over) for over, _ in seen]
             level, over = max(depths)
             expected.append((*unit, level, -over))
-        found = indexed_chains(log, k, within, held=held, mode=grouped.ANY)
+        found = indexed_chains(log, k, within, held=held, mode=by_user.ANY)
         assert [(u, h, level, over) for u, h, level, _, over, _ in found] == sorted(expected)
 
 
@@ -270,7 +272,7 @@ def test_the_short_kernel_agrees_with_the_general_one():
         offsets, t, word, hold, _, users = indexed(log)
         masks = np.arange(1 << k, dtype=np.uint32)
         table = Table(offsets, t, word.astype(np.uint8), masks, *((hold, 3) if held else (UNHELD, 1)))
-        found = grouped.levels(table, 3, len(users) - 2, Limits(k, within, 9, 50))
+        found = by_user.levels(table, 3, len(users) - 2, Limits(k, within, 9, 50))
         found = sorted(zip(*(column.tolist() for column in found), strict=True))
         whole = indexed_chains(log, k, within, held=held, first=9, end=50)
         assert [(users[u], *rest) for u, *rest in found] == [

@@ -20,7 +20,7 @@ STOREYS = [
     ["logs"],
     ["sources"],
     ["decompositions", "propagation", "intervals", "results", "style"],
-    ["multiplicity", "counts", "wording", "fonts"],
+    ["multiplicity", "counts", "wording", "compiled", "fonts"],
 ]
 DRAWING = {"matplotlib", "seaborn", "ipywidgets"}
 MOST_FILES = 20

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from toolkit import funnel, read_events
+from toolkit.logs import summary as summaries
 
 ROWS = pd.DataFrame(
     {
@@ -88,6 +89,13 @@ def test_a_local_time_follows_its_zone_through_a_change_of_clocks():
     assert funnel(log, ["enter", "pay"], within="1h").table["reached"].tolist() == [1, 1]
     text = read_events(rows.assign(timestamp=times.astype(str)), timezone="America/New_York")
     assert text.facts == log.facts
+
+
+def test_the_last_day_of_a_log_may_be_that_of_a_change_of_clocks():
+    times = pd.to_datetime(["2021-03-10 12:00", "2021-03-14 01:30", "2021-03-14 03:30"])
+    rows = pd.DataFrame({"user_id": [2, 1, 1], "event": ["enter", "enter", "pay"], "timestamp": times})
+    log = read_events(rows, timezone="America/New_York")
+    assert funnel(log, ["enter", "pay"], within="1h").table["reached"].tolist() == [2, 1]
 
 
 def test_a_unit_can_be_named_where_magnitude_would_mislead():
@@ -195,13 +203,16 @@ def test_a_harmed_parquet_file_is_named(tmp_path, harm):
 def test_a_source_that_is_not_there_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="nothing.parquet"):
         read_events(tmp_path / "nothing.parquet")
+    for name in ("nothing.parquet", "nothing.csv"):
+        with pytest.raises(FileNotFoundError, match=f"^no file matches {name}$"):
+            read_events(name)
     with pytest.raises(ValueError, match="is a folder"):
         read_events(tmp_path)
     with pytest.raises(ValueError, match="neither Parquet"):
         read_events("log.xlsx")
     with pytest.raises(TypeError, match="cannot read events from int"):
         read_events(7)
-    with pytest.raises(ValueError, match="no table 'logs' on the connection"):
+    with pytest.raises(ValueError, match="no table 'logs' in the connection"):
         read_events("logs", connection=duckdb.connect())
     with pytest.raises(ValueError, match="unknown timezone 'Shanghai'"):
         read_events(ROWS, timezone="Shanghai")
@@ -233,6 +244,49 @@ def test_the_summary_tells_what_is_wrong():
     }
     assert "2019-11-01 to 2019-11-05" in summary.problems["note"].str.cat()
     assert not summary.days.set_index("day")["main"].all()
+
+
+WIDE = pd.DataFrame(
+    {
+        "user_id": range(12),
+        "timestamp": "2019-11-11 20:00",
+        "event": [f"e{i % 7}" for i in range(12)],
+        "platform": ["douyin"] * 6 + ["kuaishou"] * 3 + ["missing"] * 2 + [None],
+        "order_id": range(12),
+        **{f"property {i}": i for i in range(20)},
+    }
+)
+
+
+def test_the_summary_has_ten_lines_however_many_columns_a_log_has():
+    summary = read_events(WIDE).summary()
+    assert len(summary.lines) == 10
+    assert str(summary).count("\n") == 9
+    found = summary.lines.set_index("about")["found"]
+    assert found["rows"] == "12 rows of 12 users"
+    assert found["events"] == "e0 2, e1 2, e2 2, e3 2, e4 2 and 2 more"
+    assert found["platform"] == "douyin 6, kuaishou 3, missing 2; 1 row without a value"
+    assert found["distinct"].startswith("property 2 1, property 3 1")
+    assert found["distinct"].endswith("property 13 1 and 6 more")
+    assert found["problems"] == "none found"
+    assert summary._repr_html_().count("<tr>") == 11
+
+
+def test_the_most_frequent_values_are_counted_and_a_null_is_none_of_them():
+    table = read_events(WIDE).summary().table
+    values = table[(table["what"] == "value") & (table["name"] == "platform")]
+    assert values[["note", "value"]].values.tolist() == [["douyin", 6], ["kuaishou", 3], ["missing", 2]]
+    kept = table[(table["what"] == "value") & (table["name"] == "order_id")]
+    assert kept["note"].tolist() == ["0", "1", "10", "11", "2"]
+
+
+def test_values_of_a_property_with_very_many_are_not_listed(monkeypatch):
+    monkeypatch.setattr(summaries, "MOST_VALUES", 4)
+    summary = read_events(WIDE[["user_id", "timestamp", "event", "order_id"]]).summary()
+    table = summary.table.set_index(["what", "name"])
+    assert ("value", "order_id") not in table.index
+    assert table.loc[("property", "order_id"), "value"] == 12
+    assert summary.lines.set_index("about")["found"]["order_id"] == "12 distinct values"
 
 
 def test_two_units_in_one_column_are_found():

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import io
-import time
+import html
 
 import matplotlib as mpl
 import pandas as pd
 import pytest
-from matplotlib.image import imread
 
 from toolkit.panels import MixPanel
 from toolkit.scenarios import what_if_mix
 from toolkit.tiers import Gaps, compare
+
+from .test_panel_base import picture
 
 KIDNEY = {"platform": ["A", "A", "B", "B"], "city_tier": ["small", "large"] * 2}
 
@@ -20,6 +20,11 @@ KIDNEY = {"platform": ["A", "A", "B", "B"], "city_tier": ["small", "large"] * 2}
 def kidney_stones() -> Gaps:
     """Charig et al. (1986), British Medical Journal 292, 879-882: treatments as platforms, sizes as tiers."""
     return compare(pd.DataFrame({**KIDNEY, "n": [87, 263, 270, 80], "converted": [81, 192, 234, 55]}))
+
+
+def heads(panel: MixPanel) -> list[str]:
+    """What stands above the two columns of sliders."""
+    return [column.children[0].value for column in panel.children[2].children]
 
 
 def three_platforms() -> Gaps:
@@ -108,9 +113,9 @@ def test_the_answer_shows_n_and_the_observed_intervals():
         ({"rates": {"small": -0.1}}, ValueError, "rate of tier 'small' is -0.1: give"),
         ({"rates": {"small": "0.3"}}, ValueError, "rate of tier 'small' is '0.3'"),
         ({"rates": {"small": float("nan")}}, ValueError, "is nan"),
-        ({"rates": {"medium": 0.3}}, KeyError, "no tier 'medium'; there are small, large"),
-        ({"mix": {"medium": 0.3}}, KeyError, "no tier 'medium'; there are small, large"),
-        ({"platform": "C"}, KeyError, "no comparison of 'C' to None; there are A to B"),
+        ({"rates": {"medium": 0.3}}, ValueError, "no tier 'medium'; there are: small, large"),
+        ({"mix": {"medium": 0.3}}, ValueError, "no tier 'medium'; there are: small, large"),
+        ({"platform": "C"}, ValueError, "no comparison of 'C' to None; there are: A to B"),
     ],
 )
 def test_what_cannot_be_assumed_is_named(arguments, error, message):
@@ -119,7 +124,7 @@ def test_what_cannot_be_assumed_is_named(arguments, error, message):
 
 
 def test_of_several_pairs_one_must_be_chosen():
-    with pytest.raises(KeyError, match="douyin to kuaishou, c to kuaishou; give platform= and to="):
+    with pytest.raises(ValueError, match="douyin to kuaishou, c to kuaishou; give platform= and to="):
         what_if_mix(three_platforms())
 
 
@@ -131,7 +136,7 @@ def test_each_slider_gives_the_answer_of_the_headless_twin(panel, tier):
         controls[tier].value = 0.15
         twin = what_if_mix(three_platforms(), platform="douyin", **{name: {tier: 0.15}})
         pd.testing.assert_frame_equal(panel.result.table, twin.table)
-        assert twin.sentence() in panel.answer.value
+        assert html.escape(twin.turn) in panel.answer.value
         assert panel.figure.value != before
 
 
@@ -144,7 +149,7 @@ def test_shares_on_the_sliders_always_add_up_to_1(panel):
         assert panel.result.of(panel.result.platform)["assumed_share"].tolist()[:-1] == pytest.approx(shares)
     # The others were at 0, so they come back in the proportions observed, 1 to 2.
     assert shares == pytest.approx([0.2, 0.4, 0.4])
-    assert "give way in proportion" in panel.children[1].children[0].children[0].value
+    assert any("give way in proportion" in head for head in heads(panel))
 
 
 def test_another_pair_brings_its_own_mix_and_rates(panel):
@@ -171,12 +176,12 @@ def test_the_flag_is_shown_and_follows():
     assert repr(panel) == (
         "MixPanel: A against B, gap +5.5 points (observed −4.6 points), mix −0.41 points, rate +5.9 points"
     )
-    assert "order reverses inside tiers (observed yes)" in panel.answer.value
+    assert "inside tiers (Simpson&#x27;s paradox; observed yes)" in panel.answer.value
 
 
 def test_a_panel_begins_with_the_pair_asked_for():
     assert MixPanel(three_platforms(), platform="c").result.platform == "c"
-    with pytest.raises(KeyError, match="no comparison of 'bilibili' to None"):
+    with pytest.raises(ValueError, match="no comparison 'bilibili to any'; there are: douyin to kuaishou"):
         MixPanel(three_platforms(), platform="bilibili")
 
 
@@ -190,8 +195,7 @@ def test_names_from_the_data_are_text():
     rows = rows.assign(**{"<u>n": [9, 6, 8, 4], "<s>y": [3, 3, 2, 1]})
     panel = MixPanel(compare(rows, of="<u>n", outcome="<s>y"), source="<em>s")
     panel.mix[names[1]].value = 0.9
-    heads = [column.children[0].value for column in panel.children[1].children]
-    for page in (panel.answer.value, panel.result._repr_html_(), *heads):
+    for page in (panel.answer.value, panel.result._repr_html_(), *heads(panel)):
         for tag in ("<i>", "<script", "<u>", "<s>", "<em>"):
             assert tag not in page
         assert "<b>x" not in page
@@ -202,20 +206,41 @@ def test_names_from_the_data_are_text():
 def test_the_figure_is_a_png_drawn_without_touching_the_session(panel):
     before = dict(mpl.rcParams)
     panel.mix["one"].value = 0.4
-    assert imread(io.BytesIO(panel.figure.value)).shape[1] == 640
+    assert picture(panel.figure.value).shape[1] == 1280
     assert dict(mpl.rcParams) == before
 
 
 def test_the_figure_names_its_source_and_the_reversal():
     ax = what_if_mix(kidney_stones(), source="Simulated log").plot()
-    assert ax.get_title().startswith("Simulated log: gap −4.6 points, mix −9.9 and rate +5.4\nThe order")
+    assert ax.get_title(loc="left").startswith(
+        "Simulated log: gap −4.6 points, mix −9.9 and rate +5.4\nThe order"
+    )
     ax.figure.clear()
 
 
-def test_an_update_with_its_figure_takes_less_than_150_ms(panel):
-    seconds = []
-    for share in (0.30, 0.31, 0.32, 0.33, 0.34):
-        began = time.process_time()
-        panel.mix["one"].value = share
-        seconds.append(time.process_time() - began)
-    assert min(seconds) < 0.15
+def test_rate_sliders_fit_the_rates_of_the_pair(panel):
+    assert {one.max for one in panel.rates.values()} == {0.4}
+    panel.pair.value = ("c", "kuaishou")
+    assert {one.max for one in panel.rates.values()} == {0.5}
+    rows = pd.DataFrame({**KIDNEY, "n": [10_000] * 4, "converted": [200, 800, 300, 700]})
+    assert {one.max for one in MixPanel(compare(rows)).rates.values()} == {0.2}
+    near = {**KIDNEY, "n": [10_000] * 4, "converted": [120, 390, 1200, 1400]}
+    assert {one.max for one in MixPanel(compare(pd.DataFrame(near))).rates.values()} == {0.2}
+
+
+def test_what_is_assumed_is_said_in_a_line_however_many_tiers_there_are(panel):
+    panel.mix["one"].value = 0.5
+    panel.rates["two"].value = 0.3
+    assert "with another mix and other rates in 1 tier:" in panel.answer.value
+    assert "n = 1,000 and 1,000" in panel.answer.value
+    assert "no forecast" in panel.answer.value
+    assert len(panel._caveat()) < 400
+
+
+def test_a_mix_of_nobody_elsewhere_is_spread_evenly():
+    """One tier has all users, so nothing observed says how others would share what it gives up."""
+    rows = pd.DataFrame({**KIDNEY, "n": [100, 1, 50, 50], "converted": [9, 1, 5, 6]})
+    panel = MixPanel(compare(rows))
+    panel.mix["small"].value = 1.0
+    panel.mix["small"].value = 0.6
+    assert panel.mix["large"].value == pytest.approx(0.4)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import ast
+import base64
+import importlib.util
+import io
 import json
 import re
 from pathlib import Path
 
 import nbformat
 import pytest
+from PIL import Image, ImageDraw
 
-NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+FOLDER = Path(__file__).parents[1] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 CELLS, LINES, BYTES = 25, 12, 150_000
 # Words of prose to a line of code: below, a script; above, an essay.
 LEAST_PROSE, MOST_PROSE = 10, 40
@@ -165,3 +170,30 @@ def test_too_many_cells_are_seen():
     notebook = nbformat.reads(a_notebook(), as_version=4)
     notebook.cells[1:1] = [nbformat.v4.new_markdown_cell("More.") for _ in range(CELLS)]
     assert f"has more than {CELLS} cells" in faults(nbformat.writes(notebook))
+
+
+def a_figure(*boxes) -> list[nbformat.NotebookNode]:
+    image = Image.new("RGB", (640, 400), "white")
+    for box in boxes:
+        ImageDraw.Draw(image).rectangle(box, fill="black")
+    out = io.BytesIO()
+    image.save(out, "png")
+    return output("display_data", data={"image/png": base64.b64encode(out.getvalue()).decode()})
+
+
+@pytest.mark.parametrize(
+    ("after", "seen"),
+    [
+        ({"outputs": a_figure((100, 100, 200, 200))}, []),
+        ({"outputs": a_figure((100, 100, 200, 200), (5, 5, 12, 12))}, []),  # 64 pixels: another processor
+        ({"outputs": a_figure((100, 100, 200, 240))}, ["cell 4: its figure"]),
+        ({"outputs": output("display_data", data={"text/plain": "4"})}, ["cell 4: its outputs"]),
+        ({"outputs": []}, ["cell 4: its outputs"]),
+    ],
+)
+def test_a_figure_that_the_code_no_longer_draws_is_named(after, seen):
+    spec = importlib.util.spec_from_file_location("refresh", FOLDER / "refresh.py")
+    refresh = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(refresh)
+    before = a_notebook(outputs=a_figure((100, 100, 200, 200)))
+    assert refresh.changes(before, a_notebook(**after)) == seen

@@ -84,6 +84,7 @@ def questions(draw: st.DrawFn) -> dict[str, Any]:
     return params
 
 
+@pytest.mark.slow
 @steady
 @given(rows=logs, params=questions())
 def test_every_path_agrees_with_the_oracle(rows: list[dict[str, Any]], params: dict[str, Any]) -> None:
@@ -100,7 +101,7 @@ def test_every_path_agrees_with_the_oracle(rows: list[dict[str, Any]], params: d
 @pytest.fixture(scope="module")
 def window_funnel(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, int]]:
     """Levels by ClickHouse's `windowFunnel`, in its default mode, of units that match a step."""
-    chdb = pytest.importorskip("chdb")
+    chdb = pytest.importorskip("chdb", reason="needs chdb: uv sync --group engines")
     folder, numbers = tmp_path_factory.mktemp("clickhouse"), itertools.count()
 
     def levels(rows: list[dict[str, Any]], params: dict[str, Any]) -> dict[str, int]:
@@ -129,6 +130,7 @@ def plain_questions(draw: st.DrawFn) -> dict[str, Any]:
     return params | draw(st.sampled_from([{}, {"hold": ["platform", "session"], "count": "pairs"}]))
 
 
+@pytest.mark.slow
 @settings(steady, max_examples=25)
 @given(rows=logs, params=plain_questions())
 def test_the_oracle_agrees_with_window_funnel(
@@ -137,6 +139,7 @@ def test_the_oracle_agrees_with_window_funnel(
     assert answer(rows, params)["levels"] == window_funnel(rows, params)
 
 
+@pytest.mark.slow
 @settings(steady, max_examples=8)
 @given(seed=st.integers(0, 2**32), shuffled=st.booleans(), params=plain_questions())
 def test_every_path_agrees_with_window_funnel_on_long_histories(
@@ -167,6 +170,6 @@ def test_users_of_any_whole_number_stay_apart_in_the_joins(most: int, numbered: 
     for ask in ({"by": "room"}, {"by": "seat", "exclude": ["d"]}):
         options = {"within": "1h", "hold": ["room", "seat"], "count": "pairs", **ask}
         found = [funnel(log, ["a", "b", "c"], path=path, **options) for path in ("asof", "windows")]
-        pd.testing.assert_frame_equal(found[0].counts, found[1].counts)
-        assert found[0].counts["n3"].sum() > 0
+        pd.testing.assert_frame_equal(found[0].table, found[1].table)
+        assert found[0].step_counts.reached[:, 2].sum() > 0
         assert bool(found[0].question.numbers) is numbered

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from toolkit.intervals import wilson
-from toolkit.sources.tiers import city_tier
+from toolkit.sources.city_tiers import city_tier
 
 ROOT = Path(__file__).parents[1]
 

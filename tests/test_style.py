@@ -7,11 +7,14 @@ import sys
 import warnings
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
+import nbformat
 import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
+from nbclient import NotebookClient
 
 from toolkit import style
 
@@ -38,9 +41,33 @@ def test_platform_colours_stand_out_on_white(colour):
     assert contrast_with_white(colour) >= 3
 
 
-@pytest.mark.parametrize("colour", sorted({colour for colour, _ in style.OTHERS}))
+@pytest.mark.parametrize("colour", style.COLOURS)
 def test_other_colours_stand_out_on_white_more(colour):
     assert contrast_with_white(colour) >= 4
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["iOS", "Android"],
+        ["控制组", "实验组"],
+        ["A", "B"],
+        ["tier_1", "tier_new_1", "tier_2", "tier_3", "tier_4", "tier_5"],
+        [*PLATFORMS, "new", "old"],
+        [*range(len(style.COLOURS))],
+        ["<null>", "missing", "nan"],
+    ],
+)
+def test_every_group_of_a_figure_has_a_colour_of_its_own(names):
+    found = style.looks(names)
+    assert len({look.colour for look in found.values()}) == len(names)
+    assert len({look.marker for look in found.values()}) == len(names)
+
+
+def test_markers_tell_groups_apart_where_colours_run_out():
+    found = style.looks(range(len(style.COLOURS) + 3)).values()
+    assert len({look.colour for look in found}) == len(style.COLOURS)
+    assert len({(look.colour, look.marker) for look in found}) == len(found)
 
 
 def test_any_other_name_is_drawn_alike_in_whatever_order_names_come():
@@ -108,3 +135,24 @@ def test_nothing_but_use_changes_global_state():
 def test_colours_and_labels_need_no_matplotlib():
     code = "import sys; from toolkit import style; style.looks(['a']); assert 'matplotlib' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_plot_makes_a_figure_of_its_own_unless_it_is_given_axes():
+    first, second = style.axes(), style.axes(width=5, height=3)
+    assert first.figure is not second.figure
+    assert [list(ax.figure.get_size_inches()) for ax in (first, second)] == [[6.4, 4.0], [5, 3]]
+    assert first.figure.dpi == 100
+    assert not first.spines["top"].get_visible()
+    assert style.axes(first) is first
+    plt.close("all")
+
+
+@pytest.mark.parametrize("draw", ["style.axes();", "with style.context(): style.axes().plot([1, 2]);"])
+def test_every_cell_of_a_fresh_kernel_shows_its_figure_once(draw):
+    cells = ["from toolkit import style", draw, draw, draw]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    images = [
+        sum("image/png" in output.get("data", {}) for output in cell.outputs) for cell in notebook.cells
+    ]
+    assert images == [0, 1, 1, 1]

@@ -8,19 +8,11 @@ import pandas as pd
 import pytest
 
 from toolkit import Step, funnel, read_events
+from toolkit.sources.city_tiers import city_readings, city_tier, city_tier_lists
+from toolkit.sources.creator_bands import creator_band, creator_schemes
 from toolkit.sources.mechanisms import RELATIONS, TIERS, TYPES
 from toolkit.sources.places import read_table
-from toolkit.sources.tiers import (
-    city_readings,
-    city_tier,
-    city_tier_lists,
-    creator_band,
-    creator_schemes,
-    event_stages,
-    relations,
-    stage_steps,
-    stages,
-)
+from toolkit.sources.stages import event_stages, relations, stage_steps, stages
 
 #: Cities of the whole tiers in the institute's list of 337 (2022).
 SIZES = {"tier_1": 4, "tier_new_1": 15, "tier_2": 30, "tier_3": 70, "tier_4": 90}

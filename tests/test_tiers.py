@@ -6,11 +6,13 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import optimize, special
 
 from toolkit import Funnel, Step, funnel, read_events
 from toolkit.propagation import Moments
-from toolkit.tiers import compare, e_value, splits, standards
+from toolkit.tiers import compare, e_value, standards, tier_split
 from toolkit.tiers.counts import counts_of
+from toolkit.tiers.ratios import strata
 
 # Bickel, Hammel & O'Connell (1975), Science 187, 398-404: admitted and rejected in six departments.
 BERKELEY = {
@@ -142,7 +144,7 @@ def test_reference_cases_pass_within_their_tolerance(shared, case):
     answers = found[case](folder)
     for check in checks:
         if check["estimator"].endswith("four factors"):
-            continue  # in test_tiers_products.py
+            continue  # in test_tiers_step_split.py
         value = answers[check["estimator"], check["term"], check["field"]]
         if check["value"] is True:
             assert value is True
@@ -269,12 +271,13 @@ def test_parts_and_standardised_rates_move_as_their_slopes_say():
     rates, mixes = counts.rates, counts.mixes
     mix = standards.mix_of(counts, "pooled")
     slope = standards.gradient(counts, mix, 0).reshape(2, 2, 2)
-    _, slopes = splits.parts(rates, mixes, (0, 1))
+    _, slopes = tier_split.parts(rates, mixes, (0, 1))
     for which, platform, tier in itertools.product(range(2), range(2), range(2)):
         step = np.zeros((2, 2, 2))
         step[which, platform, tier] = 1e-7
         moved = (
-            splits.parts(rates + step[0], mixes + step[1], (0, 1))[0] - splits.parts(rates, mixes, (0, 1))[0]
+            tier_split.parts(rates + step[0], mixes + step[1], (0, 1))[0]
+            - tier_split.parts(rates, mixes, (0, 1))[0]
         )
         expected = pytest.approx(moved / 1e-7, abs=1e-6)
         assert slopes.reshape(2, 2, 2, 2, 2)[..., which, platform, tier] == expected
@@ -403,7 +406,7 @@ def test_a_funnel_is_compared_as_its_counts_are():
     counted = Funnel.from_counts(pd.DataFrame(rows, columns=["platform", "city_tier", "step", "n"]))
     plain = compare(table([("a", "1", 90, 9), ("a", "2", 50, 20), ("b", "1", 60, 3), ("b", "2", 40, 4)]))
     pd.testing.assert_frame_equal(compare(counted).table, plain.table)
-    assert compare(counted).sentence().startswith("pay of enter, a ")
+    assert compare(counted).sentence().startswith("a 20.7 % against b 7.0 % (pay of enter), a gap of +13.7")
 
 
 START = pd.Timestamp("2019-11-11 20:00", tz="Asia/Shanghai")
@@ -427,7 +430,7 @@ def world(users=300, seed=3, moving=False):
 
 def by_hand(log, count):
     """Sums over users by cell, in plain pandas: entries, or users of a platform, and those that led to a payment."""
-    frame = log.engine.frame(f"SELECT * FROM {log.engine.table}").fillna({"city_tier": "missing"})
+    frame = log.engine.frame(f"SELECT * FROM {log.engine.table}").fillna({"city_tier": "<null>"})
     keys = ["user_id", "platform", "city_tier"]
     pays = frame[frame["event"] == "pay"].groupby(keys).size()
     enters = frame[frame["event"] == "enter"].groupby(keys).size()
@@ -446,7 +449,7 @@ def test_users_who_repeat_are_added_up_in_the_engine_as_in_pandas(count, path):
     ask = {"outcome": None, "of": None, "pool": None, "exclude": (), "movers": None}
     found = counts_of(answer, platform="platform", tier="city_tier", **ask)
     assert found.platforms == ("douyin", "kuaishou")
-    assert found.tiers == ("tier_1", "tier_2", "missing")
+    assert found.tiers == ("tier_1", "tier_2", "<null>")
     own = by_hand(log, count).reset_index()
     values = np.zeros((own["user_id"].nunique(), 6, 2))
     user = own["user_id"].astype("category").cat.codes
@@ -556,7 +559,7 @@ def test_where_a_user_of_several_tiers_counts_must_be_chosen():
 def test_missing_tiers_are_a_tier_of_their_own():
     rows = table([("a", None, 40, 4), ("a", "1", 60, 9), ("b", np.nan, 50, 6), ("b", "1", 50, 9)])
     gaps = compare(rows)
-    assert gaps.counts.tiers == ("missing", "1")
+    assert gaps.counts.tiers == ("<null>", "1")
     assert gaps.counts.n.sum() == 200
 
 
@@ -576,11 +579,11 @@ def test_a_tier_that_a_platform_lacks_is_left_out_or_pooled_only_as_asked():
 
 def test_tiers_are_pooled_in_the_engine_too():
     answer = funnel(world(), ["enter", "pay"], within="2min", by=["platform", "city_tier"], count="entries")
-    pooled = compare(answer, pool={"missing": "tier_2"})
+    pooled = compare(answer, pool={"<null>": "tier_2"})
     assert pooled.counts.tiers == ("tier_1", "tier_2")
     trials = pooled.counts.cells.products[:, 0, :, 0].sum()
     assert trials == compare(answer).counts.cells.products[:, 0, :, 0].sum()
-    without = compare(answer, exclude="missing")
+    without = compare(answer, exclude="<null>")
     assert without.counts.whole.products[:, 0, :, 0].sum() < trials
 
 
@@ -607,8 +610,8 @@ GOOD = [("a", "1", 40, 4), ("a", "2", 60, 9), ("b", "1", 50, 6), ("b", "2", 50, 
             r"row 3 \(b, 2\): converted = 0.2 is fractional: give counts, not rates",
         ),
         ([*GOOD[:3], ("b", "2", 50, -1)], {}, "converted = -1.* is negative"),
-        ([*GOOD[:3], ("b", "2", None, 1)], {}, "n = .* is missing or no number"),
-        ([*GOOD[:3], ("b", "2", np.inf, 1)], {}, "n = inf is missing or no number"),
+        ([*GOOD[:3], ("b", "2", None, 1)], {}, "n = .* is missing or not a number"),
+        ([*GOOD[:3], ("b", "2", np.inf, 1)], {}, "n = inf is infinite"),
         (GOOD[:2], {}, "there is only one platform, a: nothing to compare it with"),
         ([], {}, "the table of counts has no rows"),
         (GOOD, {"standard": {"1": 0.5, "2": 0.6}}, "add up to 1; these add up to 1.1"),
@@ -620,12 +623,12 @@ GOOD = [("a", "1", 40, 4), ("a", "2", 60, 9), ("b", "1", 50, 6), ("b", "2", 50, 
         (
             GOOD,
             {"tier": "tier"},
-            "no column 'tier' among the counts; they have: platform, city_tier, n, converted",
+            "no column 'tier' in the counts .*; it has: platform, city_tier, n, converted",
         ),
-        (GOOD, {"pool": {"9": "1"}}, "no tier '9' to pool or exclude; there are 1, 2"),
+        (GOOD, {"pool": {"9": "1"}}, "to pool or exclude: no tier '9'; there are: 1, 2"),
         (GOOD, {"exclude": ["9"]}, "no tier '9'"),
         (GOOD, {"adjust": "bonferroni"}, "adjust='bonferroni'; use one of"),
-        (GOOD, {"confidence": 95}, "confidence lies between 0 and 1"),
+        (GOOD, {"confidence": 95}, "lies outside 0 to 1"),
     ],
 )
 def test_wrong_tables_and_questions_name_the_thing_and_the_fix(rows, options, message):
@@ -679,6 +682,292 @@ def test_every_answer_has_five_faces_and_trusts_no_name():
     plt.close("all")
 
 
+def test_tables_show_rates_in_per_cent_and_their_differences_in_points():
+    gaps = kidneys()
+    shown = gaps._repr_html_().split("<tbody>")[1]
+    assert "<td>−4.6 points</td><td>−10.4 points</td><td>1.3 points</td>" in shown
+    assert "%" not in shown
+    crude = gaps.reversal()._repr_html_().split("<tbody>")[1].split("</tr>")[0]
+    assert "<td>all</td><td>78.0 %</td><td>82.6 %</td><td>−4.6 points</td>" in crude
+    for answer in (gaps.by_tier(), gaps.sensitivity(), gaps.effects()):
+        assert "points</td>" in answer._repr_html_()
+        assert "%</td>" not in answer._repr_html_()
+    for answer in (gaps.rates_by_tier(), gaps.standardised()):
+        assert "points</td>" not in answer._repr_html_()
+        assert "%</td>" in answer._repr_html_()
+    assert "points</td>" not in gaps.logit()._repr_html_() + gaps.ratios()._repr_html_()
+
+
+def test_a_plot_makes_a_figure_of_its_own_unless_it_is_given_axes():
+    import matplotlib.pyplot as plt
+
+    gaps = kidneys()
+    for answer in (gaps, gaps.tests()):
+        first, second = answer.plot(), answer.plot()
+        assert first.figure is not second.figure
+        assert answer.plot(first) is first
+    many = compare(table([(p, str(t), 50, 5) for p in "ab" for t in range(40)])).by_tier()
+    with pytest.raises(
+        ValueError, match=r"80 rows are too many for one figure; keep 60 at most, or draw .table"
+    ):
+        many.plot()
+    plt.close("all")
+
+
+def test_a_tier_may_be_called_all():
+    rows = [("a", "all", 263, 192), ("a", "small", 87, 81), ("b", "all", 80, 55), ("b", "small", 270, 234)]
+    gaps, plain = compare(table(rows)), kidneys()
+    assert (
+        gaps.reversal()
+        .sentence()
+        .startswith("Simpson's paradox, the order reverses. a against b: −4.6 points")
+    )
+    assert gaps.reversal().sentence() == plain.reversal().sentence().replace("A ", "a ").replace(" B", " b")
+    assert gaps.rates_by_tier().sentence().count("n = 350") == 2
+
+
+def test_a_reversal_says_both_gaps_whether_the_order_is_sure_and_in_how_many_tiers():
+    said = kidneys().reversal().sentence()
+    assert (
+        "A against B: −4.6 points (−10.4 to 1.3) over all tiers, +5.4 points (−1.2 to 12.0) at the pooled mix"
+        in said
+    )
+    assert "opposite to the crude gap in 2 of 2 tiers, n = 350 and 350" in said
+    assert "where an interval contains 0 the order itself is not sure" in said
+    assert "not sure" not in berkeley().reversal().sentence()
+    assert (
+        "Simpson's paradox: at the pooled mix of tiers the order of A and B reverses." in kidneys().sentence()
+    )
+
+
+def test_where_no_order_reverses_it_is_said_so():
+    rows = [("a", "1", 400, 40), ("a", "2", 300, 90), ("b", "1", 300, 20), ("b", "2", 100, 20)]
+    one = compare(table(rows)).reversal().sentence()
+    assert one.startswith("No Simpson's paradox. a against b: +8.6 points")
+    three = compare(table([*rows, ("c", "1", 50, 5), ("c", "2", 50, 5)])).reversal().sentence()
+    assert three.startswith(
+        "No Simpson's paradox: none of 3 pairs reverses its order at the pooled mix of tiers"
+    )
+    assert "Simpson" not in compare(table(rows)).sentence()
+
+
+def test_a_mix_that_is_given_is_exact_and_one_that_is_counted_is_not():
+    gaps = kidneys()
+    shares = dict(zip(gaps.counts.tiers, gaps.counts.n.sum(0) / gaps.counts.n.sum(), strict=True))
+    counted, given = gaps.standardised("pooled"), gaps.standardised(shares)
+    assert given.table["estimate"].tolist() == pytest.approx(counted.table["estimate"].tolist())
+    width = [(answer.table["high"] - answer.table["low"]).to_numpy() for answer in (counted, given)]
+    assert (width[0] > 1.001 * width[1]).all()
+    assert "the standard mix is taken as exact" in given.sentence()
+    assert "allow for the standard mix being estimated too" in counted.sentence()
+    assert kidneys(standard={"small": 0.5, "large": 0.5 + 9e-7}).mix.name == "given"
+    with pytest.raises(ValueError, match="add up to 1"):
+        kidneys(standard={"small": 0.5, "large": 0.5 + 1.1e-6})
+
+
+def test_a_platforms_own_mix_is_only_as_sure_as_its_users_are_many():
+    gaps = kidneys()
+    shares = dict(zip(gaps.counts.tiers, gaps.counts.mixes[0], strict=True))
+    own, given = gaps.standardised("A").table, gaps.standardised(shares).table
+    assert (own["high"] - own["low"]).iloc[1] > (given["high"] - given["low"]).iloc[1]
+    equal = gaps.standardised("equal").table["estimate"]
+    assert equal.tolist() == pytest.approx(gaps.counts.rates.mean(1).tolist())
+
+
+def test_the_range_over_standards_says_whether_the_sign_depends_on_them():
+    rows = [("a", "1", 300, 60), ("a", "2", 100, 20), ("b", "1", 100, 10), ("b", "2", 300, 90)]
+    said = compare(table(rows)).sensitivity().sentence()
+    assert "the gap of a against b runs from −5.0 points" in said
+    assert "b mix) to +5.0 points" in said
+    assert "a mix), so its sign depends on that choice, n = 400 and 400" in said
+    alike = [("a", "1", 100, 20), ("a", "2", 100, 20), ("b", "1", 100, 10), ("b", "2", 100, 10)]
+    assert "a against b stays at +10.0 points" in compare(table(alike)).sensitivity().sentence()
+    assert "depends" not in berkeley().sensitivity().sentence()
+
+
+@pytest.mark.parametrize(("converted", "few"), [(9, True), (10, False), (40, False), (41, True)])
+def test_a_rate_of_fewer_than_ten_conversions_or_non_conversions_is_marked(converted, few):
+    gaps = compare(
+        table([("a", "1", 50, converted), ("a", "2", 50, 25), ("b", "1", 50, 25), ("b", "2", 50, 25)])
+    )
+    rates = gaps.rates_by_tier()
+    assert rates.table["few"].tolist() == [False, few, False, False, False, False]
+    assert ("1 rate with fewer than 10 conversions or non-conversions" in rates.sentence()) == few
+    assert ("1 rate of 4 rests on fewer than 10 conversions or non-conversions" in gaps.sentence()) == few
+
+
+def test_shrinkage_needs_several_tiers_and_some_who_convert_and_some_who_do_not():
+    rows = [("a", "1", 50, 0), ("a", "2", 50, 0), ("b", "1", 50, 50), ("b", "2", 50, 50)]
+    found = compare(table(rows)).rates_by_tier().table
+    assert found[["shrunk", "shrunk_low", "shrunk_high"]].isna().all(axis=None)
+    assert found[["low", "high"]].notna().all(axis=None)
+    one = compare(table([("a", "1", 50, 9), ("b", "1", 50, 5)])).rates_by_tier().table
+    assert one["shrunk"].isna().all()
+
+
+def test_shrunk_rates_are_those_of_a_grid_of_beta_binomials():
+    from scipy import stats
+
+    from toolkit.tiers.rates import WEIGHTS, shrunk
+
+    n, y = np.array([20.0, 80, 400]), np.array([8.0, 15, 60])
+    centre, sizes = y.sum() / n.sum(), 80 * WEIGHTS / (1 - WEIGHTS)
+    told = np.array([stats.betabinom.pmf(y, n, s * centre, s * (1 - centre)).prod() for s in sizes])
+    belief = told / told.sum()
+    expected = sum(b * (y + s * centre) / (n + s) for b, s in zip(belief, sizes, strict=True))
+    found, limits = shrunk(n, y, 0.9)
+    assert found == pytest.approx(expected)
+    for end, tail in ((limits.low, 0.05), (limits.high, 0.95)):
+        below = sum(
+            b * stats.beta.cdf(end, y + s * centre, n - y + s * (1 - centre))
+            for b, s in zip(belief, sizes, strict=True)
+        )
+        assert below == pytest.approx(tail, abs=1e-9)
+
+
+def test_an_odds_ratio_of_a_common_outcome_is_nearer_to_1_than_it_looks():
+    # VanderWeele & Ding (2017), table 2: the square root stands for the risk ratio from 15 % on.
+    for converted, common in ((29, False), (30, True)):
+        rows = [("a", "1", 100, 20), ("b", "1", 100, converted - 20)]
+        odds = compare(table(rows)).ratios().table.set_index("measure").loc["odds ratio, Mantel-Haenszel"]
+        line = e_value(odds["estimate"], odds["low"], odds["high"], measure="odds ratio", common=common)
+        assert (odds["e_value"], odds["e_value_limit"]) == line
+
+
+def test_e_values_at_the_edges():
+    inf, nan = np.inf, np.nan
+    assert e_value(0, 0, 0.5) == (inf, pytest.approx(2 + 2**0.5))
+    assert e_value(inf, 2, inf) == (inf, pytest.approx(2 + 2**0.5))
+    assert e_value(1, 1, 2)[1] == e_value(1, 0.5, 1)[1] == e_value(1, 1, 1)[0] == 1
+    assert np.isnan(e_value(2, nan, 3)).all()
+    assert e_value(4, 2, 9, common=True) == e_value(4, 2, 9)
+    assert e_value(4, 2, 9, measure="odds ratio") == e_value(4, 2, 9)
+    with pytest.raises(ValueError, match="measure='hazard'; use one of 'risk ratio', 'odds ratio'"):
+        e_value(2, 1, 3, measure="hazard")
+    with pytest.raises(ValueError, match="not below 0; got -1 to 3 around -0.5"):
+        e_value(-0.5, -1, 3)
+    with pytest.raises(ValueError, match="got 1 to 1.5 around 2"):
+        e_value(2, 1, 1.5)
+
+
+def test_ratios_say_what_unmeasured_confounding_would_have_to_do():
+    said = berkeley().ratios().sentence()
+    assert (
+        "the rate of Male is ×0.901 that of Female (95 % interval ×0.832 to ×0.985, n = 2,691 and 1,835; E-value 1.46"
+        in said
+    )
+    assert "an unmeasured confounder explains a ratio away only if" in said
+
+
+@pytest.mark.parametrize("converted", [0, 50])
+def test_odds_have_no_answer_where_a_platform_has_none_or_all_converted(converted):
+    rows = [("a", t, 50, converted) for t in "12"] + [("b", "1", 50, 5), ("b", "2", 50, 25)]
+    gaps = compare(table(rows))
+    odds = gaps.ratios().table.set_index("measure").loc["odds ratio, Mantel-Haenszel"]
+    assert odds[["estimate", "low", "high", "e_value", "e_value_limit"]].isna().all()
+    assert gaps.logit().table["estimate"].isna().all()
+    assert "too few: where none or all converted (separation)" in gaps.logit().sentence()
+    assert gaps.tests().table[["statistic", "p", "least_expected"]].isna().all(axis=None)
+    assert (
+        gaps.tests()
+        .sentence()
+        .startswith("No pair's odds ratio is shown to differ between tiers at p < 0.05")
+    )
+
+
+def test_one_cell_without_conversions_leaves_the_common_odds_ratio_and_takes_the_interaction():
+    gaps = compare(table([("a", "1", 50, 0), ("a", "2", 50, 9), ("b", "1", 50, 5), ("b", "2", 50, 5)]))
+    assert gaps.logit().table["estimate"].notna().all()
+    assert gaps.logit(interaction=True).table["estimate"].isna().all()
+    # The likelihood ratio of the interaction is finite all the same: the least deviance there is.
+    line = gaps.tests().table.set_index("test").loc["interaction, likelihood ratio"]
+    n, y = np.full(4, 50.0), np.array([0, 9, 5, 5.0])
+    on, kind = np.array([1, 1, 0, 0]), np.array([0, 1, 0, 1])
+
+    def deviance(beta):
+        rate = 1 / (1 + np.exp(-(beta[0] + beta[1] * on + beta[2] * kind)))
+        return 2 * (special.xlogy(y, y / n / rate) + special.xlogy(n - y, (1 - y / n) / (1 - rate))).sum()
+
+    assert line["statistic"] == pytest.approx(optimize.minimize(deviance, [-2.0, 0, 0]).fun, rel=1e-6)
+
+
+def test_where_no_one_converts_anywhere_the_logit_has_no_answer():
+    gaps = compare(table([(p, t, 50, 0) for p in "ab" for t in "12"]))
+    assert gaps.logit().table[["estimate", "error", "low", "high"]].isna().all(axis=None)
+    assert gaps.effects().table[["estimate", "low", "high"]].isna().all(axis=None)
+
+
+def test_a_saturated_logit_is_the_log_odds_of_each_cell_and_warns_of_nothing(recwarn):
+    rows = [("a", "1", 90, 9), ("a", "2", 50, 20), ("b", "1", 60, 3), ("b", "2", 40, 4)]
+    line = compare(table(rows), to="b").logit(interaction=True).table.set_index("term")["estimate"]
+    log_odds = {(p, t): np.log(y / (n - y)) for p, t, n, y in rows}
+    assert line["constant"] == pytest.approx(log_odds["b", "1"])
+    assert line["a"] == pytest.approx(log_odds["a", "1"] - log_odds["b", "1"])
+    twofold = log_odds["a", "2"] - log_odds["b", "2"] - log_odds["a", "1"] + log_odds["b", "1"]
+    assert line["a x 2"] == pytest.approx(twofold)
+    assert not recwarn.list
+
+
+def test_coefficients_are_compared_with_the_reference_and_the_first_tier():
+    rows = [
+        (p, t, 200, k)
+        for p, ks in (("a", (20, 30)), ("b", (25, 35)), ("c", (9, 80)))
+        for t, k in zip("xy", ks, strict=True)
+    ]
+    assert compare(table(rows)).logit().table["term"].tolist() == ["constant", "b", "c", "y"]
+    to_b = compare(table(rows), to="b").logit()
+    assert to_b.table["term"].tolist() == ["constant", "a", "c", "y"]
+    assert "log odds ratios against b and x" in to_b.sentence()
+    assert "n = 1,200" in to_b.sentence()
+
+
+def test_tests_leave_out_tiers_in_which_none_or_all_converted():
+    rows = [("a", "1", 90, 9), ("a", "2", 50, 20), ("b", "1", 60, 3), ("b", "2", 40, 4)]
+    plain = compare(table(rows)).tests().table
+    more = [*rows, ("a", "3", 30, 0), ("b", "3", 9, 0), ("a", "4", 30, 30), ("b", "4", 9, 9)]
+    found = compare(table(more)).tests().table
+    columns = ["test", "statistic", "freedom", "p", "least_expected"]
+    pd.testing.assert_frame_equal(found[columns], plain[columns], rtol=1e-6)
+    assert found["n"].tolist() == [200] * 3
+    one = compare(table([("a", "1", 90, 9), ("b", "1", 60, 3)])).tests().table
+    assert one["freedom"].tolist() == [0, 0, 1]
+    assert one["p"].isna().tolist() == [True, True, False]
+
+
+def test_breslow_and_days_test_is_that_of_statsmodels_and_has_an_answer_at_an_odds_ratio_of_1():
+    for gaps in (berkeley(), kidneys()):
+        found = gaps.tests().table.set_index("test").loc["interaction, Breslow-Day", "statistic"]
+        n, y = gaps.counts.n, gaps.counts.y
+        own = strata(n, y, (0, 1)).test_equal_odds()
+        assert found == pytest.approx(own.statistic)
+    # 90 and 400 of 900 against 400 and 90: 245 are expected in each cell at odds of 1.
+    rows = [("a", "1", 900, 90), ("a", "2", 900, 400), ("b", "1", 900, 400), ("b", "2", 900, 90)]
+    line = compare(table(rows)).tests().table.set_index("test").loc["interaction, Breslow-Day"]
+    assert line["statistic"] == pytest.approx(2 * (245 - 90) ** 2 * (2 / 245 + 2 / 655))
+    assert line["p"] < 1e-12
+
+
+def test_pairs_whose_odds_ratios_differ_are_named_with_p_and_n():
+    said = berkeley().tests().sentence()
+    assert said.startswith(
+        "The odds ratio differs between tiers for 1 of 1 pairs: Male and Female (p = 0.0034, n = 2,691 and 1,835)"
+    )
+    rows = [("a", "1", 900, 90), ("a", "2", 900, 400), ("b", "1", 900, 400), ("b", "2", 900, 90)]
+    assert "(p < 0.0001" in compare(table(rows)).tests().sentence()
+    unadjusted = compare(table(rows), adjust=None).tests()
+    assert "p_adjusted" not in unadjusted.table
+    assert "(p < 0.0001" in unadjusted.sentence()
+
+
+def test_an_average_effect_holds_tiers_constant():
+    rows = [("a", "1", 300, 30), ("a", "2", 100, 40), ("b", "1", 100, 10), ("b", "2", 300, 120)]
+    gaps = compare(table(rows))
+    assert gaps.effects().table["estimate"].iloc[0] == pytest.approx(0, abs=1e-9)
+    assert part(gaps, "gap") == pytest.approx(-0.15)
+    assert "a platform's odds ratio is the same in every tier" in gaps.effects().sentence()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("tiers", [2, 5])
 def test_planted_mix_and_rate_are_found_again(tiers):
     rng = np.random.default_rng(11)

@@ -13,8 +13,8 @@ from statsmodels.tsa.arima_process import arma_acovf
 
 from tests.cases.segments import EFFECTS, segments
 from toolkit import Level, interrupted_time_series
-from toolkit.interruptions.covariance import estimate
-from toolkit.interruptions.weekly import STRENGTHS, weekly
+from toolkit.interruptions.errors.reml import estimate
+from toolkit.interruptions.errors.weekly import STRENGTHS, weekly
 
 
 def errors(n, m, weekly, seed=1):
@@ -27,7 +27,8 @@ def held(fit, truth):
     return (np.abs(middle - truth) <= stats.t.ppf(0.975, df) * error).mean(0)
 
 
-def test_a_weekly_memory_is_found_and_its_intervals_hold_where_the_plain_ones_fall_short():
+@pytest.mark.slow
+def test_lag_7_autocorrelation_is_found_and_its_intervals_hold_where_the_plain_ones_fall_short():
     truth = np.array([2.0, 0.1])
     values = errors(140, 300, 0.6) + (segments(140)[:, 2:] @ truth)[:, None]
     found = weekly(segments(140), values)
@@ -36,7 +37,8 @@ def test_a_weekly_memory_is_found_and_its_intervals_hold_where_the_plain_ones_fa
     assert held(estimate(segments(140), values), truth)[1] < 0.9
 
 
-def test_without_a_weekly_memory_the_plain_fit_mostly_stands():
+@pytest.mark.slow
+def test_without_lag_7_autocorrelation_the_plain_fit_mostly_stands():
     found = weekly(segments(100), errors(100, 200, 0.0))
     assert (found.strength > 0).mean() < 0.12
     untouched = found.strength == 0
@@ -105,7 +107,7 @@ def test_the_covariance_of_the_errors_is_that_of_the_process(strength, rho):
     assert ours.scale == pytest.approx(expected[:1], rel=1e-6)
 
 
-def test_without_a_memory_every_member_is_that_of_the_plain_fit():
+def test_without_autocorrelation_every_member_is_that_of_the_plain_fit():
     values = errors(100, 30, 0.0)
     fit = weekly(segments(100), values)
     [i] = np.flatnonzero(fit.strength == 0)[:1]
@@ -118,18 +120,18 @@ def test_without_a_memory_every_member_is_that_of_the_plain_fit():
     assert fit.whitened()[:, i] == pytest.approx(fit.plain.whitened()[:, i])
 
 
-def test_innovations_have_no_memory_left_and_a_spread_of_one():
+def test_innovations_have_no_autocorrelation_left_and_a_spread_of_one():
     fit = weekly(segments(300), errors(300, 8, 0.6))
     found = fit.whitened()
     assert found.shape == (300, 8)
     assert found.std() == pytest.approx(1, abs=0.05)
 
-    def memory(innovations, lag):
+    def autocorrelation(innovations, lag):
         return np.mean([np.corrcoef(one[lag:], one[:-lag])[0, 1] for one in innovations.T])
 
-    assert abs(memory(found, 1)) < 0.08
-    assert abs(memory(found, 7)) < 0.08
-    assert memory(fit.plain.whitened(), 7) > 0.25
+    assert abs(autocorrelation(found, 1)) < 0.08
+    assert abs(autocorrelation(found, 7)) < 0.08
+    assert autocorrelation(fit.plain.whitened(), 7) > 0.25
     assert found[:7].std() == pytest.approx(1, abs=0.3)
 
 
@@ -158,12 +160,12 @@ def test_a_batch_is_what_its_series_are_alone():
         assert alone.boundary[0] == batch.boundary[i]
 
 
-def test_a_memory_of_last_week_is_said_and_widens_the_intervals_of_yesterdays_alone():
+def test_lag_7_autocorrelation_is_said_and_widens_the_intervals_of_yesterdays_alone():
     found, plain = asked(visits()), asked(visits(), errors="ar1")
     [strength] = found.fit.strength
     assert strength > 0.3
-    assert f"A memory of last week of {strength:g} was found" in found.sentence()
-    assert "a memory of last week by REML" in found.sentence()
+    assert f"Lag-7 autocorrelation of {strength:g} was found" in found.sentence()
+    assert "lag-7 autocorrelation by REML" in found.sentence()
     for one in (found.table, found.effect().table):
         assert (one["low"] < one["estimate"]).all()
         assert (one["estimate"] < one["high"]).all()
@@ -175,7 +177,7 @@ def test_a_memory_of_last_week_is_said_and_widens_the_intervals_of_yesterdays_al
 
 def test_a_series_without_one_says_that_none_was_found():
     found = asked(visits(weekly=0.0))
-    assert "No memory of last week was found" in found.sentence()
+    assert "No lag-7 autocorrelation was found" in found.sentence()
     assert found.table["low"][0] == pytest.approx(
         asked(visits(weekly=0.0), errors="ar1_noise").table["low"][0]
     )

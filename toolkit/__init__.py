@@ -20,7 +20,12 @@ Slope          a change of trend
 Pulse          something that ends
 Ramp           a roll-out, little by little
 Decay          a novelty that fades
+where_is_the_break  finds the date at which a series breaks, if it does
 power          says how small an effect a study of some length would show
+read_export    reads what a dashboard exports, as it is
+read_series    reads a series out of any table
+read_public    opens a public log, with what it can and cannot answer
+metric         says what a metric of dashboards means, and the trap in it
 simulate       writes the four platforms' simulated log, with its truth
 style          draws the four platforms alike everywhere
 """
@@ -30,10 +35,13 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+__version__ = "0.1.0"
+
 if TYPE_CHECKING:
     from toolkit import style
     from toolkit.cohorts import Activity, Repurchase, Retention, activity, repurchase, retention
     from toolkit.funnels import Funnel, Step, funnel
+    from toolkit.inputs import metric, read_export, read_public, read_series
     from toolkit.interruptions import (
         Decay,
         InterruptedTimeSeries,
@@ -42,8 +50,9 @@ if TYPE_CHECKING:
         Ramp,
         Slope,
         interrupted_time_series,
+        power,
+        where_is_the_break,
     )
-    from toolkit.interruptions.power import power
     from toolkit.logs.events import EventLog, read_events
     from toolkit.sources.worlds import simulate
     from toolkit.tiers import compare, split_product
@@ -65,13 +74,18 @@ __all__ = [
     "compare",
     "funnel",
     "interrupted_time_series",
+    "metric",
     "power",
     "read_events",
+    "read_export",
+    "read_public",
+    "read_series",
     "repurchase",
     "retention",
     "simulate",
     "split_product",
     "style",
+    "where_is_the_break",
 ]
 
 _homes = {
@@ -96,6 +110,11 @@ _homes = {
     "Ramp": "toolkit.interruptions",
     "Decay": "toolkit.interruptions",
     "power": "toolkit.interruptions",
+    "read_export": "toolkit.inputs",
+    "read_series": "toolkit.inputs",
+    "read_public": "toolkit.inputs",
+    "metric": "toolkit.inputs",
+    "where_is_the_break": "toolkit.interruptions",
     "simulate": "toolkit.sources.worlds",
 }
 
@@ -106,7 +125,11 @@ def __getattr__(name: str) -> object:
     elif name in __all__:
         value = importlib.import_module(f"toolkit.{name}")
     else:
-        raise AttributeError(f"module 'toolkit' has no attribute {name!r}")
+        import difflib
+
+        near = difflib.get_close_matches(name, __all__, 1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise AttributeError(f"module 'toolkit' has no attribute {name!r}{hint}")
     globals()[name] = value
     return value
 

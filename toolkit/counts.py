@@ -73,7 +73,7 @@ def numbers(
         Whether a value may be missing; it is then nan, never 0.
     """
     given = frame[column]
-    values = pd.to_numeric(given, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    values: np.ndarray = pd.to_numeric(given, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     faults = [
         (
             np.isnan(values) & ~(given.isna().to_numpy(bool) if missing else False),

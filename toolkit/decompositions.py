@@ -1,10 +1,10 @@
-"""A difference of two rates or products split exactly: Kitagawa's composition and rate, Das Gupta's shares of steps.
+"""A difference of two rates or products split exactly: Kitagawa's components, Das Gupta's contributions (Shapley).
 
-kitagawa       what each group adds to the composition and to the rate component of a gap between two rates
-contribution   what one factor adds to a gap between two products: its Shapley value
+kitagawa       what each group adds to the composition (mix) and to the rate component of a gap between two rates
+contribution   what one factor adds to a gap between two products: Das Gupta's, which is its Shapley value
 contributions  of all factors
 
-Each comes with its slopes, for `toolkit.propagation`; `complex_step` gives those of any other function.
+The first two come with their slopes, for `toolkit.propagation`; `complex_step` gives those of any function.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ STEP = 1e-20
 
 
 def kitagawa(rates: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """By component (composition, rate) and group: its part of the gap of population 1 over 0, and slopes.
+    """What each group adds to the composition and to the rate component of the gap of population 1 over 0, and slopes.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def kitagawa(rates: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndar
     Returns
     -------
     parts : array of 2 x groups
-        They add up to the gap, sum(shares[1] rates[1]) - sum(shares[0] rates[0]).
+        By component (composition, rate). They add up to the gap, sum(shares[1] rates[1]) - sum(shares[0] rates[0]).
     slopes : array of 2 x groups x 2 x 2 x groups
         By rate and share (in that order), population and group.
 
@@ -57,12 +57,25 @@ def kitagawa(rates: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def contributions(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """What each factor adds to the product of `first` less that of `second`."""
+    """What each factor adds to the product of `first` less that of `second`; they add up to that gap.
+
+    Examples
+    --------
+    >>> contributions(np.array([0.3, 0.05]), np.array([0.2, 0.075])).round(5)  # both products are 0.015
+    array([ 0.00625, -0.00625])
+    """
     return np.array([contribution(first, second, k)[0] for k in range(len(first))])
 
 
 def contribution(first: np.ndarray, second: np.ndarray, k: int) -> tuple[float, np.ndarray]:
     """What factor k adds to the gap of two products, and its slope by all factors of both, 2 x factors.
+
+    Parameters
+    ----------
+    first, second : arrays of factors
+        Of the two products.
+    k : int
+        Position of the factor.
 
     Notes
     -----
@@ -89,6 +102,18 @@ def contribution(first: np.ndarray, second: np.ndarray, k: int) -> tuple[float, 
 
 def complex_step(function: Callable[[np.ndarray], Any], at: np.ndarray) -> np.ndarray:
     """Slopes of a function of an array by a complex step, exact to the last digit; 0 where there is none.
+
+    Parameters
+    ----------
+    function
+        From an array to a number, analytic in every element: no `abs`, comparison or rounding of them.
+    at : array
+        Where the slopes are taken.
+
+    Examples
+    --------
+    >>> complex_step(lambda x: x[0] ** 2 * x[1], np.array([3.0, 5.0]))
+    array([30.,  9.])
 
     References
     ----------

@@ -100,9 +100,25 @@ class Rate:
         freedom = np.where(xx <= x, np.inf, users - 1)
         return cls(_plain(_over(y, x)), _plain(x / design_effect(sums)), _plain(freedom))
 
+    def at(self, where: Any) -> Rate:
+        """The rates at some places of arrays."""
+        shape = np.shape(self.estimate)
+        taken = (np.broadcast_to(value, shape)[where] for value in (self.estimate, self.size, self.freedom))
+        return Rate(*map(_plain, taken))
+
     def interval(self, confidence: float = 0.95) -> Interval:
         """Wilson's interval at the effective size; nan without trials."""
         return Interval(*map(_plain, _limits(self, _quantile(self.freedom, confidence))))
+
+
+def student(freedom: ArrayLike, confidence: float) -> np.ndarray:
+    """How many standard errors a two-sided interval reaches: Student's quantile, the normal one without end."""
+    return np.asarray(special.stdtrit(freedom, (1 + confidence) / 2))
+
+
+def two_sided(t: ArrayLike, freedom: ArrayLike) -> np.ndarray:
+    """The p value of a t value, of both sides."""
+    return np.asarray(2 * special.stdtr(freedom, -np.abs(t)))
 
 
 def wilson(successes: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> Interval:
@@ -181,7 +197,7 @@ def difference(
     (p_low, p_high), (q_low, q_high) = _limits(first, c), _limits(second, c)
 
     def reach(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return np.sqrt(np.maximum(a * a + b * b - 2 * r * a * b, 0))
+        return np.asarray(np.sqrt(np.maximum(a * a + b * b - 2 * r * a * b, 0)))
 
     low, high = p - q - reach(p - p_low, q_high - q), p - q + reach(p_high - p, q - q_low)
     return Interval(_plain(np.maximum(low, -1)), _plain(np.minimum(high, 1)))
@@ -278,13 +294,13 @@ def _score(first: Rate, second: Rate, theta: ArrayLike, correlation: ArrayLike) 
     scaled = np.minimum(theta * likeliest, 1)
     of_p, of_q = scaled * (1 - scaled) / n, theta * theta * likeliest * (1 - likeliest) / m
     error = np.sqrt(np.maximum(of_p + of_q - 2 * r * np.sqrt(of_p * of_q), 0))
-    return _over(p - theta * q, error, 0.0) + 0 * error
+    return np.asarray(_over(p - theta * q, error, 0.0) + 0 * error)
 
 
 def _residual_squares(sums: UserSums) -> np.ndarray:
     _, x, y, xx, xy, yy, _ = _floats(*sums)
     p = _over(y, x)
-    return np.maximum(yy - 2 * p * xy + p * p * xx, 0)
+    return np.asarray(np.maximum(yy - 2 * p * xy + p * p * xx, 0))
 
 
 def _quantile(freedom: ArrayLike, confidence: float) -> np.ndarray:
@@ -297,7 +313,7 @@ def _quantile(freedom: ArrayLike, confidence: float) -> np.ndarray:
 def _over(a: ArrayLike, b: ArrayLike, otherwise: float = np.nan) -> np.ndarray:
     """Divide a by b; `otherwise` where b is 0."""
     a, b = np.broadcast_arrays(*_floats(a, b))
-    return np.divide(a, b, out=np.full(a.shape, otherwise), where=b != 0)
+    return np.asarray(np.divide(a, b, out=np.full(a.shape, otherwise), where=b != 0))
 
 
 def _floats(*values: ArrayLike) -> tuple[np.ndarray, ...]:

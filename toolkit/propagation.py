@@ -1,6 +1,8 @@
-"""How sure a function of uncertain pieces is: of rates, shares of a mix and means, each known to its own precision.
+"""Error propagation: intervals and p values of functions of rates, shares of a mix and means (delta method, mended).
 
-`Moments` are the sums over users that this takes where users repeat.
+Precision   estimates with their effective sizes, standard errors and correlation; intervals of functions of them
+Moments     sums over users, from which effective sizes and correlations come where users repeat
+correlated  the correlation of a covariance
 """
 
 from __future__ import annotations
@@ -15,11 +17,11 @@ from scipy import special
 
 from toolkit.intervals import Interval, Rate, UserSums
 
-#: Smallest p value that is told apart from none.
+#: Smallest p value that is told apart from 0.
 LEAST_P = 1e-12
-#: Up to so many successes Wilson's lower limit lies too high.
+#: Up to so many successes Wilson's lower limit lies too high (Brown, Cai & DasGupta 2001).
 RARE = 3
-#: Steps towards the furthest point; each brings it closer by the curvature of the function.
+#: Steps of the search for the furthest point.
 STEPS = 10
 
 
@@ -35,6 +37,13 @@ class Moments:
         Of two counts of one user.
     shares : array of G x V
         Of a count squared over the count before it, in one group; 0 for the first.
+
+    Examples
+    --------
+    >>> visits_and_orders = np.array([[[3, 2]], [[1, 0]]])  # of two users in one group
+    >>> found = Moments.of(visits_and_orders)
+    >>> found.users.tolist(), found.products[0, :, 0, :].tolist()
+    ([[2, 1]], [[10, 6], [6, 4]])
     """
 
     users: np.ndarray
@@ -52,7 +61,7 @@ class Moments:
 
     @classmethod
     def once(cls, counts: np.ndarray) -> Moments:
-        """Of units that count once, in one group: G x V counts that fall from left to right."""
+        """Moments of units that count once, in one group, from G x V counts that fall from left to right."""
         groups, size = counts.shape
         products = np.zeros((groups, size, groups, size))
         at = np.arange(groups)
@@ -60,7 +69,7 @@ class Moments:
         return cls(counts, products, np.where(np.arange(size) > 0, counts, 0.0))
 
     def sums(self, totals: np.ndarray, count: int = 1) -> UserSums:
-        """Sums for the rates of a count over the one before; `totals` is G x V."""
+        """Sums over users for the rate of a count over the one before it; `totals` is G x V."""
         at = np.arange(len(totals))
         own = self.products[at, :, at, :]
         return UserSums(
@@ -76,18 +85,28 @@ class Moments:
 
 @dataclass(frozen=True, eq=False)
 class Precision:
-    """What is known of m pieces, in one order.
+    """Estimates of m quantities (pieces) and how sure each is, for the intervals of functions of them.
 
     Parameters
     ----------
     values, sizes, freedom, errors : arrays of m
         Estimates, effective sizes, degrees of freedom and standard errors.
     skewed : array of m bools
-        Rates, whose own interval is Wilson's. The others are as likely too high as too low.
+        Which pieces are rates, whose own interval is Wilson's. The interval of the others is symmetric.
     correlation : array of m x m
         Of the pieces' errors.
     projection : array of m x m, optional
         What a gradient is multiplied by, where pieces cannot move freely: shares add up to 1.
+
+    Examples
+    --------
+    >>> two = np.ones(2)  # 30 of 100 and 20 of 100, independent
+    >>> rates = np.array([0.3, 0.2])
+    >>> errors = np.sqrt(rates * (1 - rates) / 100)
+    >>> known = Precision(rates, 100 * two, np.inf * two, errors, two > 0, np.eye(2))
+    >>> low, high = known.interval(0.1, np.array([1.0, -1.0]), 0.95)  # their difference
+    >>> print(f"{low:.3f} to {high:.3f}")
+    -0.019 to 0.217
     """
 
     values: np.ndarray
@@ -101,15 +120,24 @@ class Precision:
     def interval(
         self, estimate: ArrayLike, gradient: np.ndarray, confidence: float, least: float = -np.inf
     ) -> Interval:
-        """Where functions of the pieces lie that move by `gradient` (... x m) as the pieces do.
+        """Interval of (nearly) linear functions of the pieces.
+
+        Parameters
+        ----------
+        estimate
+            The functions' values.
+        gradient : array of ... x m
+            Their slopes by each piece.
+        least
+            The lower limit is not below this.
 
         Notes
         -----
-        Half-widths of the pieces' own intervals join as standard errors do, and what Wilson's interval is
-        shifted by joins in proportion to each piece's share of the variance; for one rate that is Wilson's
-        interval, for equal tiers nearly Wilson's of their sum. Joining lower and upper distances apart (Zou
-        & Donner 2008) leaves a sum of k tiers as skewed as one of them. On neither side does the
-        interval reach less far than the shorter of that and the delta method.
+        Half-widths of the pieces' own intervals are combined as standard errors are, and the shifts of Wilson's
+        intervals in proportion to each piece's share of the variance; for one rate that is Wilson's interval, for
+        equal tiers nearly Wilson's of their sum. Combining lower and upper distances apart (Zou & Donner 2008,
+        Statistics in Medicine 27, 1693-1702) leaves a sum of k tiers as skewed as one of them. On neither side is
+        the interval shorter than the shorter of that and the delta method.
         """
         gradient = self._free(gradient)
         half, shift = self._spread(confidence)
@@ -130,7 +158,7 @@ class Precision:
     def furthest(
         self, function: Callable[[np.ndarray], tuple[float, np.ndarray]], confidence: float
     ) -> Interval:
-        """The least and the most that a curved function of the pieces can be while they are jointly likely.
+        """Interval of a curved function: its least and greatest value while the pieces are jointly likely.
 
         Parameters
         ----------
@@ -140,12 +168,17 @@ class Precision:
         Notes
         -----
         Each piece moves along its own limits by z_j (Wilson's for a rate; see `_at` for a mean), and z' R^-1 z
-        is at most the square of the normal quantile: the interval of a profile likelihood, were the limits its
-        own. The search follows the gradient, as Hasofer & Lind (1974) and Rackwitz & Fiessler (1978) do.
+        is at most the square of the normal quantile: a profile likelihood interval, if each piece's limits were
+        likelihood limits. The search follows the gradient, as that for the design point of structural reliability
+        does.
+
+        References
+        ----------
+        Hasofer & Lind (1974), Journal of the Engineering Mechanics Division 100, 111-121. Rackwitz & Fiessler
+        (1978), Computers & Structures 9, 489-494.
         """
         root = self._root
-        reach = special.ndtri((1 + confidence) / 2)
-        scale = self._quantile(confidence) / reach
+        scale = self._quantile(confidence)
         half = self._spread(confidence)[0]
         start = function(self.values)[1] * half
         ends = []
@@ -155,7 +188,7 @@ class Precision:
                 length = np.sqrt(direction @ direction)
                 if length == 0:
                     break
-                z = root @ (direction * reach / length) * scale
+                z = root @ (direction / length) * scale
                 slope = (self._at(z + 1e-4) - self._at(z - 1e-4)) / 2e-4
                 direction = side * root.T @ (function(self._at(z))[1] * slope * scale)
             ends.append(function(self._at(z))[0] if length > 0 else function(self.values)[0])
@@ -166,7 +199,7 @@ class Precision:
         return self._joined(self._free(gradient) * self.errors)
 
     def p(self, estimate: float, gradient: np.ndarray) -> float:
-        """The p value of a function's being 0: what is left of certainty when its interval touches 0."""
+        """Two-sided p value that a function is 0: 1 less the confidence at which its interval just touches 0."""
         low, high = np.log(LEAST_P), 0.0
         if np.isnan(estimate) or np.isnan(self.interval(estimate, gradient, 0.5)).any():
             return np.nan
@@ -184,7 +217,12 @@ class Precision:
         second_gradient: np.ndarray,
         confidence: float,
     ) -> Interval:
-        """Where first / second lies: the ratios x for which first - x second may be 0 (Fieller's idea)."""
+        """Interval of first / second: the ratios x for which the interval of first - x second contains 0.
+
+        References
+        ----------
+        Fieller (1954), Journal of the Royal Statistical Society B 16, 175-185.
+        """
         if np.isnan(first) or np.isnan(second):
             return Interval(np.nan, np.nan)
         ends = []
@@ -203,13 +241,13 @@ class Precision:
     @cached_property
     def _root(self) -> np.ndarray:
         size, vectors = np.linalg.eigh(self.correlation)
-        return vectors * np.sqrt(np.maximum(size, 0))
+        return np.asarray(vectors * np.sqrt(np.maximum(size, 0)))
 
     def _free(self, gradient: np.ndarray) -> np.ndarray:
         return gradient if self.projection is None else gradient @ self.projection
 
     def _joined(self, spread: np.ndarray) -> np.ndarray:
-        return np.sqrt(np.maximum(((spread @ self.correlation) * spread).sum(-1), 0))
+        return np.asarray(np.sqrt(np.maximum(((spread @ self.correlation) * spread).sum(-1), 0)))
 
     def _quantile(self, confidence: float) -> np.ndarray:
         # One user alone says nothing of the next, as in `toolkit.intervals`.
@@ -217,7 +255,7 @@ class Precision:
         return np.where(self.freedom < 1, 1e15, known)
 
     def _spread(self, confidence: float) -> tuple[np.ndarray, np.ndarray]:
-        """Half-widths of the pieces' own intervals, and how far their middles lie above the estimates."""
+        """Half-widths of the pieces' own intervals, and how far their midpoints lie above the estimates."""
         rates = np.where(self.skewed, self.values, 0.5)
         low, high = Rate(rates, self.sizes, self.freedom).interval(confidence)
         low = np.minimum(low, self._rare(rates, confidence))
@@ -236,8 +274,8 @@ class Precision:
     def _at(self, z: np.ndarray) -> np.ndarray:
         """The pieces where each is z of its own standard errors away.
 
-        Amounts are skewed, and a sample lacks the largest of them, so a mean with relative standard error e goes up to
-        m exp(e z + k e^2 z^2), and down to m exp(-e z). Johnson (1978), JASA 73, 536-544, widens an upper limit by
+        Amounts are skewed, and a sample lacks the largest of them, so a mean m with relative standard error e goes up
+        to m exp(e z + k e^2 z^2), and down to m exp(-e z). Johnson (1978), JASA 73, 536-544, widens an upper limit by
         z^2 skewness / (3 sqrt n) standard errors, which the exponential does in part; with coefficient of
         variation c = e sqrt n a lognormal's skewness is 3 c + c^3, so that k = 1/2 + c^2 / 3.
         """
@@ -247,14 +285,14 @@ class Precision:
             error = self.errors / self.values
             k = 0.5 + self.sizes * error**2 / 3
             means = self.values * np.exp(z * error + k * (np.maximum(z, 0) * error) ** 2)
-        return np.where(self.skewed, rates, means)
+        return np.asarray(np.where(self.skewed, rates, means))
 
 
 def correlated(covariance: np.ndarray) -> np.ndarray:
-    """The correlation of a covariance; pieces that cannot move are correlated with none."""
+    """The correlation of a covariance; pieces without variance are correlated with none."""
     error = np.sqrt(np.maximum(np.diagonal(covariance), 0))
     scale = np.outer(error, error)
     found = np.divide(covariance, scale, out=np.zeros_like(covariance), where=scale > 0)
-    found = np.clip((found + found.T) / 2, -1, 1)
+    found = np.asarray(np.clip((found + found.T) / 2, -1, 1))
     np.fill_diagonal(found, 1.0)
     return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
-from toolkit.wording import count, p_value, percent
+from toolkit.wording import count, p_value, percent, points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,6 +22,8 @@ class Result:
     table: pd.DataFrame
     #: Columns of `table` that hold rates between 0 and 1, shown as per cent.
     rates: ClassVar[frozenset[str]] = frozenset()
+    #: Columns of `table` that hold differences of rates, shown in percentage points.
+    differences: ClassVar[frozenset[str]] = frozenset()
 
     def sentence(self) -> str:
         """The finding in words, with its caveat."""
@@ -35,10 +37,17 @@ class Result:
         return f"{type(self).__name__}: {self.sentence()}"
 
     def _repr_html_(self) -> str:
-        return f"<p>{html.escape(self.sentence())}</p>\n{html_table(self.table, self.rates)}"
+        return (
+            f"<p>{html.escape(self.sentence())}</p>\n{html_table(self.table, self.rates, self.differences)}"
+        )
 
 
-def cell(value: Any, column: str = "", rates: frozenset[str] = frozenset()) -> str:
+def cell(
+    value: Any,
+    column: str = "",
+    rates: frozenset[str] = frozenset(),
+    differences: frozenset[str] = frozenset(),
+) -> str:
     """One value of a table as text."""
     if pd.isna(value):
         return "–"
@@ -47,19 +56,23 @@ def cell(value: Any, column: str = "", rates: frozenset[str] = frozenset()) -> s
     number = float(value)
     if column in rates:
         return percent(number)
+    if column in differences:
+        return points(number, sign=False)
     if column == "p" or column.startswith("p_"):
         return p_value(number)
     return count(number) if number.is_integer() or abs(number) >= 10_000 else f"{number:.4g}"
 
 
-def html_table(frame: pd.DataFrame, rates: frozenset[str] = frozenset()) -> str:
+def html_table(
+    frame: pd.DataFrame, rates: frozenset[str] = frozenset(), differences: frozenset[str] = frozenset()
+) -> str:
     """A frame as an HTML table without colours or styles of its own; every name and value is escaped."""
     shown = frame.head(ROWS_SHOWN)
     head = "".join(f"<th>{html.escape(str(column))}</th>" for column in shown.columns)
     lines = []
     for row in shown.itertuples(index=False, name=None):
         cells = (
-            f"<td>{html.escape(cell(value, str(column), rates))}</td>"
+            f"<td>{html.escape(cell(value, str(column), rates, differences))}</td>"
             for column, value in zip(shown.columns, row, strict=True)
         )
         lines.append(f"<tr>{''.join(cells)}</tr>")

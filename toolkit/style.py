@@ -5,6 +5,7 @@ look        the look of one name
 looks       the looks of the names of one figure, all different
 label       the name that a reader sees
 drawn       the same, safe as text of a figure
+axes        the axes to draw on: those given, or those of a new figure
 context     draw in this style inside a `with` block
 use         draw in this style from here on
 """
@@ -14,12 +15,15 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable
 from functools import cache
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from toolkit.wording import NULL
+
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+
+    from matplotlib.axes import Axes
 
 INK, QUIET = "#222222", "#6B6B6B"
 FONT = "Live Commerce Sans"
@@ -65,36 +69,53 @@ PLATFORMS = {
     "kuaishou": Look("#CC79A7", "D", "快手", "Kuaishou"),
 }
 NULLS = {"None", "nan", "<NA>", "NaT"}
-# Apart from the platforms' four and at least 4:1 on white. Colour turns fastest, so neighbours differ in it.
+#: Apart from the platforms' four, from each other also for most of the colour-blind, and at least 4:1 on white.
+COLOURS = ("#332288", "#882255", "#7A7A1F", "#4D4D4D", "#AA4CF4", "#6B2305", "#2222E6", "#C800A8")
+MARKERS = "vPX<>hp*"
+#: Looks of all other groups in the order in which they are given out: colours first, which also differ in marker.
 OTHERS = [
-    (colour, marker) for marker, colour in product("vPX<>hp*", ("#332288", "#882255", "#7A7A1F", "#4D4D4D"))
+    (COLOURS[at % len(COLOURS)], MARKERS[(at + at // len(COLOURS)) % len(MARKERS)])
+    for at in range(len(COLOURS) * len(MARKERS))
 ]
 
 
 def looks(names: Iterable[object]) -> dict[object, Look]:
-    """Looks for the groups of one figure.
+    """Looks for the groups of one figure: a colour of its own for each, and markers where colours run out.
 
-    A platform always has its own. Any other name starts from a place that depends on the name alone and
-    moves on while that place is taken: the same set of names is drawn alike in every figure, in any order.
+    A platform always has its own. The other names take the next free ones in the order of the alphabet, so that
+    the same set of names is drawn alike in every figure, in whatever order they come.
+
+    Examples
+    --------
+    >>> found = looks(["iOS", "Android", "douyin"])
+    >>> [found[name].colour for name in ("Android", "iOS", "douyin")]
+    ['#332288', '#882255', '#009E73']
     """
     wanted = list(dict.fromkeys(names))
-    found: dict[object, Look] = {
-        name: PLATFORMS[name] for name in wanted if isinstance(name, str) and name in PLATFORMS
-    }
-    taken: set[int] = set()
-    for name in sorted((name for name in wanted if name not in found), key=str):
-        text = "<null>" if not isinstance(name, str) and str(name) in NULLS else str(name)
-        place = zlib.crc32(text.encode("utf-8", "surrogatepass")) % len(OTHERS)
-        while place in taken and len(taken) < len(OTHERS):
-            place = (place + 1) % len(OTHERS)
-        taken.add(place)
-        found[name] = Look(*OTHERS[place], text, text)
-    return {name: found[name] for name in wanted}
+    others = sorted((name for name in wanted if not _is_platform(name)), key=_text)
+    places = {name: at % len(OTHERS) for at, name in enumerate(others)}
+    return {name: _look(name, places.get(name, 0)) for name in wanted}
 
 
 def look(name: object) -> Look:
-    """The look of one name: a platform's own, or one that depends on the name alone."""
-    return looks([name])[name]
+    """The look of one name alone: a platform's own, or one that depends on the name.
+
+    A figure of several groups asks `looks`, where no two share a colour.
+    """
+    return _look(name, zlib.crc32(_text(name).encode("utf-8", "surrogatepass")) % len(OTHERS))
+
+
+def _is_platform(name: object) -> bool:
+    return isinstance(name, str) and name in PLATFORMS
+
+
+def _text(name: object) -> str:
+    return NULL if not isinstance(name, str) and str(name) in NULLS else str(name)
+
+
+def _look(name: object, place: int) -> Look:
+    text = _text(name)
+    return PLATFORMS[text] if _is_platform(name) else Look(*OTHERS[place], text, text)
 
 
 def label(name: object, *, english: bool = False) -> str:
@@ -121,10 +142,39 @@ def drawn(name: object, *, english: bool = False) -> str:
     return label(name, english=english).replace("$", r"\$")
 
 
+def axes(ax: Axes | None = None, *, width: float = 6.4, height: float = 4.0) -> Axes:
+    """The axes to draw on: those given, or those of a new figure in this style.
+
+    Parameters
+    ----------
+    ax
+        Axes of a figure that is there. None makes a new figure with pyplot, which a notebook shows at the
+        end of the cell, also where the cell's last line ends in a semicolon.
+    width, height
+        Size of a new figure in inches, at 100 dots an inch.
+
+    Examples
+    --------
+    >>> ax = axes(height=2.5)
+    >>> ax.figure.get_size_inches().tolist(), ax is axes(ax)
+    ([6.4, 2.5], True)
+    """
+    if ax is not None:
+        return ax
+    with context():
+        import matplotlib.pyplot as plt
+
+        return plt.subplots(figsize=(width, height))[1]
+
+
 def context() -> AbstractContextManager[None]:
     """Draw in this style inside a `with` block and leave the session's own style as it was."""
+    import matplotlib.pyplot as plt
     from matplotlib import rc_context
 
+    # A notebook's backend switches interactive mode on when pyplot first needs it. Inside rc_context that
+    # would be undone at the end of the block, and only the first figure of a kernel would appear.
+    plt.draw_if_interactive()  # type: ignore[no-untyped-call]
     _add_font()
     return rc_context(SETTINGS)
 

@@ -36,7 +36,7 @@ def group_name(values: Iterable[Any]) -> str:
     return " ".join(NULL if pd.isna(value) else str(value) for value in values)
 
 
-def unknown(what: str, name: Any, known: Iterable[Any], of: str = "") -> str:
+def unknown(what: str, name: Any, known: Iterable[Any], of: str = "", most: int = 12) -> str:
     """The text of an error about a name that is not there, with the nearest one that is.
 
     Examples
@@ -45,11 +45,15 @@ def unknown(what: str, name: Any, known: Iterable[Any], of: str = "") -> str:
     "no event 'pya' in the log (did you mean 'pay'?); it has: enter, pay"
     """
     names = [str(one) for one in known]
-    near = difflib.get_close_matches(str(name).lower(), [one.lower() for one in names], 1, 0.6)
-    nearest = next((one for one in names if near and one.lower() == near[0]), None)
-    hint = f" (did you mean {nearest!r}?)" if nearest is not None else ""
-    there = f"{'it has' if of else 'there are'}: {some(names)}" if names else "there are none"
-    return f"no {what} {name!r}{f' in {of}' if of else ''}{hint}; {there}"
+    there = f"{'it has' if of else 'there are'}: {some(names, most)}" if names else "there are none"
+    return f"no {what} {name!r}{f' in {of}' if of else ''}{nearest(name, names)}; {there}"
+
+
+def nearest(name: Any, known: Iterable[Any]) -> str:
+    """A hint at the known name that is most like a misspelt one; empty where none is like it."""
+    folded = {str(one).lower(): str(one) for one in known}
+    near = difflib.get_close_matches(str(name).lower(), folded, 1, 0.6)
+    return f" (did you mean {folded[near[0]]!r}?)" if near else ""
 
 
 def percent(rate: float | None, digits: int | None = None) -> str:

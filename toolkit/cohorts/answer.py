@@ -1,74 +1,77 @@
-"""`retention`: checks the question, counts in the engine, marks every cell, and hands the cells to the result."""
+"""`retention`: who comes back, cohort by cohort. Checks the question, counts the cells and hands them to the result."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from toolkit.cohorts import masks
-from toolkit.cohorts.question import Question, ask, way
-from toolkit.cohorts.rows import refuse_absent
+from toolkit.cohorts import filters
+from toolkit.cohorts.cells import cells
+from toolkit.cohorts.periods import LENGTHS, Calendar, Period, calendar, shown, whole
+from toolkit.cohorts.question import CLOCKS, KINDS, Clock, Kind, Path, RetentionQuestion, answered
+from toolkit.cohorts.result import Retention
+from toolkit.counts import confidence_level, one_of
+from toolkit.logs.times import instant
 
 if TYPE_CHECKING:
-    from toolkit.cohorts.result import Retention
     from toolkit.logs.events import EventLog
 
-COMPLETE, PARTIAL, FUTURE = "complete", "partial", "future"
+#: Period numbers shown where `periods` does not say how many, and at most: a wider matrix is not read.
+SHOWN = 52
+MOST = 5_000
 
 
 def retention(
     log: EventLog,
     *,
-    start: Any = None,
-    returns: Any = None,
-    period: str = "week",
+    start: filters.Events = None,
+    returns: filters.Events = None,
+    period: Period = "week",
     periods: int | None = None,
-    kind: str = "exact",
+    kind: Kind = "exact",
     brackets: Sequence[tuple[int, int]] | None = None,
-    clock: str = "calendar",
+    clock: Clock = "calendar",
     by: str | Sequence[str] | None = None,
     week_start: int = 0,
     born_from: Any = None,
     observed_until: Any = None,
     dedupe: str | None = None,
-    path: str = "auto",
+    path: Path = "auto",
     confidence: float = 0.95,
 ) -> Retention:
-    """Follow users from their first event, cohort by cohort, and count who comes back at which age.
+    """Users who come back, cohort by cohort: how many are active again in each period after their first event.
 
     Parameters
     ----------
     log : EventLog
         From `read_events`.
     start : str, Step or list, optional
-        What makes a user one of a cohort: the first such row. Any event if not given.
+        What makes a user one of a cohort: the first such event. Any event if not given.
     returns : str, Step or list, optional
-        What counts as coming back. Any event if not given. The first row itself counts, at age 0, if it matches.
+        What counts as coming back. Any event if not given. The first event itself counts, in period 0, if it matches.
     period : {"day", "week", "month"}
-        Length of an age, and of a cohort.
+        Length of a period, and of the calendar time that makes a cohort.
     periods : int, optional
-        The last age shown. As many as have begun, 52 at most, if not given.
+        The last period number shown. As many as have begun, 52 at most, if not given.
     kind : {"exact", "rolling", "bracket"}
-        Active at that age; at that age or later; or at any age of a bracket.
+        Active in that period; in that period or later ("on or after", unbounded retention); or in any period of a
+        bracket.
     brackets : list of (first, last), optional
-        Ages of each bracket, ends included.
+        Period numbers of each bracket, ends included.
     clock : {"calendar", "elapsed"}
-        Ages by calendar periods of the log's zone, or by 24 hours (168 for weeks) from the user's first row on.
+        Periods by the calendar of the log's zone, or by 24 hours (168 for weeks) from the user's first event on.
     by : str or list of str, optional
-        Properties of the first row to split cohorts by.
+        Properties of the first event to split cohorts by.
     week_start : int
         0 for Monday to 6 for Sunday.
     born_from : time, optional
-        Leave out users whose first row is earlier: a log cannot tell who was new when it began.
+        Leave out users whose first event is earlier: a log cannot tell who was new when it began.
     observed_until : time, optional
         End of observation, itself not observed. A microsecond after the last row if not given.
     dedupe : str, optional
         Of rows with the same value in this column only the first counts.
     path : {"auto", "sql", "stream", "index"}
-        How to count: in the log's engine; by one pass of our own over a large log, for one kind of row by calendar
+        How to count: in the log's engine; by one compiled pass over a large log, for one kind of row by calendar
         periods; or from the arrays of `log.index(keep=[...])`, where the log has one that keeps what is asked. All
         give the same counts; the result says which one ran.
     confidence : float
@@ -81,17 +84,20 @@ def retention(
     Raises
     ------
     ValueError
-        For an option that cannot be meant, or an event that the log does not have; the message names the fix.
+        For an invalid or contradictory option, or an event that the log does not have; the message names the fix.
+    TypeError
+        If `log` is no log, or `start` or `returns` neither events' names nor Steps.
 
     Notes
     -----
     rate = retained / size. A cell is complete when its whole period is observed for every user of the cohort,
-    future when it has begun for none (then it is missing, not 0), else partial: marked, and left out of means.
+    future when its period has begun for none (then it is missing, not 0), else partial (right-censored): marked, and
+    left out of pooled rates.
 
     Examples
     --------
-    >>> from toolkit import read_events
-    >>> from toolkit.cohorts import retention
+    >>> import pandas as pd
+    >>> from toolkit import read_events, retention
     >>> rows = {"user_id": [1, 2, 1], "event": "open", "timestamp": pd.to_datetime(["2019-11-04", "2019-11-05",
     ...         "2019-11-12"])}
     >>> retention(read_events(pd.DataFrame(rows)), observed_until="2019-11-18").table[["age", "retained", "status"]]
@@ -99,83 +105,77 @@ def retention(
     0    0         2  complete
     1    1         1  complete
     """
-    from toolkit.cohorts.result import Retention
-
-    question = ask(
-        log,
-        start=start,
-        returns=returns,
-        period=period,
-        periods=periods,
+    filters.refuse_other_than_log(log, "retention")
+    one_of("kind", kind, KINDS)
+    one_of("clock", clock, CLOCKS)
+    days = calendar(log.timezone, period, week_start)
+    if clock == "elapsed" and period not in LENGTHS:
+        raise ValueError("clock='elapsed' counts days of 24 h or weeks of 168 h; months have no such length")
+    if brackets is not None and kind != "bracket":
+        raise ValueError(f"brackets= is for kind='bracket'; kind={kind!r} has one period per cell")
+    dedupe = filters.deduplicated(log, dedupe)
+    until = filters.end_of(log, observed_until)
+    born = None if born_from is None else instant(born_from, log.timezone, "born_from")
+    if born is not None and born >= until:
+        raise ValueError(
+            f"born_from={born_from!r} is not before the end of observation, {shown(until, log.timezone)}: "
+            "no user could have a first event"
+        )
+    begun, last = filters.span(log, until)
+    if periods is None:
+        periods = _begun(days, clock, max(begun, born or begun), last)
+    question = RetentionQuestion(
+        log=log,
+        start=filters.matching(log, start, "start"),
+        returns=filters.matching(log, returns, "returns"),
+        calendar=days,
         kind=kind,
-        brackets=brackets,
+        cells=_brackets(brackets) if kind == "bracket" else _periods(periods),
         clock=clock,
-        by=by,
-        week_start=week_start,
-        born_from=born_from,
-        observed_until=observed_until,
+        by=filters.grouping(log, by),
+        born_from=born,
+        until=until,
         dedupe=dedupe,
-        confidence=confidence,
+        confidence=confidence_level(confidence),
     )
-    took, notes = way(question, path)
-    question = replace(question, path=took, notes=notes)
-    cells = marked(question, counted(question))
-    for rows, nothing in ((question.start, not len(cells)), (question.returns, not cells["retained"].sum())):
+    question = answered(question, path)
+    found = cells(question)
+    for rows, nothing in ((question.start, not len(found)), (question.returns, not found["retained"].sum())):
         if nothing:
-            refuse_absent(log, rows.events)
+            filters.refuse_absent(log, rows.events)
     return Retention(
-        cells=cells,
-        by=question.by,
-        period=period,
-        kind=kind,
-        confidence=confidence,
-        question=question,
-        path=took,
-        remarks=notes,
+        found, question.by, period, kind, question.confidence, question, question.notes, question.path
     )
 
 
-def counted(question: Question) -> pd.DataFrame:
-    """Counts of each cohort, one row per cohort and group (see `masks.cells`), by the path of the question."""
-    if question.path == "sql":
-        return question.log.engine.frame(masks.cells(question))
-    if question.path == "stream":
-        from toolkit.cohorts import stream
-
-        return stream.cells(question)
-    from toolkit.cohorts import indexed
-
-    return indexed.cells(question)
+def _begun(days: Calendar, clock: Clock, begun: int, last: int) -> int:
+    """The last period number that has begun for the first users, up to `SHOWN`."""
+    if clock == "elapsed":
+        return min((last - begun) // LENGTHS[days.unit], SHOWN)
+    return min(days.number(last) - days.number(begun), SHOWN)
 
 
-def marked(question: Question, counts: pd.DataFrame) -> pd.DataFrame:
-    """One row per cohort and cell, with its status."""
-    days, elapsed = question.calendar, question.clock == "elapsed"
-    starts: dict[int, int] = {}
+def _periods(periods: Any) -> tuple[tuple[int, int], ...]:
+    """A cell for each period number up to the last one shown."""
+    if not whole(periods) or not 0 <= periods <= MOST:
+        raise ValueError(
+            f"periods={periods!r}; use a whole number from 0 to {MOST:,}: the last period number shown"
+        )
+    return tuple((number, number) for number in range(periods + 1))
 
-    def begins(number: int) -> int:
-        if number not in starts:
-            starts[number] = days.start(number)
-        return starts[number]
 
-    lines = []
-    for row in counts.to_dict("records"):
-        cohort, size = int(row["c"]), int(row["size"])
-        for i, (low, high) in enumerate(question.cells):
-            if elapsed:
-                eligible, begun, kept = int(row[f"e{i}"]), int(row[f"g{i}"]), int(row[f"a{i}"])
-            else:
-                whole = begins(cohort + high + 1) <= question.until
-                begun = size if begins(cohort + low) < question.until else 0
-                eligible, kept = (size, int(row[f"r{i}"])) if whole else (0, 0)
-            status = COMPLETE if eligible == size else PARTIAL if begun else FUTURE
-            retained = pd.NA if status == FUTURE else int(row[f"r{i}"])
-            groups = [row[f"b{k}"] for k in range(len(question.by))]
-            lines.append([*groups, days.first_day(cohort), low, high, size, eligible, retained, kept, status])
-    names = ["cohort", "age", "age_to", "size", "eligible", "retained", "retained_eligible", "status"]
-    cells = pd.DataFrame(lines, columns=[*question.by, *names])
-    numbers = ["age", "age_to", "size", "eligible", "retained_eligible"]
-    cells = cells.astype(dict.fromkeys(numbers, "int64") | {"retained": "Int64", "cohort": "datetime64[us]"})
-    for i, name in enumerate(question.by):
-        cells[name] = cells[name].astype(counts[f"b{i}"].dtype)
-    return cells
+def _brackets(brackets: Any) -> tuple[tuple[int, int], ...]:
+    """A cell for each bracket of period numbers."""
+    if not isinstance(brackets, list | tuple) or not brackets:
+        raise ValueError(
+            "kind='bracket' needs brackets=, such as [(0, 0), (1, 3), (4, 7)]: first and last period of each"
+        )
+    found = []
+    for bracket in brackets:
+        pair = isinstance(bracket, tuple | list) and len(bracket) == 2 and all(map(whole, bracket))
+        if not pair or not 0 <= bracket[0] <= bracket[1] <= MOST:
+            raise ValueError(
+                f"brackets: {bracket!r} is not (first, last) with period numbers 0 <= first <= last <= {MOST:,}"
+            )
+        found.append((int(bracket[0]), int(bracket[1])))
+    return tuple(found)

@@ -1,14 +1,15 @@
-"""The pooled retention curve: one rate per age, over the cohorts whose cell is complete."""
+"""The pooled retention curve: one rate per period number, over the cohorts whose cell is complete."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
+from toolkit.cohorts.groups import each_group, labelled
+from toolkit.counts import COMPLETE
 from toolkit.intervals import Rate, wilson
 from toolkit.results import Result
 from toolkit.wording import count, interval_level, percent, percent_interval, some
@@ -19,18 +20,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Curve(Result):
-    """Retention by age. Made by `Retention.curve`.
+    """Retention by period number, pooled over cohorts. Made by `Retention.curve`.
 
     Attributes
     ----------
     table : DataFrame
-        `by`, `age`, `age_to`, `estimate` (sum of retained / sum of eligible), `low`, `high`, `n` (eligible users),
-        `retained`, `cohorts` (with a complete cell).
+        `by`, `age` and `age_to` (period numbers, the same but for brackets), `estimate` (sum of retained / sum of
+        eligible), `low`, `high`, `n` (eligible users: their period is fully observed), `retained`, `cohorts` (with a
+        complete cell).
     by : tuple of str
     period : str
     kind : str
     confidence : float
     notes : tuple of str
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from toolkit import Retention
+    >>> counts = pd.DataFrame({"cohort": list("aabb"), "age": [0, 1, 0, 1], "size": 50, "retained": [50, 20, 50, 22]})
+    >>> Retention.from_counts(counts, period="week").curve()
+    Curve: Came back: 42.0 % in week 1 (95 % interval 32.8 to 51.8 %, n = 100).
     """
 
     table: pd.DataFrame
@@ -42,88 +52,76 @@ class Curve(Result):
 
     rates: ClassVar = frozenset({"estimate", "low", "high"})
 
-    def groups(self) -> Iterator[tuple[str, pd.DataFrame]]:
-        """Each group's name and its rows, in order; the name is empty where there is no `by`."""
-        yield from split(self.table, self.by)
-
     def sentence(self) -> str:
-        """The first and the last age of each group, with what the curve cannot say."""
+        """The first and the last period of each group, with what the curve cannot say."""
+        return f"Came back: {'; '.join((self.in_words, *self.notes))}."
+
+    @property
+    def in_words(self) -> str:
+        """The rates of the first and the last period after the first event, group by group."""
         parts = []
-        for name, rows in self.groups():
+        for name, rows in each_group(self.table, self.by):
             known = rows[(rows["age"] > 0) & (rows["n"] > 0)]
             known = rows[rows["n"] > 0] if known.empty else known
-            if known.empty:
-                parts.append(f"{name}{': ' if name else ''}no {self.period} is complete yet")
-                continue
-            said = []
-            for row in [known.iloc[0], known.iloc[-1]][: len(known)]:
-                text = f"{percent(row['estimate'])} in {aged(self.period, row)}"
-                limits = percent_interval(row["low"], row["high"])
-                said.append(f"{text} ({limits}, n = {count(row['n'])})")
+            later = " or later" if self.kind == "rolling" else ""
+            said = (
+                [
+                    f"{percent(row['estimate'])} in {aged(self.period, row)}{later} ({interval_level(self.confidence)} "
+                    f"{percent_interval(row['low'], row['high'])}, n = {count(row['n'])})"
+                    for row in [known.iloc[0], known.iloc[-1]][: len(known)]
+                ]
+                if len(known)
+                else [f"no {self.period} is complete yet"]
+            )
             parts.append(f"{name}{': ' if name else ''}{' and '.join(said)}")
-        level = f"{interval_level(self.confidence)}s"
-        end = "".join(f"; {note}" for note in self.notes)
-        return f"Retention by age, {level}: {'; '.join(parts)}{end}."
+        return "; ".join(parts)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """A line with its interval for each group."""
         from toolkit.cohorts import plots
 
-        return plots.curve(self, ax)
+        return plots.curve(self.table, self.by, self.period, ax)
 
 
 def aged(period: str, row: Any) -> str:
-    """An age in words."""
+    """A period number, or a bracket of them, in words: "week 3"."""
     low, high = int(row["age"]), int(row["age_to"])
     return f"{period} {low}" if low == high else f"{period}s {low} to {high}"
-
-
-def split(table: pd.DataFrame, by: Sequence[str]) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Each group's name and its rows, null last."""
-    if not by:
-        yield "", table
-        return
-    for key, rows in table.groupby(list(by), dropna=False, sort=False):
-        yield " ".join("<null>" if pd.isna(value) else str(value) for value in key), rows
-
-
-def headed(frame: pd.DataFrame, rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """What was found of a group, with the group's own values, from its rows, in front."""
-    for place, name in enumerate(by):
-        frame.insert(place, name, pd.Series([rows[name].iloc[0]] * len(frame), dtype=rows[name].dtype))
-    return frame
 
 
 def pooled(cells: pd.DataFrame, by: tuple[str, ...], confidence: float) -> pd.DataFrame:
     """The curve's table from cells; see `Curve`."""
     ages = cells[["age", "age_to"]].drop_duplicates()
     frames = []
-    for _, rows in split(cells, by):
-        whole = rows[rows["status"] == "complete"]
+    for _, rows in each_group(cells, by):
+        whole = rows[rows["status"] == COMPLETE]
         # A cohort split by a column that is pooled over is one cluster again.
         whole = whole.groupby(["age", "age_to", "cohort"], as_index=False)[
             ["eligible", "retained_eligible"]
         ].sum()
         found = ages.merge(rates(whole, confidence), on=["age", "age_to"], how="left")
         found[["n", "retained", "cohorts"]] = found[["n", "retained", "cohorts"]].fillna(0).astype("int64")
-        frames.append(headed(found, rows, by))
+        frames.append(labelled(found, rows, by))
     columns = [*by, "age", "age_to", "estimate", "low", "high", "n", "retained", "cohorts"]
     return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
 
 
 def rates(cells: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """Rates over complete cells, one row per age, with intervals for users of cohorts that differ.
+    """Rates over complete cells, one row per period number, with intervals for users of cohorts that differ.
 
     Notes
     -----
-    Cohorts vary in a way of their own: variance of a rate = p (1 - p) / n * (1 + r (sum of n_c^2 / n - 1)), with r
-    the correlation within cohorts, by the analysis of variance over all ages together, 0 at least. An age that only
-    one or two cohorts have reached knows nothing of r by itself. Degrees of freedom: the binomial part has no end of
-    them, r has cohorts - 1 (Satterthwaite). With r = 0 the interval is Wilson's.
+    Users of one cohort resemble each other: variance of a rate = p (1 - p) / n * (1 + r (sum of n_c^2 / n - 1)), a
+    design effect by which n is divided (Rao & Scott) before Wilson's interval is taken. n_c is the size of a cohort;
+    r, the correlation within cohorts, is estimated by the analysis of variance (Ridout et al.) over all periods
+    together, 0 at least, since a period that only one or two cohorts have reached says nothing of r by itself.
+    Degrees of freedom: infinite for the binomial part, cohorts - 1 for r, combined after Satterthwaite. With r = 0,
+    and where all or none came back, the interval is Wilson's.
 
     References
     ----------
-    Ridout, Demetrio & Firth (1999), Biometrics 55, 137-148. Satterthwaite (1946), Biometrics Bulletin 2, 110-114.
+    Rao & Scott (1992), Biometrics 48, 577-585. Ridout, Demetrio & Firth (1999), Biometrics 55, 137-148.
+    Satterthwaite (1946), Biometrics Bulletin 2, 110-114.
     """
     groups = cells.assign(square=cells["eligible"].astype(float) ** 2).groupby(["age", "age_to"])
     found = groups.agg(
@@ -161,14 +159,14 @@ def rates(cells: pd.DataFrame, confidence: float) -> pd.DataFrame:
 
 
 def rising(cells: pd.DataFrame, confidence: float) -> tuple[pd.Series, pd.Series] | None:
-    """The two ages between which retention rises most, the later beyond both intervals; None if it does not rise.
+    """The two periods between which retention rises most, their intervals apart; None if it does not rise.
 
     Notes
     -----
-    Ages are compared over the cohorts that are complete at both, so that it is not the cohorts that differ. The
-    level of the intervals is adjusted for the number of ages (Bonferroni).
+    Periods are compared over the cohorts that are complete in both, so that it is not the cohorts that differ. The
+    level of the intervals is adjusted for the number of periods (Bonferroni).
     """
-    whole = cells[(cells["status"] == "complete") & (cells["age"] > 0) & (cells["eligible"] > 0)]
+    whole = cells[(cells["status"] == COMPLETE) & (cells["age"] > 0) & (cells["eligible"] > 0)]
     table = whole.pivot(index="cohort", columns="age", values=["eligible", "retained_eligible"]).fillna(0)
     if table.empty:
         return None
@@ -188,9 +186,9 @@ def rising(cells: pd.DataFrame, confidence: float) -> tuple[pd.Series, pd.Series
 
 
 def overlooked(cells: pd.DataFrame, by: tuple[str, ...], period: str, confidence: float) -> list[str]:
-    """A warning where retention rises with age in some group."""
+    """A warning where retention rises from one period number to a later one in some group."""
     found = []
-    for name, rows in split(cells, by):
+    for name, rows in each_group(cells, by):
         pair = rising(rows, confidence)
         if pair is not None:
             early, late = (f"{percent(row['estimate'])} in {aged(period, row)}" for row in pair)
@@ -198,6 +196,7 @@ def overlooked(cells: pd.DataFrame, by: tuple[str, ...], period: str, confidence
     if not found:
         return []
     return [
-        f"retention rises with age ({some(found, 3)} of the same cohorts; the intervals do not overlap), as it does "
-        "when users were selected by their activity at the end of the log, or at a season: ask how the log was drawn"
+        f"warning: retention rises with age ({some(found, 3)} of the same cohorts; the intervals do not overlap), as "
+        "it does when users were selected by their activity at the end of the log, or in a season: ask how the log "
+        "was drawn"
     ]

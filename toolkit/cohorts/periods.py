@@ -6,14 +6,16 @@ import datetime as dt
 from dataclasses import dataclass
 from itertools import pairwise
 from numbers import Integral
-from typing import Any
+from typing import Any, Literal, get_args
 
 import pandas as pd
 
+from toolkit.counts import one_of
 from toolkit.logs.engines import literal
 from toolkit.logs.times import zone
 
-UNITS = ("day", "week", "month")
+Period = Literal["day", "week", "month"]
+UNITS: tuple[Period, ...] = get_args(Period)
 MICROSECOND = dt.timedelta(microseconds=1)
 DAY = 86_400_000_000
 LENGTHS = {"day": DAY, "week": 7 * DAY}
@@ -29,7 +31,7 @@ class Calendar:
     """Periods of one unit in one zone, numbered; weeks begin on `week_start` (0 = Monday)."""
 
     timezone: str
-    unit: str = "day"
+    unit: Period = "day"
     week_start: int = 0
 
     def number(self, at: int) -> int:
@@ -127,8 +129,7 @@ def offsets(timezone: str, first: int, last: int) -> list[tuple[int, int]]:
 
 def calendar(timezone: str, unit: Any, week_start: Any = 0) -> Calendar:
     """A checked calendar."""
-    if unit not in UNITS:
-        raise ValueError(f"period={unit!r}; use one of {', '.join(map(repr, UNITS))}")
+    one_of("period", unit, UNITS)
     if not whole(week_start) or not 0 <= week_start <= 6:
         raise ValueError(f"week_start={week_start!r}; use 0 (Monday) to 6 (Sunday)")
     return Calendar(timezone, unit, int(week_start))

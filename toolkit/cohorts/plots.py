@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -14,17 +13,12 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from toolkit import style
-from toolkit.cohorts.curves import split
-from toolkit.wording import count, percent
+from toolkit.cohorts.groups import each_group
+from toolkit.counts import PARTIAL
+from toolkit.wording import NULL, count, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from toolkit.cohorts.curves import Curve
-    from toolkit.cohorts.habits import Growth, Habits
-    from toolkit.cohorts.result import Retention
-    from toolkit.cohorts.visits import Activity
-    from toolkit.cohorts.waits import Waits
 
 FAMILY = style.SETTINGS["font.family"]
 #: A single line or bar; no platform's colour.
@@ -35,29 +29,28 @@ MOST_CELLS = 14
 MOST_GROUPS = 8
 
 
-def heat(result: Retention, ax: Axes | None = None) -> Axes:
-    """Cohorts by age: shade and number are the rate, partial cells are hatched, future ones blank."""
-    if not len(result.cells):
+def heat(table: pd.DataFrame, period: str, ax: Axes | None = None) -> Axes:
+    """Cohorts by period: shade and number are the rate, partial cells are hatched, future ones blank."""
+    if not len(table):
         raise ValueError("there is no cohort to draw")
-    table = result.table
     labels = [str(cohort.date()) if hasattr(cohort, "date") else str(cohort) for cohort in table["cohort"]]
     table = table.assign(label=labels, rate=table["rate"] * 100)
     grid = table.pivot_table("rate", "label", "age", dropna=False, observed=False, sort=False).astype(float)
-    partial = table.assign(partial=table["status"] == "partial").pivot_table(
+    partial = table.assign(partial=table["status"] == PARTIAL).pivot_table(
         "partial", "label", "age", sort=False
     )
     ages = table.drop_duplicates("age").sort_values("age")
     grid = grid.reindex(columns=ages["age"].tolist())
     later = grid.drop(columns=0, errors="ignore")
     with style.context():
-        ax = plt.gca() if ax is None else ax
+        ax = style.axes(ax)
         sns.heatmap(
             grid,
             ax=ax,
             mask=grid.isna(),
             cmap="Blues",
             vmin=0,
-            # The first age is often 100 % by definition and would leave no shade for the others.
+            # The first period is often 100 % by definition and would leave no shade for the others.
             vmax=max(float(np.nanmax(later)), 1) if later.notna().any(axis=None) else 100,
             annot=grid.shape[0] <= 2 * MOST_CELLS and grid.shape[1] <= MOST_CELLS,
             fmt=".0f",
@@ -82,17 +75,17 @@ def heat(result: Retention, ax: Axes | None = None) -> Axes:
         ]
         step = max(1, len(ages_said) // 20)
         ax.set_xticks(np.arange(0, len(ages_said), step) + 0.5, ages_said[::step])
-        end = " (hatched: not over yet)" if (table["status"] == "partial").any() else ""
-        ax.set_xlabel(f"{result.period}s since the first{end}")
+        end = " (hatched: not complete yet)" if (table["status"] == PARTIAL).any() else ""
+        ax.set_xlabel(f"{period}s since the first event{end}")
         ax.set_ylabel("")
     return ax
 
 
-def curve(result: Curve, ax: Axes | None = None) -> Axes:
-    """A line with its interval for each group; age 0, mostly 100 % by definition, is left out if there are more."""
-    groups = _few(list(result.groups()))
+def curve(table: pd.DataFrame, by: Sequence[str], period: str, ax: Axes | None = None) -> Axes:
+    """A line with its interval for each group; period 0, mostly 100 % by definition, is left out if there are more."""
+    groups = _few(table, by)
     with style.context():
-        ax = plt.gca() if ax is None else ax
+        ax = style.axes(ax)
         for name, colour, marker, own in _looks(groups):
             rows = own[own["n"] > 0]
             rows = rows[rows["age"] > 0] if (rows["age"] > 0).any() else rows
@@ -102,7 +95,7 @@ def curve(result: Curve, ax: Axes | None = None) -> Axes:
             ax.plot(
                 rows["age"], rows["estimate"] * 100, color=colour, marker=marker, markersize=5, label=name
             )
-        ax.set_xlabel(f"{result.period}s since the first")
+        ax.set_xlabel(f"{period}s since the first event")
         ax.set_ylabel("came back, %")
         ax.set_ylim(bottom=0)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -111,11 +104,11 @@ def curve(result: Curve, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def waits(result: Waits, ax: Axes | None = None) -> Axes:
+def time_to_repurchase(table: pd.DataFrame, by: Sequence[str], ax: Axes | None = None) -> Axes:
     """A rising step for each group, with its interval."""
-    groups = _few(list(result.groups()))
+    groups = _few(table, by)
     with style.context():
-        ax = plt.gca() if ax is None else ax
+        ax = style.axes(ax)
         for name, colour, _, own in _looks(groups):
             days = np.concatenate([[0], own["day"]])
             values = {
@@ -134,11 +127,11 @@ def waits(result: Waits, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def activity(result: Activity, ax: Axes | None = None) -> Axes:
+def active_users(table: pd.DataFrame, by: Sequence[str], ax: Axes | None = None) -> Axes:
     """Daily, weekly and monthly active users of one group; of several groups the daily ones."""
-    groups = _few(result.groups())
+    groups = _few(table, by)
     with style.context():
-        ax = plt.gca() if ax is None else ax
+        ax = style.axes(ax)
         for name, colour, marker, own in _looks(groups):
             alone = len(groups) == 1
             for what, line in (("dau", "-"), ("wau", "--"), ("mau", ":")) if alone else (("dau", "-"),):
@@ -149,18 +142,17 @@ def activity(result: Activity, ax: Axes | None = None) -> Axes:
         ax.set_ylabel("active users" if len(groups) == 1 else "daily active users")
         ax.set_ylim(bottom=0)
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: count(value)))
-        ax.xaxis.set_major_formatter(ConciseDateFormatter(ax.xaxis.get_major_locator()))
+        ax.xaxis.set_major_formatter(ConciseDateFormatter(ax.xaxis.get_major_locator()))  # type: ignore[no-untyped-call]
         ax.legend(prop={"family": FAMILY})
         ax.grid(axis="y")
     return ax
 
 
-def habits(result: Habits, ax: Axes | None = None) -> Axes:
+def engagement(table: pd.DataFrame, by: Sequence[str], measure: str, ax: Axes | None = None) -> Axes:
     """Shares with their intervals, a line for each group."""
-    groups = _few(list(split(result.table, result.by)))
-    measure = result.measure
+    groups = _few(table, by)
     with style.context():
-        ax = plt.gca() if ax is None else ax
+        ax = style.axes(ax)
         for name, colour, marker, own in _looks(groups):
             ax.vlines(
                 own[measure], own["low"] * 100, own["high"] * 100, color=colour, linewidth=3.5, alpha=0.35
@@ -170,24 +162,24 @@ def habits(result: Habits, ax: Axes | None = None) -> Axes:
             )
         opened = measure == "opens"
         ax.set_xlabel(
-            "opens in a day (the last: that many and more)"
+            "sessions a day (the last: that many and more)"
             if opened
             else "days until the next visit, at most"
         )
         ax.set_ylabel("share of active days, %")
-        ax.set_xticks(sorted(result.table[measure].unique()))
+        ax.set_xticks(sorted(table[measure].unique()))
         ax.set_ylim(bottom=0)
         _legend(ax, groups)
         ax.grid(axis="y")
     return ax
 
 
-def growth(result: Growth, ax: Axes | None = None) -> Axes:
+def growth(table: pd.DataFrame, period: str, ax: Axes | None = None) -> Axes:
     """Flows as bars above and below zero; several groups are added up."""
     flows = list(FLOWS)
-    table = result.table.groupby("start")[flows].sum(min_count=1).dropna()
+    table = table.groupby("start")[flows].sum(min_count=1).dropna()
     with style.context():
-        ax = plt.gca() if ax is None else ax
+        ax = style.axes(ax)
         places, floor = np.arange(len(table)), np.zeros(len(table))
         for flow in flows:
             values = table[flow].to_numpy(float)
@@ -203,7 +195,7 @@ def growth(result: Growth, ax: Axes | None = None) -> Axes:
         ax.axhline(0, color=style.INK, linewidth=1)
         step = max(1, -(-len(table) // 6))
         ax.set_xticks(places[::step], [str(start.date()) for start in table.index[::step]], fontsize=8)
-        ax.set_ylabel(f"users per {result.period}")
+        ax.set_ylabel(f"users per {period}")
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: count(abs(value))))
         ax.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.1), fontsize=9)
     return ax
@@ -214,8 +206,8 @@ def estimates(
 ) -> Axes:
     """A mark and an interval for each row; rows without an estimate are named and left empty."""
     with style.context():
-        ax = plt.gca() if ax is None else ax
-        names = [" ".join("<null>" if pd.isna(row[name]) else style.label(row[name]) for name in named)
+        ax = style.axes(ax)
+        names = [" ".join(NULL if pd.isna(row[name]) else style.label(row[name]) for name in named)
                  for _, row in table.iterrows()]  # fmt: skip
         looks = [style.look(row[named[0]]).colour if len(named) > 1 else PLAIN for _, row in table.iterrows()]
         for place, (colour, (_, row)) in enumerate(zip(looks, table.iterrows(), strict=True)):
@@ -243,7 +235,8 @@ def estimates(
     return ax
 
 
-def _few(groups: list[tuple[str, pd.DataFrame]]) -> list[tuple[str, pd.DataFrame]]:
+def _few(table: pd.DataFrame, by: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:
+    groups = list(each_group(table, by))
     if len(groups) > MOST_GROUPS:
         raise ValueError(
             f"{len(groups)} groups are too many for one figure; keep {MOST_GROUPS} at most, or draw .table"

@@ -1,37 +1,46 @@
-"""What was asked of a log, checked: of any question its rows, groups and end; of retention its periods and ages too."""
+"""Checked questions to a log: what all of cohorts have in common, and those of retention, purchases and activity."""
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, get_args
 
-from toolkit.cohorts import rows
-from toolkit.cohorts.periods import LENGTHS, Calendar, calendar, shown, whole
-from toolkit.counts import confidence_level
-from toolkit.logs.times import instant
+from toolkit.cohorts.filters import Filter, observed, select, span
+from toolkit.cohorts.periods import DAY, LENGTHS, MOST_DAYS, Calendar
+from toolkit.counts import one_of
+from toolkit.logs.engines import WHOLE
+from toolkit.wording import some
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
     from toolkit.logs.events import EventLog
+    from toolkit.logs.index import Index
 
-KINDS = ("exact", "rolling", "bracket")
-CLOCKS = ("calendar", "elapsed")
-#: Ages shown where `periods` does not say how many: a matrix beyond that is not read.
-SHOWN = 52
-MOST = 5_000
+Kind = Literal["exact", "rolling", "bracket"]
+Clock = Literal["calendar", "elapsed"]
+Path = Literal["auto", "sql", "stream", "index"]
+TwoPaths = Literal["auto", "sql", "index"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+CLOCKS: tuple[Clock, ...] = get_args(Clock)
+
 #: From this many rows on, one streamed pass repays the second that loading numba takes once.
 STREAM_ROWS = 5_000_000
+#: Bits of a BIGINT that are free of its sign: periods that one word tells apart.
+BITS = 63
+#: Cohorts times groups times periods beyond which counts would no longer be small beside the rows.
+MOST_CELLS = 1 << 22
+
+Asked = TypeVar("Asked", bound="Question")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What all questions of cohorts have, checked against their log; `path` says where rows are read from."""
+class Question:
+    """What every question of cohorts has, checked against its log; `path` says where rows are read from."""
 
     log: EventLog = field(repr=False)
     by: tuple[str, ...]
@@ -44,8 +53,8 @@ class Asked:
     paths: ClassVar[tuple[str, ...]] = ("sql", "index")
 
     @property
-    def kinds(self) -> tuple[rows.Rows, ...]:
-        """The rows that it tells apart."""
+    def filters(self) -> tuple[Filter, ...]:
+        """The rows that the question tells apart."""
         raise NotImplementedError
 
     @property
@@ -55,61 +64,100 @@ class Asked:
 
     @property
     def columns(self) -> set[str]:
-        """Columns that it reads, besides user, time and event."""
-        held = {*self.by, *(name for kind in self.kinds for name in kind.columns)}
-        return held if self.dedupe is None else held | {self.dedupe}
+        """Columns that the question reads, besides user, time and event."""
+        read = {*self.by, *(name for each in self.filters for name in each.columns)}
+        return read if self.dedupe is None else read | {self.dedupe}
 
     @property
     def span(self) -> tuple[int, int]:
         """First and last observed instant of the log."""
-        return rows.span(self.log, self.until)
+        return span(self.log, self.until)
+
+    @property
+    def index(self) -> Index:
+        """The index of the log; `answered` has seen that there is one where `path` says so."""
+        if self.log.memory is None:
+            raise ValueError("the log has no index; make one with log.index(keep=[...])")
+        return self.log.memory
 
     @cached_property
-    def _memory(self) -> pa.Table:
-        from toolkit.cohorts.indexed import observed
+    def _rows(self) -> pa.Table:
+        return observed(self.log, self.index, self.filters, self.until, by=self.by, dedupe=self.dedupe)
 
-        return observed(self)
-
-    def source(self, kind: rows.Rows, *, by: bool = False, ordered: bool = False) -> str:
-        """SQL of the observed rows of a kind: u and t, `by` as b0.. where wanted, the arrival `seq` if `ordered`."""
+    def source(self, rows: Filter, *, by: bool = False, ordered: bool = False) -> str:
+        """SQL of the observed rows of one filter: u, t, `by` as b0.. where wanted, the arrival `seq` if `ordered`."""
         names = self.by if by else ()
         if self.path != "index":
-            return rows.select(
-                self.log, [], self.until, by=names, dedupe=self.dedupe, ordered=ordered, where=kind.sql
+            return select(
+                self.log, [], self.until, by=names, dedupe=self.dedupe, ordered=ordered, where=rows.sql
             )
         values = "".join(f", CAST(b{i} AS {self.log.columns[name]}) AS b{i}" for i, name in enumerate(names))
-        return f"SELECT u, t, seq{values} FROM memory WHERE kinds & {1 << self.kinds.index(kind)} <> 0"
+        return f"SELECT u, t, seq{values} FROM memory WHERE kinds & {1 << self.filters.index(rows)} <> 0"
 
     def frame(self, sql: str) -> pd.DataFrame:
         """The answer of a query over `source`."""
         if self.path == "index":
-            return self.log.engine.over(self._memory, sql).df()
+            return self.log.engine.over(self._rows, sql).df()
         return self.log.engine.frame(sql)
+
+    def named(self, table: pd.DataFrame) -> pd.DataFrame:
+        """A finished table with the `by` columns under their own names, which may be those of a query's columns."""
+        return table.rename(columns=dict(zip(self.groups, self.by, strict=True)))
 
     def tuples(self, sql: str) -> list[tuple[Any, ...]]:
         """The answer of a query over `source`, for a few values of any type."""
         if self.path == "index":
-            return self.log.engine.over(self._memory, sql).fetchall()
+            return self.log.engine.over(self._rows, sql).fetchall()
         return self.log.engine.rows(sql)
+
+    def refusal(self, path: str) -> str | None:
+        """Why a path cannot answer the question, or None."""
+        if path == "sql":
+            return None
+        if path == "index":
+            if self.log.memory is None:
+                return "the log has no index; make one with log.index(keep=[...])"
+            if absent := sorted(self.columns - set(self.log.memory.kept)):
+                return f"the index does not keep {some(absent)}"
+        return None if importlib.util.find_spec("numba") else "numba is not installed for this Python"
+
+
+def answered(question: Asked, path: str) -> Asked:
+    """The question with the path that answers it, and a note where the log has an index that cannot."""
+    one_of("path", path, ("auto", *question.paths))
+    if path != "auto":
+        if reason := question.refusal(path):
+            raise ValueError(f"path={path!r} cannot answer this: {reason}")
+        return replace(question, path=path, notes=())
+    log = question.log
+    notes: tuple[str, ...] = ()
+    if log.memory is not None:
+        reason = question.refusal("index")
+        if reason is None:
+            return replace(question, path="index", notes=())
+        notes = (f"{reason}: answered from {log.source}",)
+    large = "stream" in question.paths and log.facts.rows >= STREAM_ROWS
+    streamed = large and question.refusal("stream") is None
+    return replace(question, path="stream" if streamed else "sql", notes=notes)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question(Asked):
-    """What `retention` was asked, checked against its log. Times are in microseconds."""
+class RetentionQuestion(Question):
+    """What `retention` was asked. Times are in microseconds, cells are (first, last) period numbers."""
 
-    start: rows.Rows
-    returns: rows.Rows
+    start: Filter
+    returns: Filter
     calendar: Calendar
-    kind: str
+    kind: Kind
     cells: tuple[tuple[int, int], ...]
-    clock: str
+    clock: Clock
     born_from: int | None
 
     paths: ClassVar[tuple[str, ...]] = ("sql", "stream", "index")
 
     @property
-    def kinds(self) -> tuple[rows.Rows, ...]:
-        """Births and returns."""
+    def filters(self) -> tuple[Filter, ...]:
+        """Rows that start a user's cohort, and returns."""
         return self.start, self.returns
 
     @property
@@ -119,18 +167,23 @@ class Question(Asked):
 
     @property
     def bounded(self) -> bool:
-        """Whether `born_from` leaves anybody out: nobody is born before the log begins."""
+        """Whether `born_from` leaves anybody out: no first event is earlier than the log."""
         return self.born_from is not None and self.born_from > self.span[0]
 
     @property
     def covered(self) -> bool:
-        """Whether no row that counts as a return can lie before its user's birth."""
+        """Whether no row that counts as a return can precede its user's first event."""
         return self.start.all or self.start.sql == self.returns.sql
 
     @property
     def first(self) -> int:
         """Number of the period in which the log begins."""
         return self.calendar.number(self.span[0])
+
+    @property
+    def log_periods(self) -> int:
+        """Number of the log's periods, the first and the last in part."""
+        return self.calendar.number(self.span[1]) - self.first + 1
 
     @cached_property
     def edges(self) -> list[tuple[int, int]]:
@@ -143,120 +196,87 @@ class Question(Asked):
         numbers = [number for _, number in self.edges]
         return numbers == sorted(numbers)
 
+    @property
+    def oldest(self) -> int | None:
+        """The first cohort that `born_from` leaves in, or None if it parts one."""
+        born = self.born_from
+        if born is None or not self.bounded:
+            return self.first
+        numbers = dict(self.edges)
+        before = [number for at, number in numbers.items() if at < born]
+        return numbers[born] if born in numbers and numbers[born] > before[-1] else None
 
-def way(asked: Asked, path: str) -> tuple[str, tuple[str, ...]]:
-    """The path that answers a question, and a note where the log has an index that cannot."""
-    log = asked.log
-    if path not in ("auto", *asked.paths):
-        raise ValueError(f"path={path!r}; use one of {', '.join(map(repr, ('auto', *asked.paths)))}")
-    if path != "auto":
-        if reason := _refusal(asked, path):
-            raise ValueError(f"path={path!r} cannot answer this: {reason}")
-        return path, ()
-    notes: tuple[str, ...] = ()
-    if log.memory is not None:
-        reason = _refusal(asked, "index")
-        if reason is None:
-            return "index", ()
-        notes = (f"{reason}: answered from {log.source}",)
-    large = "stream" in asked.paths and log.facts.rows >= STREAM_ROWS
-    return "stream" if large and _refusal(asked, "stream") is None else "sql", notes
+    def refusal(self, path: str) -> str | None:
+        """Why a path cannot answer the question, or None."""
+        reason = super().refusal(path)
+        if reason is not None or path == "sql":
+            return reason
+        return self._too_large_for_index() if path == "index" else self._too_varied_for_stream()
 
+    def _too_large_for_index(self) -> str | None:
+        first, last = self.span
+        if (last - first) // DAY > MOST_DAYS:
+            return f"the log spans more than {MOST_DAYS // 366} years"
+        groups = math.prod(self.index.codes([name])[1] + 1 for name in self.by)
+        cells = groups * self.log_periods * len(self.cells)
+        return None if cells <= MOST_CELLS else f"{cells:,} cells are more than the index counts"
 
-def _refusal(asked: Asked, path: str) -> str | None:
-    """Why a path does not offer a question, or None."""
-    if path == "sql":
+    def _too_varied_for_stream(self) -> str | None:
+        log = self.log
+        if self.clock != "calendar" or self.by or self.dedupe is not None:
+            return "it offers calendar periods without by or dedupe"
+        if self.start.sql != self.returns.sql:
+            return "it offers one kind of row, as start and as return"
+        if log.columns[log.user] not in WHOLE:
+            return f"it offers users that are whole numbers; {log.user!r} is {log.columns[log.user]}"
+        if self.log_periods > BITS:
+            return f"it offers logs of {BITS} periods at most"
+        if not self.forward:
+            return f"it offers clocks that do not go back over midnight, as that of {log.timezone} does"
+        if self.oldest is None:
+            return "it offers born_from at the start of a period"
         return None
-    if path == "index" and asked.log.memory is None:
-        return "the log has no index; make one with log.index(keep=[...])"
-    if not importlib.util.find_spec("numba"):
-        return "numba is not installed for this Python"
-    reason: str | None = importlib.import_module(
-        f"toolkit.cohorts.{'indexed' if path == 'index' else path}"
-    ).refusal(asked)
-    return reason
 
 
-def ask(
-    log: EventLog,
-    *,
-    start: Any,
-    returns: Any,
-    period: str,
-    periods: int | None,
-    kind: str,
-    brackets: Sequence[tuple[int, int]] | None,
-    clock: str,
-    by: str | Sequence[str] | None,
-    week_start: int,
-    born_from: Any,
-    observed_until: Any,
-    dedupe: str | None,
-    confidence: float,
-) -> Question:
-    """Check the options of `retention` against a log."""
-    rows.opened(log, "retention")
-    for value, known, option in ((kind, KINDS, "kind"), (clock, CLOCKS, "clock")):
-        if value not in known:
-            raise ValueError(f"{option}={value!r}; use one of {', '.join(map(repr, known))}")
-    days = calendar(log.timezone, period, week_start)
-    if clock == "elapsed" and period not in LENGTHS:
-        raise ValueError("clock='elapsed' counts days of 24 h or weeks of 168 h; months have no such length")
-    if dedupe is not None:
-        log.column(dedupe, "dedupe column")
-    until = rows.end_of(log, observed_until)
-    born = None if born_from is None else instant(born_from, log.timezone, "born_from")
-    if born is not None and born >= until:
-        raise ValueError(
-            f"born_from={born_from!r} is not before the end of observation, {shown(until, log.timezone)}: "
-            "nobody could be born"
-        )
-    first, last = rows.span(log, until)
-    if kind == "bracket":
-        cells = _brackets(brackets)
-    else:
-        if brackets is not None:
-            raise ValueError(f"brackets= is for kind='bracket'; kind={kind!r} has one age per cell")
-        if periods is None:
-            begun = max(first, born or first)
-            ages = (
-                days.number(last) - days.number(begun)
-                if clock == "calendar"
-                else (last - begun) // LENGTHS[period]
-            )
-            periods = min(int(ages), SHOWN)
-        elif not whole(periods) or not 0 <= periods <= MOST:
-            raise ValueError(
-                f"periods={periods!r}; use a whole number from 0 to {MOST:,}: the last age shown"
-            )
-        cells = tuple((age, age) for age in range(periods + 1))
-    return Question(
-        log=log,
-        start=rows.matching(log, start, "start"),
-        returns=rows.matching(log, returns, "returns"),
-        calendar=days,
-        kind=kind,
-        cells=cells,
-        clock=clock,
-        by=rows.grouping(log, by),
-        born_from=born,
-        until=until,
-        dedupe=dedupe,
-        confidence=confidence_level(confidence),
-    )
+@dataclass(frozen=True, kw_only=True)
+class PurchaseQuestion(Question):
+    """What `repurchase` was asked."""
+
+    purchases: Filter
+
+    @property
+    def filters(self) -> tuple[Filter, ...]:
+        """Purchases alone."""
+        return (self.purchases,)
+
+    @property
+    def days_back(self) -> int:
+        """Calendar days from the log's first row to the end of observation."""
+        days = Calendar(self.log.timezone)
+        return days.number(self.until) - days.number(self.span[0])
 
 
-def _brackets(brackets: Sequence[tuple[int, int]] | None) -> tuple[tuple[int, int], ...]:
-    if not isinstance(brackets, list | tuple) or not brackets:
-        raise ValueError(
-            "kind='bracket' needs brackets=, such as [(0, 0), (1, 3), (4, 7)]: first and last age of each"
-        )
-    found = []
-    for bracket in brackets:
-        pair = isinstance(bracket, tuple | list) and len(bracket) == 2 and all(map(whole, bracket))
-        if not pair or not 0 <= bracket[0] <= bracket[1] <= MOST:
-            raise ValueError(
-                f"brackets: {bracket!r} is not (first age, last age) with 0 <= first <= last <= {MOST:,}"
-            )
-        found.append((int(bracket[0]), int(bracket[1])))
-    return tuple(found)
+@dataclass(frozen=True, kw_only=True)
+class ActivityQuestion(Question):
+    """What `activity` was asked."""
+
+    visits: Filter
+    since: int
+
+    @property
+    def filters(self) -> tuple[Filter, ...]:
+        """Visits alone."""
+        return (self.visits,)
+
+    @property
+    def days(self) -> tuple[int, int]:
+        """Numbers of the first and of the last fully observed day."""
+        days = Calendar(self.log.timezone)
+        return days.first_whole(self.since), days.number(self.until) - 1
+
+    def active(self, periods: Calendar) -> str:
+        """SQL of u, b0.. and `day`, the number of a period, once for each user active in it; `opens` rows."""
+        user = ", ".join(["u", *self.groups])
+        number, visits = periods.sql("t", *self.span), self.source(self.visits, by=True)
+        dated = f"SELECT {user}, {number} AS day FROM ({visits})"
+        return f"SELECT {user}, day, count(*) AS opens FROM ({dated}) GROUP BY {user}, day"

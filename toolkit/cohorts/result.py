@@ -1,4 +1,4 @@
-"""The answer of `retention`: cells with rates and status, the pooled curve, next-day retention, a split, a figure."""
+"""The result of `retention`: cells with rates and status; pooled curve, next-day retention and a split of a change."""
 
 from __future__ import annotations
 
@@ -9,38 +9,53 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
-from toolkit import intervals
-from toolkit.cohorts import rows
 from toolkit.cohorts.curves import Curve, overlooked, pooled
+from toolkit.cohorts.filters import left_out
+from toolkit.cohorts.from_counts import cells_of
+from toolkit.cohorts.next_day import NextDay, next_day
 from toolkit.cohorts.periods import shown
-from toolkit.counts import confidence_level
+from toolkit.cohorts.question import RetentionQuestion
+from toolkit.cohorts.split import Split, split
+from toolkit.counts import COMPLETE, PARTIAL, confidence_level
+from toolkit.intervals import wilson
 from toolkit.results import Result
 from toolkit.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from toolkit.cohorts.days import NextDay
-    from toolkit.cohorts.question import Question
-    from toolkit.cohorts.splits import Split
 
-
-#: With so few cohorts an interval rests on a guess of how much cohorts differ, or on none.
+#: With so few cohorts the correlation within cohorts, and with it the interval, is hardly known.
 FEW = 5
+MEANINGS = {"exact": "in that {}", "rolling": "in that {} or later", "bracket": "in some {} of the bracket"}
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Retention(Result):
-    """Cohorts and who of them came back at which age. Made by `retention`, or by `Retention.from_counts`.
+    """Cohorts and how many of each came back, period by period. Made by `retention`, or by `Retention.from_counts`.
 
     Attributes
     ----------
+    cells : DataFrame
+        The counts of `table`, without rates and intervals.
     by : tuple of str
     period : {"day", "week", "month", "period"}
     kind : {"exact", "rolling", "bracket", "counts"}
     confidence : float
     path : {"sql", "stream", "index", "counts"}
-        How it was counted.
+        How rows were counted.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from toolkit import read_events, retention
+    >>> days = pd.to_datetime(["2019-11-04", "2019-11-05", "2019-11-12", "2019-11-13"])
+    >>> log = read_events(pd.DataFrame({"user_id": [1, 2, 1, 3], "event": "open", "timestamp": days}))
+    >>> retention(log, observed_until="2019-11-25").curve().table[["age", "estimate", "n"]]
+       age  estimate  n
+    0    0  1.000000  3
+    1    1  0.333333  3
+    2    2  0.000000  2
     """
 
     cells: pd.DataFrame = field(repr=False)
@@ -48,7 +63,7 @@ class Retention(Result):
     period: str
     kind: str
     confidence: float
-    question: Question | None = field(default=None, repr=False)
+    question: RetentionQuestion | None = field(default=None, repr=False)
     remarks: tuple[str, ...] = field(default=(), repr=False)
     path: str = "counts"
 
@@ -63,47 +78,48 @@ class Retention(Result):
         Parameters
         ----------
         frame : DataFrame
-            Tidy: `cohort`, `age`, `size`, `retained` (missing where the age has not come), and any columns to break
-            down by. A `status` column ("complete", "partial", "future") is kept; without one, every number counts
-            as complete.
+            Tidy: `cohort`, `age` (period number), `size`, `retained` (missing where the period has not come), and any
+            columns to break down by. A `status` column ("complete", "partial", "future") is kept; without one, every
+            cell with a count is taken as complete, and the sentence says so.
         period : str
-            What an age is called.
+            What a period is called.
         confidence : float
 
         Raises
         ------
+        TypeError
+            If `frame` is no DataFrame.
         ValueError
-            For counts that are negative, fractional, missing or above their cohort's size, sizes that differ within
-            a cohort, and cells given twice; the message names the row.
+            For a missing column, counts that are negative, fractional, missing or above their cohort's size, sizes
+            that differ within a cohort, and cells given twice; the message names the row.
 
         Examples
         --------
+        >>> import pandas as pd
         >>> table = pd.DataFrame({"cohort": ["w1", "w1", "w2"], "age": [0, 1, 0], "size": 50, "retained": [50, 20, 50]})
         >>> Retention.from_counts(table, period="week").curve().table[["age", "estimate", "n"]]
            age  estimate    n
         0    0       1.0  100
         1    1       0.4   50
         """
-        from toolkit.cohorts.counts import cells_of
-
         cells, by, remarks = cells_of(frame)
         return cls(cells, by, period, "counts", confidence_level(confidence), remarks=remarks)
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """One row per group, cohort and age.
+        """One row per group, cohort and period.
 
-        Columns: `by`, `cohort` (its first day), `age` and `age_to` (the same but for brackets), `size`, `eligible`
-        (users whose period is fully observed), `retained`, `retained_eligible` (of the eligible), `rate` (retained /
-        size; so far, where the cell is partial), `low`, `high` (Wilson; missing where the cell is not complete),
-        `status`.
+        Columns: `by`, `cohort` (its first day), `age` and `age_to` (period numbers, the same but for brackets),
+        `size`, `eligible` (users whose period is fully observed), `retained`, `retained_eligible` (of the eligible),
+        `rate` (retained / size; so far, where the cell is partial), `low`, `high` (Wilson; missing where the cell is
+        not complete), `status`.
         """
         table = self.cells.copy()
         share = table["retained"].astype("Float64").to_numpy(float, na_value=float("nan")) / table[
             "size"
         ].to_numpy(float)
-        whole = (table["status"] == "complete").to_numpy()
-        low, high = intervals.wilson(
+        whole = (table["status"] == COMPLETE).to_numpy()
+        low, high = wilson(
             table["retained_eligible"].to_numpy(float), table["eligible"].to_numpy(float), self.confidence
         )
         place = list(table.columns).index("status")
@@ -119,7 +135,7 @@ class Retention(Result):
         return self.cells[[*self.by, "cohort", "size"]].drop_duplicates(ignore_index=True)
 
     def curve(self, by: str | Sequence[str] | None = None) -> Curve:
-        """Retention by age, pooled over cohorts: sum of retained / sum of eligible, complete cells only.
+        """Retention by period number, pooled over cohorts: sum of retained / sum of eligible, complete cells only.
 
         Parameters
         ----------
@@ -140,36 +156,31 @@ class Retention(Result):
                     f"by={name!r}: the cohorts were not split by it but by {list(self.by) or 'nothing'}"
                 )
         table = pooled(self.cells, names, self.confidence)
-        notes = (
-            ["rolling: a younger cohort has had less time to be seen again"] if self.kind == "rolling" else []
-        )
-        return Curve(table, names, self.period, self.kind, self.confidence, (*notes, *self._unfinished()))
+        return Curve(table, names, self.period, self.kind, self.confidence, self._censored)
 
+    @cached_property
     def d1(self) -> NextDay:
         """Next-day retention under both definitions in use, each with its name: new users, and active users."""
-        from toolkit.cohorts.days import next_day
-
-        return next_day(self.need_log("next-day retention"))
+        return next_day(self._need_log("next-day retention"))
 
     def split(self, *, mix: str = "new_or_old", before: tuple[Any, Any], after: tuple[Any, Any]) -> Split:
-        """Whether retention itself changed between two spans of time, or who was active.
+        """Whether retention itself changed between two spans of time, or the composition of the active users.
 
         Parameters
         ----------
         mix : {"new_or_old", "age"} or a column of `by`
-            Groups of the active users: in their first period or not; by age up to 4 and more; by first row's value.
+            Groups of the active users: in the period of their first event or a later one; by period number, 4 and
+            above together; or by the value of their first row.
         before, after : (from, to)
             Spans of time; periods that lie wholly inside count.
 
         Returns
         -------
         Split
-            Retention of active users from one period to the next: its change, as mix and rate (Kitagawa), with the
-            same fixed users followed through both spans beside it.
+            Retention of active users from one period to the next: its change and the composition and rate component
+            of that (Kitagawa decomposition), with the same fixed users followed through both spans beside it.
         """
-        from toolkit.cohorts.splits import split
-
-        return split(self.need_log("a split"), mix, before, after)
+        return split(self._need_log("a split"), mix, before, after)
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
@@ -179,65 +190,59 @@ class Retention(Result):
         question = self.question
         if question is not None and len(self.cells):
             first = self.cohorts[self.cohorts["cohort"] == self.cohorts["cohort"].min()]
-            began = question.calendar.number(question.span[0])
-            if first["cohort"].iloc[0].date() == question.calendar.first_day(began):
-                later = question.calendar.first_day(began + 1)
+            if first["cohort"].iloc[0].date() == question.calendar.first_day(question.first):
+                later = question.calendar.first_day(question.first + 1)
                 found.append(
-                    f"the log begins in the first cohort's {self.period}, so its "
+                    f"warning: the log begins in the first cohort's {self.period}, so its "
                     f"{counted(first['size'].sum(), 'user')} may be new or old: born_from='{later}' leaves them out"
                 )
         return tuple(found)
 
     def sentence(self) -> str:
-        """How many came back, how sure that is, what was left out, and what may mislead."""
+        """How many came back, how sure that is, of how many, what that means, and what may mislead."""
         if not len(self.cells):
-            return f"Nobody was born into a cohort{self._caveats()}."
+            return f"No user has a first event{self._caveats()}."
         cohorts = self.cohorts
         who = f"{counted(cohorts['size'].sum(), 'user')} in "
-        who += counted(cohorts["cohort"].nunique(), f"{self.period} cohort")
-        curve = self.curve().sentence().removesuffix(".").split("; rolling")[0]
-        text = curve.removeprefix("Retention by age, ")
-        for note in self._unfinished():
-            text = text.replace(f"; {note}", "")
-        return f"Of {who}, came back ({self.meaning()}), {text}{self._caveats()}."
+        who += f"{counted(cohorts['cohort'].nunique(), 'cohort')} by {self.period}"
+        return f"Came back: {self._whole.in_words}; of {who}; {self._meaning()}{self._caveats()}."
 
-    def meaning(self) -> str:
+    def _meaning(self) -> str:
         """What counts as coming back, in words."""
         question = self.question
         if question is None:
-            return "as the counts define it"
-        ages = {
-            "exact": "at that age",
-            "rolling": "at that age or later",
-            "bracket": "at some age of the bracket",
-        }
+            return "coming back is what the counts define"
         clock = f"by the calendar of {question.log.timezone}"
         if question.clock == "elapsed":
-            clock = f"in {question.length // 3_600_000_000} hours from the first row on"
-        return f"{question.returns.said} {ages[self.kind]}, {clock}"
+            clock = f"each of {question.length // 3_600_000_000} hours from the first event on"
+        when = MEANINGS[self.kind].format(self.period)
+        return f"coming back is {question.returns.said} {when}, {clock}"
 
-    def _unfinished(self) -> list[str]:
-        partial = int((self.cells["status"] == "partial").sum())
-        return [f"{counted(partial, 'partial cell')} left out"] if partial else []
+    @property
+    def _censored(self) -> tuple[str, ...]:
+        """Notes on cells that are observed in part, and on what the end of observation does to the others."""
+        partial = int((self.cells["status"] == PARTIAL).sum())
+        notes = [f"{counted(partial, 'partial cell')} left out (right-censored)"] if partial else []
+        if self.kind == "rolling":
+            notes.append("on or after: younger cohorts have had less time to be seen again")
+        return tuple(notes)
 
     def _caveats(self) -> str:
-        notes = [*self._unfinished(), *self.warnings]
+        notes = [*self._censored, *self.warnings]
         question = self.question
         if question is not None:
             if not len(self.cells):
-                notes.append(f"start: {question.start.said}")
+                notes = [f"start: {question.start.said}"]
                 if question.born_from is not None:
                     begin = shown(question.born_from, question.log.timezone)
-                    notes.append(f"users born before {begin} are left out (born_from)")
-            elif not (self.cells["status"] == "complete").any():
+                    notes.append(f"users whose first event is before {begin} are left out (born_from)")
+            elif not (self.cells["status"] == COMPLETE).any():
                 notes.append(
                     f"no {self.period} is complete: observation ends {shown(question.until, question.log.timezone)}"
                 )
-            if question.start.sql == question.returns.sql:
-                notes.append("the first row itself counts as a return at age 0")
-            if question.kind == "rolling":
-                notes.append("rolling: a younger cohort has had less time to be seen again")
-            notes += rows.left_out(question.log)
+            if len(self.cells) and question.start.sql == question.returns.sql:
+                notes.append(f"the first event itself counts as a return in {self.period} 0")
+            notes += left_out(question.log)
         cohorts = self.cells["cohort"].nunique()
         if 1 <= cohorts <= FEW:
             notes.append(f"{counted(cohorts, 'cohort')} can hardly tell how much cohorts differ")
@@ -249,9 +254,9 @@ class Retention(Result):
         from toolkit.cohorts import plots
 
         groups = self.cells[list(self.by)].drop_duplicates() if self.by else [()]
-        return plots.heat(self, ax) if len(groups) <= 1 else plots.curve(self.curve(), ax)
+        return plots.heat(self.table, self.period, ax) if len(groups) <= 1 else self.curve().plot(ax)
 
-    def need_log(self, what: str) -> Question:
+    def _need_log(self, what: str) -> RetentionQuestion:
         """The question behind the result, or an error that says what needs it."""
         if self.question is None:
             raise ValueError(

@@ -1,7 +1,9 @@
 """Funnels: who gets how far, in order, within a time; and where two groups part."""
 
 from toolkit.funnels.answer import funnel
+from toolkit.funnels.comparison import Comparison
 from toolkit.funnels.result import Funnel
-from toolkit.funnels.steps import Step
+from toolkit.funnels.step import Step
+from toolkit.funnels.step_counts import StepCounts
 
-__all__ = ["Funnel", "Step", "funnel"]
+__all__ = ["Comparison", "Funnel", "Step", "StepCounts", "funnel"]

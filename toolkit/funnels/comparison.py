@@ -5,19 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from toolkit import intervals
-from toolkit.funnels import sql
-from toolkit.logs.engines import literal
+from toolkit.funnels.step_counts import StepCounts
 from toolkit.multiplicity import holm
 from toolkit.results import Result
-from toolkit.wording import interval_level
+from toolkit.wording import count, counted, group_name, interval_level, points, points_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from toolkit.funnels.result import Funnel
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -28,11 +26,21 @@ class Comparison(Result):
     ----------
     table : DataFrame
         `by`, `step`, `rate` ("from_previous", and for the last step also "from_first"), `measure`
-        ("difference", in points of the rate, or "ratio"), `estimate`, `low`, `high`, `n`, `n_reference`
-        (units at the rate's base), `p` of equal rates, and `p_adjusted`, adjusted over all tests here.
+        ("difference" of two rates, or "ratio"), `estimate`, `low`, `high`, `n`, `n_reference` (units at the
+        rate's base), `p` of equal rates, and `p_adjusted`, adjusted by Holm over all tests here.
     reference : str
+        The group that all others are compared with.
     method : str
         What the intervals are and what they assume.
+
+    Examples
+    --------
+    >>> from toolkit import Funnel
+    >>> rows = {"platform": ["a", "a", "b", "b"], "step": ["enter", "pay"] * 2, "n": [70, 56, 80, 48]}
+    >>> Funnel.from_counts(pd.DataFrame(rows)).compare(to="b").table[["measure", "estimate", "low", "high"]].round(3)
+          measure  estimate    low   high
+    0  difference     0.200  0.052  0.334
+    1       ratio     1.333  1.080  1.671
     """
 
     table: pd.DataFrame
@@ -47,116 +55,93 @@ class Comparison(Result):
         return int((self.table["measure"] == "difference").sum())
 
     def sentence(self) -> str:
-        """The group and step with the surest difference, and how many are left after adjustment."""
+        """The widest difference with its interval and n, how many rates differ, and how that was judged."""
         lines = self.table[self.table["measure"] == "difference"]
         found = lines[lines["p_adjusted"] < 1 - self.confidence]
-        method = f"Holm over {self.tests} tests; {self.method}"
+        method = f"Holm over {counted(self.tests, 'test')}; {self.method}"
         if not len(found):
-            return f"No step's rate differs surely from that of {self.reference} ({method})."
+            return f"No rate is distinguishable from that of {self.reference} ({method})."
         steps = found[found["rate"] == "from_previous"]
         steps = steps if len(steps) else found
         widest = steps.loc[steps["estimate"].abs().idxmax()]
-        who = " ".join(str(widest[name]) for name in self.by)
-        side = "above" if widest["estimate"] > 0 else "below"
-        points = sorted((abs(widest["low"]) * 100, abs(widest["high"]) * 100))
+        who = group_name(widest[name] for name in self.by)
+        above = widest["estimate"] > 0
+        low, high = (widest["low"], widest["high"]) if above else (-widest["high"], -widest["low"])
         return (
-            f"Against {self.reference}, {len(found)} of {self.tests} rates differ; most of all {who} at "
-            f"{widest['step']}: {abs(widest['estimate']) * 100:.1f} points {side} "
-            f"({interval_level(self.confidence)} {points[0]:.1f} to {points[1]:.1f}; {method})."
+            f"The rate to {widest['step']} of {who} lies {points(abs(widest['estimate']), sign=False)} "
+            f"{'above' if above else 'below'} that of {self.reference} ({interval_level(self.confidence)} "
+            f"{points_interval(low, high)} points, n = {count(widest['n'])} and {count(widest['n_reference'])}); "
+            f"{len(found)} of {self.tests} rates differ ({method})."
         )
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Differences by step, a mark and an interval for each group."""
         from toolkit.funnels import plots
 
-        return plots.comparison(self, ax)
+        return plots.comparison(self.table, by=self.by, reference=self.reference, ax=ax)
 
 
-def compare(funnel: Funnel, to: Any) -> Comparison:
+def compare(counts: StepCounts, to: Any, confidence: float) -> Comparison:
     """See `Funnel.compare`."""
-    if to is None and funnel.by and len(funnel.counts):
-        reference = funnel.counts.loc[funnel.counts["n1"].astype(float).idxmax()]
-    else:
-        reference = funnel.group(to)
-    others = funnel.counts.drop(index=reference.name)
-    if others.empty:
-        raise ValueError(f"there is only one group, {funnel.group_names()[0]}: nothing to compare it with")
-    cross = _shared_users(funnel, reference)
-    steps = [(j, j - 1) for j in range(2, len(funnel.steps) + 1)]
-    lines = []
-    for place, row in others.iterrows():
-        for j, base in [*steps, (len(funnel.steps), 1)] if len(steps) > 1 else steps:
-            ours, theirs = funnel.rate(row, j, base), funnel.rate(reference, j, base)
-            together = _correlation(funnel, row, reference, cross.get(place), j, base)
-            common = [
-                *(row[name] for name in funnel.by),
-                funnel.steps[j - 1],
-                "from_previous" if base == j - 1 else "from_first",
-            ]
-            counts = [row[f"n{base}"], reference[f"n{base}"]]
-            p = intervals.score_test(ours, theirs, correlation=together)
-            for measure, interval, estimate in (
-                ("difference", intervals.difference, ours.estimate - theirs.estimate),
-                ("ratio", intervals.ratio, _ratio(ours.estimate, theirs.estimate)),
-            ):
-                limits = interval(ours, theirs, correlation=together, confidence=funnel.confidence)
-                lines.append([*common, measure, estimate, *limits, *counts, p])
-    names = [*funnel.by, "step", "rate", "measure", "estimate", "low", "high", "n", "n_reference", "p"]
-    table = pd.DataFrame(lines, columns=names)
+    largest = to is None and counts.by and len(counts.groups)
+    reference = int(counts.reached[:, 0].argmax()) if largest else counts.place(to)
+    others = np.delete(np.arange(len(counts.groups)), reference)
+    if not len(others):
+        raise ValueError(f"there is only one group, {counts.names[0]}: nothing to compare it with")
+    shared = counts.shared(reference)
+    steps = [
+        (step, before, "from_previous") for before, step in zip(counts.steps, counts.steps[1:], strict=False)
+    ]
+    if len(steps) > 1:
+        steps.append((counts.steps[-1], counts.steps[0], "from_first"))
+    parts = []
+    for order, (step, base, kind) in enumerate(steps):
+        n = counts.reached[:, counts.position(base)]
+        ours, theirs = counts.rate(step, base, at=others), counts.rate(step, base, at=reference)
+        together = _correlation(counts, step, base, shared, reference)[others]
+        p = intervals.score_test(ours, theirs, correlation=together)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.where(theirs.estimate == 0, np.nan, np.divide(ours.estimate, theirs.estimate))
+        for measure, interval, estimate in (
+            ("difference", intervals.difference, np.subtract(ours.estimate, theirs.estimate)),
+            ("ratio", intervals.ratio, ratio),
+        ):
+            low, high = interval(ours, theirs, correlation=together, confidence=confidence)
+            columns = {name: counts.groups[name].array.take(others) for name in counts.by}
+            columns |= {"step": step, "rate": kind, "measure": measure, "estimate": estimate}
+            columns |= {"low": low, "high": high, "n": n[others], "n_reference": n[reference], "p": p}
+            parts.append(pd.DataFrame(columns | {"group": others, "order": order}))
+    table = pd.concat(parts).sort_values(["group", "order"], kind="stable", ignore_index=True)
+    table = table.drop(columns=["group", "order"])
     # Difference and ratio ask the same question, so a pair of them is one test of the family.
     once = table["measure"] == "difference"
     table.loc[once, "p_adjusted"] = holm(table.loc[once, "p"].to_numpy(float))
     table["p_adjusted"] = table["p_adjusted"].ffill()
     return Comparison(
         table=table,
-        by=funnel.by,
-        reference=funnel.group_names()[funnel.counts.index.get_loc(reference.name)],
-        method=_method(funnel, bool(cross)),
-        confidence=funnel.confidence,
+        by=counts.by,
+        reference=counts.names[reference],
+        method=_method(counts, bool(shared.any())),
+        confidence=confidence,
     )
 
 
-def _method(funnel: Funnel, shared: bool) -> str:
-    if funnel.unit == "counts":
+def _method(counts: StepCounts, shared: bool) -> str:
+    if counts.unit == "counts":
         return "Newcombe differences and score ratios, which assume independent entries"
-    if funnel.clustered or shared:
+    if counts.clustered or shared:
         return f"clustered by user{', users shared between groups allowed for' if shared else ''}"
     return "Newcombe differences and score ratios"
 
 
-def _ratio(ours: Any, theirs: Any) -> float:
-    return float(ours) / float(theirs) if theirs else float("nan")
-
-
-def _shared_users(funnel: Funnel, reference: pd.Series) -> dict[Any, pd.Series]:
-    """By place in `counts`: products of counts summed over users who are in that group and in the reference."""
-    if funnel.unit in ("users", "counts"):
-        return {}  # a user has one group
-    question = funnel.need_log("shared users")
-    assert funnel.units is not None
-    conditions = []
-    for name, column in zip(sql.grouped(question), funnel.by, strict=True):
-        if pd.isna(reference[column]):
-            conditions.append(f"{name} IS NULL")
-        else:
-            value = literal(str(reference[column]))
-            conditions.append(f"{name} = CAST({value} AS {question.log.columns[column]})")
-    frame = funnel.units.frame(sql.shared(question, funnel.units.sql, " AND ".join(conditions)))
-    frame = frame.rename(columns=dict(zip(sql.grouped(question), funnel.by, strict=True)))
-    found = {}
-    for _, row in frame.iterrows():
-        place = funnel.group(tuple(row[name] for name in funnel.by)).name
-        if place != reference.name:
-            found[place] = row
-    return found
-
-
-def _correlation(
-    funnel: Funnel, row: pd.Series, reference: pd.Series, cross: pd.Series | None, j: int, base: int
-) -> float:
-    if cross is None:
-        return 0.0
+def _correlation(counts: StepCounts, step: str, base: str, shared: np.ndarray, reference: int) -> np.ndarray:
+    """By group, the correlation of its rate with the reference's, through the users whom they share."""
+    together = np.any(shared, axis=(1, 2))
+    if not np.any(together):
+        return np.zeros(len(shared))
+    j, b = counts.position(step), counts.position(base)
     products = intervals.CrossSums(
-        yy=cross[f"x{j}_{j}"], yx=cross[f"x{j}_{base}"], xy=cross[f"x{base}_{j}"], xx=cross[f"x{base}_{base}"]
+        yy=shared[:, j, j], yx=shared[:, j, b], xy=shared[:, b, j], xx=shared[:, b, b]
     )
-    return float(intervals.correlation(funnel.sums(row, j, base), funnel.sums(reference, j, base), products))
+    ours, theirs = counts.user_sums(step, base), counts.user_sums(step, base, at=reference)
+    return np.where(together, intervals.correlation(ours, theirs, products), 0.0)

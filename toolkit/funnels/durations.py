@@ -2,52 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
-from toolkit.funnels import sql
+from toolkit.funnels import sums
+from toolkit.funnels.counting_units import CountingUnits
+from toolkit.funnels.step_counts import StepCounts
 from toolkit.intervals import UserSums, design_effect, quantile_ranks
-
-if TYPE_CHECKING:
-    from toolkit.funnels.result import Funnel
-    from toolkit.funnels.steps import Question
 
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
-def quantiles(funnel: Funnel, question: Question) -> pd.DataFrame:
-    """Quantiles of the time from the first step, by group and step. See `Funnel.times`."""
-    from toolkit.funnels.answer import count_units
+def quantiles(counts: StepCounts, units: CountingUnits, confidence: float) -> pd.DataFrame:
+    """Quantiles of the time from the first step, by group and step. See `Funnel.times`.
 
-    if question.mode == "any":
-        raise ValueError("mode='any' has no first step, so no time to convert; use mode='ordered'")
-    chained = question.count != "entries"
-    units = count_units(question, "index" if funnel.path == "index" else "windows", chain=chained)
-    k, groups = question.size, sql.grouped(question)
-    spans = [f"t{j} - t1 AS d{j}" for j in range(2, k + 1)] if chained else [f"ended - entered AS d{k}"]
-    converters = units.frame(
-        f"SELECT {', '.join(['u', *groups, *spans])} FROM ({sql.users(question, units.sql)}) WHERE level = {k}"
-    )
-    lines = []
-    for _, row in funnel.counts.iterrows():
-        mine = np.ones(len(converters), dtype=bool)
-        for name, column in zip(groups, funnel.by, strict=True):
-            values = converters[name]
-            same = values.isna() if pd.isna(row[column]) else values.eq(row[column]).fillna(False)
-            mine &= same.to_numpy(dtype=bool)
-        own = converters[mine]
+    Parameters
+    ----------
+    units
+        With the times of each unit's steps, except for entries, which have the time of their end alone.
+    """
+    question = units.question
+    k, groups = question.size, [f"l{i}" for i in range(len(question.by))]
+    entries = question.count == "entries"
+    spans = [f"ended - entered AS d{k}"] if entries else [f"t{j} - t1 AS d{j}" for j in range(2, k + 1)]
+    shown = ", ".join(["u", *sums.texts(question), *spans])
+    converters = units.frame(f"SELECT {shown} FROM ({units.counted}) WHERE level = {k}")
+    places = {text: at for at, text in enumerate(counts.texts)}
+    keys = converters[groups].itertuples(index=False, name=None) if groups else [()] * len(converters)
+    at = np.array([places[tuple(None if pd.isna(v) else str(v) for v in key)] for key in keys], int)
+    lines, rows = [], []
+    for place in range(len(counts.groups)):
+        own = converters[at == place]
         users = own["u"].factorize()[0]
-        for j in range(2, k + 1) if chained else (k,):
+        for j in (k,) if entries else range(2, k + 1):
             took = own[f"d{j}"].to_numpy(dtype=np.int64)
-            lines += [
-                [*(row[name] for name in funnel.by), funnel.steps[j - 1], *line]
-                for line in _of(took, users, funnel.confidence)
-            ]
-    table = pd.DataFrame(lines, columns=[*funnel.by, "step", "quantile", "estimate", "low", "high", "n"])
+            lines += [[counts.steps[j - 1], *line] for line in _of(took, users, confidence)]
+            rows += [place] * len(QUANTILES)
+    table = pd.DataFrame(lines, columns=["step", "quantile", "estimate", "low", "high", "n"])
     for name in ("estimate", "low", "high"):
         table[name] = pd.to_timedelta(table[name], unit="us")
+    for i, name in enumerate(counts.by):
+        table.insert(i, name, counts.groups[name].array.take(rows))
     return table
 
 

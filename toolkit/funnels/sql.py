@@ -1,18 +1,18 @@
-"""Funnels as SQL: the set-based form that any engine runs, the ASOF chain, and the sums that come out.
+"""Funnels as SQL: the set-based form that any engine runs, and the table that every path ends in.
 
-Every path ends in one relation, `units`: one row per unit that has a row matching a step, with
+The table has one row per counting unit (a user, a pair or an entry) that has a row matching a step:
 
-    u, h0.., b0..   user, held values, values of `by` (those of the reported chain's row)
-    level           length of the longest chain, 0 to k
-    start           latest start of a chain of that length, for "may still convert"
-    ended           when a chain of that length is first complete
+    u, h0.., b0..   user, values held constant, values of `by` (those of one row of the matched sequence of steps)
+    level           furthest step: the length of the longest sequence of steps matched, 0 to k
+    start           latest start of a sequence of that length, for "still in window"
+    ended           when a sequence of that length is first complete
 
-all times in microseconds. `reduce` sums it; nothing else leaves the engine.
+all times in microseconds. `toolkit.funnels.sums` adds it up; nothing else leaves the engine.
 """
 
 from __future__ import annotations
 
-from toolkit.funnels.steps import Question
+from toolkit.funnels.question import Question
 from toolkit.logs.engines import identifier
 
 #: Every other row of the unit before, or after, this one in total order.
@@ -21,12 +21,12 @@ AFTER = "ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING"
 
 
 def held(question: Question) -> list[str]:
-    """Names of the held columns in a units relation."""
+    """Names of the columns held constant, in the table."""
     return [f"h{i}" for i in range(len(question.hold))]
 
 
 def grouped(question: Question) -> list[str]:
-    """Names of the `by` columns in a units relation."""
+    """Names of the `by` columns, in the table."""
     return [f"b{i}" for i in range(len(question.by))]
 
 
@@ -41,7 +41,7 @@ def mask(question: Question) -> str:
 def base(question: Question, *, arrival: bool) -> str:
     """The rows that matter: user, time, mask, held and group values, flags of exclusions.
 
-    A row without user, time or held value is dropped; of a deduplicated key only the first row stays.
+    A row without user, time or a value held constant is dropped; of a deduplicated key only the first row stays.
     """
     log = question.log
     # Arrival decides only between rows of one time and one mask, which differ in nothing but their properties.
@@ -74,19 +74,19 @@ def base(question: Question, *, arrival: bool) -> str:
     return f"SELECT * FROM ({rows}) WHERE {' AND '.join(nulls)} AND ({keep})"
 
 
-def windows(question: Question, *, chain: bool = False) -> str:
-    """Units by nested window functions: every mode and option.
+def windows(question: Question, *, sequence: bool = False) -> str:
+    """Counting units by nested window functions: every mode and option.
 
     Parameters
     ----------
-    chain
-        Add the times of the reported chain, `t1` to `tk` (not for entries, nor for mode "any").
+    sequence
+        Add the times of the matched steps, `t1` to `tk` (not for entries, nor for mode "any").
     """
     if question.mode == "any":
         return _any_order(question)
     if question.count == "entries":
         return _entry_units(question)
-    return _chain_units(question, chain)
+    return _matched(question, sequence)
 
 
 def _unit(question: Question) -> str:
@@ -122,21 +122,22 @@ def _in_range(question: Question) -> str:
     return " AND ".join(limits) or "TRUE"
 
 
-def _entered(question: Question) -> str:
+def entered(question: Question) -> str:
+    """SQL of "a row may be the first of a sequence"."""
     return f"(m & 1) <> 0 AND {_in_range(question)}"
 
 
-def _chain_units(question: Question, chain: bool) -> str:
-    """Latest start of a chain of each length that ends in each row; then the level and the reported chain."""
+def _matched(question: Question, sequence: bool) -> str:
+    """Latest start of a sequence of each length that ends in each row; then the furthest step and the rows matched."""
     k, unit = question.size, _unit(question)
     attributed = bool(question.by) and not question.held_by
-    walk = chain or (attributed and question.attribution != "last")
+    walk = sequence or (attributed and question.attribution != "last")
     ctes = _ordered_rows(question, arrival=attributed)
     frame = "ROWS BETWEEN 1 PRECEDING AND 1 PRECEDING" if question.mode == "strict" else BEFORE
     over = f"OVER (PARTITION BY {unit} ORDER BY rn {frame})"
-    ctes.append(f"c1 AS (SELECT *, CASE WHEN {_entered(question)} THEN t END AS s1 FROM r)")
+    ctes.append(f"c1 AS (SELECT *, CASE WHEN {entered(question)} THEN t END AS s1 FROM r)")
     for j in range(2, k + 1):
-        # Of the rows that end a chain of length j-1 the last one also has the latest start: S_j in the spec.
+        # Of the rows that end a sequence of length j-1 the last one also has the latest start: S_j in the spec.
         valid = f"CASE WHEN s{j - 1} IS NOT NULL THEN"
         ctes.append(
             f"p{j} AS (SELECT *, max(s{j - 1}) {over} AS p{j}, max({valid} t END) {over} AS q{j}, "
@@ -152,7 +153,7 @@ def _chain_units(question: Question, chain: bool) -> str:
             for i, rule in enumerate(question.exclude)
             if rule.first < j <= rule.last
         ]
-        # The last one is read by the sums and by each step back along the chain.
+        # The last one is read by the sums and by each step back along the sequence.
         kept = "MATERIALIZED " if j == k and (walk or attributed) else ""
         ctes.append(
             f"c{j} AS {kept}(SELECT *, CASE WHEN {' AND '.join(limits)} THEN p{j} END AS s{j} FROM p{j})"
@@ -169,14 +170,14 @@ def _chain_units(question: Question, chain: bool) -> str:
     joins, columns = "", [f"d.{name}" for name in ("u", *held(question), "level", "start", "ended")]
     same = " AND ".join(f"d.{name} = {{0}}.{name}" for name in ("u", *held(question)))
     if walk:
-        # Back along the chain: the row of step j is where step j+1's row found its latest predecessor.
+        # Back along the sequence: the row of step j is where step j+1's row found its latest predecessor.
         for j in range(k, 0, -1):
             onward = f" ELSE r{j + 1}.n{j + 1} END" if j < k else " END"
             row = f"CASE WHEN d.level = {j} THEN d.lastrow{onward}"
             joins += f" LEFT JOIN c{k} r{j} ON {same.format(f'r{j}')} AND r{j}.rn = {row}"
     elif attributed:
         joins = f" LEFT JOIN c{k} last ON {same.format('last')} AND last.rn = d.lastrow"
-    if chain:
+    if sequence:
         columns += [f"r{j}.t AS t{j}" for j in range(1, k + 1)]
     for i, name in enumerate(question.by):
         if question.held_by:
@@ -190,13 +191,13 @@ def _chain_units(question: Question, chain: bool) -> str:
 
 
 def _entry_units(question: Question) -> str:
-    """Every step-1 row with the longest chain from it: the earliest end of steps j to L, from the last row back."""
+    """Every step-1 row with the longest sequence from it: the earliest end of steps j to L, from the last row back."""
     k, unit = question.size, _unit(question)
     # Of two entries of one moment the one that came first gets further, so arrival says whose group that is.
     ctes = _ordered_rows(question, arrival=bool(question.by) and not question.held_by)
     frame = "ROWS BETWEEN 1 FOLLOWING AND 1 FOLLOWING" if question.mode == "strict" else AFTER
     over = f"OVER (PARTITION BY {unit} ORDER BY rn {frame})"
-    # g{j}_{L}: earliest end of a chain of steps j to L that begins in this row.
+    # g{j}_{L}: earliest end of a sequence of steps j to L that begins in this row.
     ends = ", ".join(f"CASE WHEN (m & {1 << (j - 1)}) <> 0 THEN t END AS g{j}_{j}" for j in range(1, k + 1))
     ctes.append(f"g0 AS (SELECT *, {ends} FROM r)")
     for span in range(1, k):
@@ -228,7 +229,7 @@ def _entry_units(question: Question) -> str:
         "t AS entered",
     ]
     columns += [f"g1_{j}" for j in range(1, k + 1)]
-    ctes.append(f"d AS (SELECT {', '.join(columns)} FROM g{k - 1} WHERE {_entered(question)})")
+    ctes.append(f"d AS (SELECT {', '.join(columns)} FROM g{k - 1} WHERE {entered(question)})")
     shown = ", ".join(["u", *held(question), *grouped(question), "level", "start", "entered"])
     return f"WITH {', '.join(ctes)} SELECT {shown}, {_at_level(k, 'g1_')} AS ended FROM d"
 
@@ -243,166 +244,9 @@ def _any_order(question: Question) -> str:
     values = "".join(f", any_value(b{i}) AS b{i}" for i in range(len(question.by)))
     return (
         f"WITH base AS ({base(question, arrival=False)}), l AS (SELECT *, {lasts} FROM base), "
-        f"d AS (SELECT *, {level} AS depth FROM l) "
-        f"SELECT {unit}{values}, max(depth) AS level, CAST(NULL AS BIGINT) AS start, "
-        f"min_by(t, (-depth, t)) AS ended FROM d GROUP BY {unit}"
-    )
-
-
-def asof(question: Question) -> str:
-    """Units of an ordered funnel of disjoint steps by one ASOF join per step; the rows shrink with every step.
-
-    A user and the held values are one whole number in the joins where they can be: these take a third less time then.
-    """
-    k, n = question.size, question.numbers
-    attributed = bool(question.by) and not question.held_by
-    keys = ["u"] if n else ["u", *held(question)]
-    unit, ours = ", ".join(keys), ", ".join(f"a.{name}" for name in keys)
-    same = " AND ".join(f"a.{name} = b.{name}" for name in keys)
-    # Each level is read twice, by the next one and by the sums; computed twice it would double the time.
-    # `v` are a row's values of `by`, `e` those of its chain's entry; packed, for max_by would pass over nulls.
-    own, entry = (", a.v, a.seq", ", b.e") if attributed else ("", "")
-    packed = ", ".join(f"b{i} := b{i}" for i in range(len(question.by)))
-    columns = f"{unit}, t" + (f", struct_pack({packed}) AS v, seq" if attributed else "")
-    # The file is read once: a scan per step would take as long as the joins.
-    ctes, source = [f"base AS MATERIALIZED ({base(question, arrival=attributed)})"], "base"
-    if n:
-        values, source = ", ".join(held(question)), "numbered"
-        read = ["t", "m", *(f"x{i}" for i in range(len(question.exclude)))]
-        read += [*grouped(question), "seq"] if attributed else []
-        ctes += [
-            f"v AS MATERIALIZED (SELECT {values}, row_number() OVER () - 1 AS c "
-            f"FROM (SELECT DISTINCT {values} FROM base))",
-            f"numbered AS MATERIALIZED (SELECT CAST(u AS BIGINT) * {n} + c AS u, {', '.join(read)} "
-            f"FROM base JOIN v USING ({values}))",
-        ]
-    ctes.append(f"r1 AS (SELECT {columns} FROM {source} WHERE {_entered(question)})")
-    if attributed:
-        # Of entries of one moment the last one is the latest: the chain's.
-        ctes.append(
-            f"c1 AS MATERIALIZED (SELECT {unit}, t, t AS s, max_by(v, seq) AS e FROM r1 GROUP BY {unit}, t)"
-        )
-    else:
-        ctes.append("c1 AS MATERIALIZED (SELECT *, t AS s FROM r1)")
-    for j in range(2, k + 1):
-        limits = [] if question.within is None else [f"a.t - b.s <= {question.within}"]
-        if j in question.gaps:
-            limits.append(f"a.t - b.t <= {question.gaps[j]}")
-        voids = ""
-        for i, rule in enumerate(question.exclude):
-            if rule.first < j <= rule.last:
-                nearest = same.replace("b.", f"x{i}.")
-                rows = f"(SELECT {unit}, t FROM {source} WHERE x{i} = 1)"
-                voids += f" ASOF LEFT JOIN {rows} x{i} ON {nearest} AND a.t > x{i}.t"
-                limits.append(f"(x{i}.t IS NULL OR x{i}.t <= b.t)")
-        ctes.append(
-            f"c{j} AS MATERIALIZED (SELECT {ours}, a.t, b.s{own}{entry} "
-            f"FROM (SELECT {columns} FROM {source} WHERE m = {1 << (j - 1)}) a "
-            f"ASOF JOIN c{j - 1} b ON {same} AND a.t >= b.t{voids} WHERE {' AND '.join(limits) or 'TRUE'})"
-        )
-    levels = []
-    for j in range(1, k + 1):
-        rows, value = f"c{j}", ""
-        if attributed:
-            rows = "r1" if j == 1 else rows
-            value = f", min_by({'v' if j == 1 or question.attribution == 'last' else 'e'}, (t, seq)) AS e"
-        start = "t" if rows == "r1" else "s"
-        levels.append(
-            f"SELECT {unit}, {j} AS level, max({start}) AS start, min(t) AS ended{value} FROM {rows} GROUP BY {unit}"
-        )
-    entries = "".join(
-        f", max_by(e, level).b{i} AS b{i}" for i in range(len(question.by) if attributed else 0)
-    )
-    ctes.append(f"levels AS ({' UNION ALL '.join(levels)})")
-    ctes.append(
-        f"deep AS (SELECT {unit}{entries}, max(level) AS level, max_by(start, level) AS start, "
-        f"max_by(ended, level) AS ended FROM levels GROUP BY {unit})"
-    )
-    kind = question.log.columns[question.log.user]
-    shown = [f"CAST((u - c) // {n} AS {kind}) AS u" if n else "u", *held(question)]
-    shown += [
-        f"b{i}" if attributed else f"h{question.hold.index(name)} AS b{i}"
-        for i, name in enumerate(question.by)
-    ]
-    back = f" JOIN v ON (u % {n} + {n}) % {n} = c" if n else ""
-    return f"WITH {', '.join(ctes)} SELECT {', '.join(shown)}, level, start, ended FROM deep{back}"
-
-
-def users(question: Question, units: str) -> str:
-    """Units as they are counted: with held columns and count="users", each user's best unit."""
-    if question.count != "users" or not question.hold:
-        return units
-    order = ", ".join(["level DESC", "ended", *(f"CAST({name} AS VARCHAR)" for name in held(question))])
-    return (
-        "SELECT * REPLACE (latest AS start) FROM (SELECT *, max(start) OVER (PARTITION BY u, level) AS latest, "
-        f"row_number() OVER (PARTITION BY u ORDER BY {order}) AS best FROM ({units})) WHERE best = 1"
-    )
-
-
-def reduce(question: Question, units: str) -> str:
-    """Counts per group from units, one row per group.
-
-    Columns: b0.., `n1..nk` units that reached each step, `o1..` open ones and, where a user may count more than
-    once, `u1..uk` users among them and sums over users of products of their counts: `qj` of n_j squared, `aj` of
-    n_(j-1) n_j, `fj` of n_1 n_j, `rj` of n_j squared over n_(j-1), `sj` of n_j squared over n_1.
-    """
-    k, groups = question.size, grouped(question)
-    by = "".join(f"{name}, " for name in groups)
-    grouping = f" GROUP BY {', '.join(groups)}" if groups else ""
-    least = question.attribution if isinstance(question.attribution, int) and groups else 1
-    counted = f"SELECT * FROM ({users(question, units)}) WHERE level >= {least}"
-    reached = [f"CASE WHEN level >= {j} THEN 1 ELSE 0 END" for j in range(1, k + 1)]
-    opened = [_open(question, j) for j in range(1, k)]
-    if question.count == "users":
-        sums = [f"sum({one}) AS n{j}" for j, one in enumerate(reached, 1)]
-        sums += [f"sum({one}) AS o{j}" for j, one in enumerate(opened, 1)]
-        return f"SELECT {by}{', '.join(sums)} FROM ({counted}){grouping}"
-    add = "{}" if question.single else "sum({})"
-    own = [f"{add.format(one)} AS y{j}" for j, one in enumerate(reached, 1)]
-    own += [f"{add.format(one)} AS o{j}" for j, one in enumerate(opened, 1)]
-    per_user = f"SELECT {by}u, {', '.join(own)} FROM ({counted})"
-    per_user += "" if question.single else f" GROUP BY {by}u"
-    sums = [f"sum(y{j}) AS n{j}, sum(y{j} * y{j}) AS q{j}, sum(y1 * y{j}) AS f{j}" for j in range(1, k + 1)]
-    sums += [f"sum(CASE WHEN y{j} > 0 THEN 1 ELSE 0 END) AS u{j}" for j in range(1, k + 1)]
-    for j in range(2, k + 1):
-        share = f"CASE WHEN y{j - 1} > 0 THEN CAST(y{j} * y{j} AS DOUBLE) / y{j - 1} END"
-        sums.append(f"sum(y{j - 1} * y{j}) AS a{j}, sum({share}) AS r{j}")
-        sums.append(f"sum(CAST(y{j} * y{j} AS DOUBLE) / y1) AS s{j}")
-    sums += [f"sum(o{j}) AS o{j}" for j in range(1, k)]
-    return f"SELECT {by}{', '.join(sums)} FROM ({per_user}){grouping}"
-
-
-def shared(question: Question, units: str, reference: str) -> str:
-    """Sums over users who are in a group and in the reference group of products of their counts.
-
-    One row per group: b0.., and `x{i}_{j}` = sum of n_i here times n_j there.
-
-    Parameters
-    ----------
-    reference
-        SQL condition on b0.. that is true in the reference group alone.
-    """
-    k, groups = question.size, grouped(question)
-    by = ", ".join(groups)
-    own = ", ".join(f"sum(CASE WHEN level >= {j} THEN 1 ELSE 0 END) AS y{j}" for j in range(1, k + 1))
-    least = question.attribution if isinstance(question.attribution, int) else 1
-    counted = f"SELECT * FROM ({users(question, units)}) WHERE level >= {least}"
-    sums = ", ".join(f"sum(p.y{i} * q.y{j}) AS x{i}_{j}" for i in range(1, k + 1) for j in range(1, k + 1))
-    theirs = ", ".join(f"p.{name}" for name in groups)
-    return (
-        f"WITH mine AS (SELECT {by}, u, {own} FROM ({counted}) GROUP BY {by}, u), "
-        f"other AS (SELECT * FROM mine WHERE {reference}) "
-        f"SELECT {theirs}, {sums} FROM mine p JOIN other q ON p.u = q.u GROUP BY {theirs}"
-    )
-
-
-def _open(question: Question, j: int) -> str:
-    if question.mode != "ordered":
-        return "NULL"
-    if question.within is None:
-        return f"CASE WHEN level = {j} THEN 1 ELSE 0 END"
-    return (
-        f"CASE WHEN level = {j} AND start + {question.within} > {question.observed_until} THEN 1 ELSE 0 END"
+        f"d AS (SELECT *, {level} AS seen FROM l) "
+        f"SELECT {unit}{values}, max(seen) AS level, CAST(NULL AS BIGINT) AS start, "
+        f"min_by(t, (-seen, t)) AS ended FROM d GROUP BY {unit}"
     )
 
 

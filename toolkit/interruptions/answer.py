@@ -1,60 +1,16 @@
-"""`interrupted_time_series`: checks the question, builds the design, fits it, and hands all to the result."""
+"""`interrupted_time_series`: asks the question, and hands its fitted model to the result."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from toolkit.counts import confidence_level
-from toolkit.interruptions import cautions, covariance, design, scales
-from toolkit.interruptions.series import Clock, Series, read
-from toolkit.interruptions.terms import Term, listed
-
-if TYPE_CHECKING:
-    from toolkit.interruptions.result import InterruptedTimeSeries
-
-#: Correlation above which two series are one and the same but for their unit.
-SAME = 1 - 1e-12
-OWN = {"auto": "ar1_noise", "ar1_noise": "ar1_noise", "ar1": "ar1"}
-
-
-@dataclass(frozen=True, eq=False)
-class Question:
-    """What was asked, as it was asked: `InterruptedTimeSeries.again` asks it anew with something changed."""
-
-    series: Any
-    interruptions: Mapping[str, Term | Sequence[Term]]
-    season: Any = "auto"
-    calendar: Any = None
-    covariates: Any = None
-    controls: Any = None
-    leave_out: Sequence[tuple[Any, Any]] = ()
-    errors: str = "auto"
-    scale: str = "auto"
-    trend: bool = True
-    offset: Any = None
-    confidence: float = 0.95
-
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """Series that lack the same points, and their fit.
-
-    Attributes
-    ----------
-    series
-        Their numbers.
-    rows
-        Rows of the design that have values.
-    """
-
-    series: np.ndarray
-    rows: np.ndarray
-    fit: Any
+from toolkit.interruptions.question import Question
+from toolkit.interruptions.result import InterruptedTimeSeries
+from toolkit.interruptions.scales import ScaleName
+from toolkit.interruptions.terms import Term
 
 
 def interrupted_time_series(
@@ -67,12 +23,12 @@ def interrupted_time_series(
     controls: pd.Series | pd.DataFrame | None = None,
     leave_out: Sequence[tuple[Any, Any]] = (),
     errors: str = "auto",
-    scale: str = "auto",
+    scale: ScaleName = "auto",
     trend: bool = True,
     offset: pd.Series | None = None,
     confidence: float = 0.95,
 ) -> InterruptedTimeSeries:
-    """Say what an event did to a series: its level, its trend, for how long, and how sure that is.
+    """Estimate what an event did to a series: its level, its trend, for how long, and with what certainty.
 
     Parameters
     ----------
@@ -95,9 +51,10 @@ def interrupted_time_series(
     leave_out : list of (from, to)
         Days that are left out of the fit, both ends included: where it is not known when the event began.
     errors : str
-        "auto" is an AR(1) state plus white noise, by restricted maximum likelihood. By name: "ar1", "ar2", "ols",
-        "hac", "prais_winsten", "arima", "structural", for days whose errors may return after a week "weekly", and
-        for counts "poisson", "quasi_poisson", "negative_binomial"; "hac:4" names the lag, "arima:1,0,1" the order.
+        The error model. "auto" is an AR(1) state plus white noise, by restricted maximum likelihood. By name: "ar1",
+        "ar2", "ols", "hac" (Newey-West), "prais_winsten", "arima", "structural"; "weekly" for days with strong lag-7
+        autocorrelation; for counts "poisson", "quasi_poisson", "negative_binomial". "hac:4" names the lag,
+        "arima:1,0,1" the order; see `toolkit.interruptions.errors`.
     scale : {"auto", "identity", "log"}
         On the log scale effects are ratios. Auto: identity if a value is negative or all lie between 0 and 1, log if
         all are positive, log(y + 0.5) for whole numbers with zeros.
@@ -116,18 +73,21 @@ def interrupted_time_series(
     Raises
     ------
     ValueError
-        For a date outside the series or fewer than 3 points from its ends, terms that cannot be told apart, a
-        series that is no series; the message names the thing and the fix.
+        For a date outside the series or fewer than 3 points from its ends, collinear terms, an unknown option or
+        values that are no numbers; the message names the value and the fix.
+    TypeError
+        For a series that is no Series or DataFrame, or a term that is none.
 
     Notes
     -----
     y_t = x_t b + e_t, on the scale of the model; x holds a constant, a trend, the terms, season, calendar and
     covariates. Periods are counted, not days: a slope is a change per period. The errors' covariance is
-    s2 (lam rho^|h| + (1 - lam) 1[h = 0]). Intervals: Kenward-Roger's variance, one to one and a half times the plain
-    one, and Satterthwaite's degrees of freedom, 2 at least; with fewer than some 48 points also by whatever else the
-    errors may be, see `toolkit.interruptions.doubt`. Coverage is measured in benchmarks/interruptions.md.
+    s2 (lam rho^|h| + (1 - lam) 1[h = 0]), lam the share of the AR(1) in the variance. Intervals: the Kenward-Roger
+    variance, one to one and a half times the plain one, and Satterthwaite degrees of freedom, 2 at least; with fewer
+    than some 48 points also averaged over the error parameters (`toolkit.interruptions.errors.model_averaging`).
+    Coverage is measured in benchmarks/interruptions.md.
 
-    It says what changed at a date, not why: whatever else happened then is in the effect too.
+    It estimates what changed at a date, not why: whatever else happened then is in the effect too.
 
     References
     ----------
@@ -136,6 +96,7 @@ def interrupted_time_series(
 
     Examples
     --------
+    >>> import numpy as np
     >>> from toolkit import Level
     >>> days = pd.date_range("2019-07-01", periods=60)
     >>> noise = np.random.default_rng(1).normal(0, 1, 60)
@@ -145,146 +106,19 @@ def interrupted_time_series(
       interruption   term  estimate   n
     0      removed  level     -19.3  60
     """
-    from toolkit.interruptions.result import InterruptedTimeSeries
-
-    confidence = confidence_level(confidence)
-    question = Question(
-        series,
-        interruptions,
-        season,
-        calendar,
-        covariates,
-        controls,
-        leave_out,
-        errors,
-        scale,
-        trend,
-        offset,
-        confidence,
-    )
-    checked, terms = read(series), listed(interruptions)
-    if errors == "weekly" and checked.clock.kind != "D":
-        raise ValueError(
-            f"errors='weekly' is for daily series, whose errors may return after a week; this one has "
-            f"{f'one value a {checked.clock.unit}' if checked.clock.dated else 'numbers for dates'}; use 'auto'"
+    return InterruptedTimeSeries.of(
+        Question(
+            series,
+            interruptions,
+            season=season,
+            calendar=calendar,
+            covariates=covariates,
+            controls=controls,
+            leave_out=leave_out,
+            errors=errors,
+            scale=scale,
+            trend=trend,
+            offset=offset,
+            confidence=confidence,
         )
-    compared = _compared(checked, controls)
-    on = scales.chosen(checked, compared, scale, errors)
-    plan = design.build(
-        checked,
-        terms,
-        trend=trend,
-        season=season,
-        calendar=calendar,
-        covariates=covariates,
-        controls=compared.shape[1],
     )
-    kept = _kept(checked.clock, leave_out)
-    notes = [*checked.notes, *cautions.near(checked, terms, kept)]
-    if on.shift:
-        notes.append(f"modelled as {on.name}, since there are zeros")
-    with np.errstate(invalid="ignore", divide="ignore"):
-        own = np.where(kept[:, None], on.model(checked.values), np.nan)
-        beside = np.where(kept[:, None], on.model(compared), np.nan)
-    values = np.vstack([own, np.repeat(beside.T.reshape(-1, 1), own.shape[1], 1)])
-    unknown = np.isnan(plan.matrix).any(1) & ~np.isnan(values).all(1)
-    if unknown.any():
-        column = plan.names[int(np.isnan(plan.matrix[unknown.argmax()]).argmax())]
-        at = checked.clock.said(int(unknown.argmax()) % plan.treated)
-        raise ValueError(
-            f"covariate {column!r} is missing on {at}, where the series is not; fill it or leave_out that day"
-        )
-    shifts = _offset(checked.clock, offset, errors)
-    parts = []
-    patterns, which = np.unique(~np.isnan(values), axis=1, return_inverse=True)
-    for number, rows in enumerate(patterns.T):
-        mine = np.flatnonzero(which.ravel() == number)
-        design.independent(plan, rows)
-        notes += cautions.thin(plan, rows, checked.clock)
-        week = period(errors, checked.clock.kind)
-        parts.append(Part(mine, rows, _fit(errors, plan, values, rows, mine, shifts, week)))
-    return InterruptedTimeSeries(
-        question=question,
-        series=checked,
-        interruptions=terms,
-        design=plan,
-        scale=on,
-        parts=tuple(parts),
-        notes=tuple(
-            dict.fromkeys([*notes, *(note for part in parts for note in getattr(part.fit, "notes", ()))])
-        ),
-        offset=shifts,
-    )
-
-
-def period(errors: str, kind: str) -> int:
-    """Periods after which errors may return: a week for the default errors of a daily series, else 0."""
-    return 7 if kind == "D" and OWN.get(errors) == "ar1_noise" else 0
-
-
-def _fit(
-    errors: str,
-    plan: design.Design,
-    values: np.ndarray,
-    rows: np.ndarray,
-    mine: np.ndarray,
-    shifts: np.ndarray,
-    week: int,
-) -> Any:
-    matrix, given, at = plan.matrix[rows], values[np.ix_(rows, mine)], plan.places[rows]
-    if errors in OWN:
-        return covariance.estimate(matrix, given, at, kind=OWN[errors], period=week)
-    from toolkit.interruptions import estimators
-
-    return estimators.fit(
-        errors, matrix, given, at, offset=shifts[rows[: plan.treated]] if shifts.any() else None
-    )
-
-
-def _compared(series: Series, controls: Any) -> np.ndarray:
-    """Comparison series on the clock, periods x comparisons."""
-    if controls is None:
-        return np.empty((len(series.clock.periods), 0))
-    frame = controls.to_frame(controls.name or "comparison") if isinstance(controls, pd.Series) else controls
-    columns = design.aligned(series.clock, frame, "comparison")
-    for name, column in columns.items():
-        if np.isnan(column).all():
-            raise ValueError(
-                f"comparison {name!r} has no value in the span of the series, {series.clock.span}"
-            )
-        if np.isinf(column).any():
-            raise ValueError(f"comparison {name!r} is infinite somewhere; mark it missing or mend it")
-        for own, values in zip(series.names, series.values.T, strict=True):
-            both = ~np.isnan(column) & ~np.isnan(values)
-            if both.sum() < cautions.LEAST:
-                raise ValueError(
-                    f"comparison {name!r} and series {own!r} share {both.sum()} points, not {cautions.LEAST} at least"
-                )
-            if np.array_equal(column[both], values[both]):
-                raise ValueError(
-                    f"comparison {name!r} is the series {own!r} itself; leave it out of controls="
-                )
-            spreads = column[both].std() * values[both].std()
-            if spreads > 0 and np.cov(column[both], values[both], ddof=0)[0, 1] > SAME * spreads:
-                raise ValueError(
-                    f"comparison {name!r} is the series {own!r} in other units; leave it out of controls="
-                )
-    return np.column_stack(list(columns.values()))
-
-
-def _kept(clock: Clock, leave_out: Sequence[tuple[Any, Any]]) -> np.ndarray:
-    kept = np.ones(len(clock.periods), bool)
-    for span in leave_out:
-        if isinstance(span, str) or len(span) != 2:
-            raise ValueError(f"leave_out holds pairs of dates, as ('2019-07-29', '2019-07-31'), not {span!r}")
-        kept[clock.place(span[0]) : clock.place(span[1]) + 1] = False
-    return kept
-
-
-def _offset(clock: Clock, offset: pd.Series | None, errors: str) -> np.ndarray:
-    if offset is None:
-        return np.zeros(len(clock.periods))
-    if errors.partition(":")[0] not in scales.LINKED:
-        raise ValueError(f"offset= is for {', '.join(scales.LINKED)}, not errors={errors!r}")
-    [values] = design.aligned(clock, offset.to_frame("offset"), "offset").values()
-    return values

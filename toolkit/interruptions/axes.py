@@ -1,7 +1,8 @@
 """Axes of figures of series: names beside lines and at interruptions, intervals in rows, short numbers, dates.
 
+drawn             axes to draw on: those given, or a new figure's
 beside, apart     names at the right end of lines, none on another
-named             interruptions by name, at the top
+Mark, marked      interruptions by name, at the top
 timed             dates below, short numbers at the left
 shorten, percent  numbers in millions, shares in per cent
 ranked, effects   estimates with their intervals, one row each, and the axis below them
@@ -12,29 +13,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib.dates as dates
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter
 
 from toolkit import style
-from toolkit.interruptions.terms import Pulse, Ramp
 from toolkit.wording import change
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
 
-    from toolkit.interruptions.result import InterruptedTimeSeries
-
 #: Ticks are drawn late, so their names need the font by name.
 FAMILY = style.SETTINGS["font.family"]
 WAS, WOULD = "#222222", "#B45309"
 #: Names of interruptions closer than this share of the width are written one above the other.
 NEAR = 0.14
+
+
+def drawn(ax: Axes | None) -> Axes:
+    """Axes to draw on: those that are given, or those of a new figure."""
+    return plt.figure().add_subplot() if ax is None else ax
 
 
 def beside(ax: Axes, x: Any, y: float, text: str, colour: str) -> None:
@@ -62,34 +66,34 @@ def apart(ax: Axes) -> None:
             above.set_position((5, 6))
 
 
-def named(result: InterruptedTimeSeries, ax: Axes) -> None:
+class Mark(NamedTuple):
+    """A term of an interruption: its name, first and last time, and how far along the axis it begins, from 0 to 1."""
+
+    name: str
+    at: Any
+    end: Any
+    share: float
+
+
+def marked(marks: Sequence[Mark], ax: Axes) -> None:
     """A line at each interruption, its name at the top, one above the other where they are near."""
-    clock = result.series.clock
-    low, high = 0, len(clock.periods)
     taken: list[float] = []
-    places: dict[int, list[str]] = {}
-    for name, given in result.interruptions.items():
-        for term in given:
-            place = clock.place(term.at)
-            if isinstance(term, Pulse | Ramp):
-                ax.axvspan(
-                    clock.times[place],
-                    clock.times[clock.place(term.end)],
-                    color=style.QUIET,
-                    alpha=0.12,
-                    linewidth=0,
-                )
-            if name not in places.setdefault(place, []):
-                places[place].append(name)
-    for place in sorted(places):
-        ax.axvline(clock.times[place], color=style.QUIET, linewidth=0.9, linestyle=":")
-        share = (place - low) / (high - low)
+    places: dict[float, tuple[Any, list[str]]] = {}
+    for mark in marks:
+        if mark.end is not None:
+            ax.axvspan(mark.at, mark.end, color=style.QUIET, alpha=0.12, linewidth=0)
+        _, names = places.setdefault(mark.share, (mark.at, []))
+        if mark.name not in names:
+            names.append(mark.name)
+    for share in sorted(places):
+        at, names = places[share]
+        ax.axvline(at, color=style.QUIET, linewidth=0.9, linestyle=":")
         # The lowest row whose last name ended far enough to the left.
         row = next((i for i, end in enumerate(taken) if share - end > NEAR), len(taken))
         taken[row:] = [share, *taken[row + 1 :]]
         ax.annotate(
-            style.drawn(", ".join(places[place])),
-            (clock.times[place], 1),
+            style.drawn(", ".join(names)),
+            (at, 1),
             xycoords=("data", "axes fraction"),
             xytext=(3 if share < 0.8 else -3, -3 - 12 * row),
             textcoords="offset points",
@@ -103,9 +107,9 @@ def named(result: InterruptedTimeSeries, ax: Axes) -> None:
 def timed(ax: Axes, dated: bool) -> None:
     """Dates below, if they are dates, and short numbers at the left."""
     if dated:
-        locator = dates.AutoDateLocator(minticks=3, maxticks=8)
+        locator = dates.AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
         ax.xaxis.set_major_locator(locator)
-        ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
+        ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     shorten(ax.yaxis)
     ax.grid(axis="y")
     ax.tick_params(labelfontfamily=FAMILY)
@@ -148,7 +152,7 @@ def ranked(
 
 def effects(ax: Axes, share: bool) -> None:
     """An axis below of relative effects, or of average ones."""
-    ax.set_xlabel("effect, share of what would have been" if share else "average effect per period")
+    ax.set_xlabel("effect, share of the counterfactual" if share else "average effect per period")
     if share:
         percent(ax.xaxis)
 

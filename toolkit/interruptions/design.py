@@ -1,8 +1,10 @@
-"""The design matrix: trend, terms, season, calendar, covariates and comparison series, with a name for each column.
+"""The design matrix: trend, terms of interruptions, season, calendar, covariates and comparison series, by column.
 
-seasonal     what repeats every week or every year, as columns
-Design       columns with names, and which of them an interruption owns
-build        a design for a series
+seasonal     weekday dummies and Fourier pairs
+Design       named columns, and the interruption that each belongs to
+build        makes the design of a series
+independent  refuses collinear columns by name
+distinct     columns that are no linear combination of earlier ones
 """
 
 from __future__ import annotations
@@ -20,19 +22,19 @@ from toolkit.sources.festivals import calendar as festivals
 from toolkit.wording import some
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-#: Periods of a year, and whole years that a series must cover before a yearly season can be told from a trend.
+#: Periods in a year; whole years that a series must cover for a yearly season; Fourier pairs of that season.
 YEAR = {"D": 365.25, "W": 365.25 / 7, "M": 12.0}
 YEARS = 2
 PAIRS = 2
 #: Periods between a series and its comparison in the error covariance: far enough to be independent.
 APART = 10_000
-#: Of a column's square, what others leave of it: below this they cannot be told apart.
+#: Share of a column's squares that the others leave unexplained, below which they are collinear.
 COLLINEAR = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """Columns by rows; rows of comparison series, if any, stand below those of the series itself.
+    """A design matrix; rows of comparison series, if any, stand below those of the series itself.
 
     Attributes
     ----------
@@ -52,6 +54,16 @@ class Design:
     owners: tuple[tuple[str, str] | None, ...]
     places: np.ndarray
     treated: int
+
+    def owned(self, interruptions: Sequence[str]) -> dict[int, tuple[str, str]]:
+        """Columns of some interruptions, those shared with comparison series included, and the term each one is."""
+        mine = {
+            f"{owner[0]}: {owner[1]}": owner
+            for owner in self.owners
+            if owner is not None and owner[0] in interruptions
+        }
+        mine |= {f"{name} (all)": owner for name, owner in mine.items()}
+        return {place: mine[name] for place, name in enumerate(self.names) if name in mine}
 
     def without(self, interruptions: Sequence[str]) -> np.ndarray:
         """The series' own rows as if the interruptions had not happened."""
@@ -113,7 +125,7 @@ def build(
 
 
 def independent(design: Design, rows: np.ndarray) -> None:
-    """Refuse columns that the rows at hand cannot tell apart, by name."""
+    """Refuse collinear columns by name."""
     matrix = design.matrix[rows]
     size = np.sqrt((matrix**2).sum(0))
     for name, owner, length in zip(design.names, design.owners, size, strict=True):
@@ -134,13 +146,31 @@ def independent(design: Design, rows: np.ndarray) -> None:
         )
 
 
+def distinct(matrix: np.ndarray) -> list[int]:
+    """Numbers of the columns that are no linear combination of earlier ones."""
+    kept: list[int] = []
+    basis = np.empty((len(matrix), 0))
+    for place, column in enumerate(matrix.T):
+        size = np.sqrt(column @ column)
+        if size == 0 or len(kept) == len(matrix):
+            continue
+        rest = column / size
+        for _ in range(2):  # once more, for what rounding left
+            rest = rest - basis @ (basis.T @ rest)
+        left = float(rest @ rest)
+        if left > COLLINEAR:
+            kept.append(place)
+            basis = np.column_stack([basis, rest / np.sqrt(left)])
+    return kept
+
+
 def _numbered(term: Term, given: tuple[Term, ...]) -> str:
     same = [one for one in given if one.name == term.name]
     return term.name if len(same) == 1 else f"{term.name} {same.index(term) + 1}"
 
 
 def seasonal(clock: Clock, season: Any) -> dict[str, np.ndarray]:
-    """Columns of what repeats."""
+    """Seasonal columns: weekday dummies, or Fourier pairs of a year or of any given period."""
     if season is None:
         return {}
     if season == "auto":
@@ -191,7 +221,7 @@ def events(clock: Clock, given: Any) -> pd.DataFrame:
 
 
 def _calendar(clock: Clock, given: Any) -> dict[str, np.ndarray]:
-    """For each event a column of its days, and one each of the days before and after, as shares of a period."""
+    """For each event a column of its days, and one each for the days before and after, as shares of a period."""
     columns: dict[str, np.ndarray] = {}
     if given is None:
         return columns
@@ -214,7 +244,7 @@ def _calendar(clock: Clock, given: Any) -> dict[str, np.ndarray]:
 
 
 def _days(times: pd.DatetimeIndex) -> np.ndarray:
-    return times.to_numpy().astype("datetime64[D]").astype(np.int64)
+    return np.asarray(times.to_numpy().astype("datetime64[D]").astype(np.int64))
 
 
 def _covariates(clock: Clock, given: pd.Series | pd.DataFrame | None) -> dict[str, np.ndarray]:

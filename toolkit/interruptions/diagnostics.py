@@ -1,4 +1,4 @@
-"""What the residuals say of a model: whether its errors are what it takes them for."""
+"""Diagnostics: whether the residuals look as the error model says (Ljung-Box, Shapiro-Wilk, lag 7)."""
 
 from __future__ import annotations
 
@@ -7,54 +7,61 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from statsmodels.stats.diagnostic import acorr_ljungbox
+from scipy import special
 
+from toolkit.interruptions.errors.fitted import Fit
+from toolkit.interruptions.model import Model
 from toolkit.results import Result
 from toolkit.wording import p_value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from toolkit.interruptions.result import InterruptedTimeSeries
-
 LAGS = {"D": (7, 14), "W": (4, 13), "M": (6, 12), "": (5, 10)}
 LOW = 0.05
 WEEK = 7
-PARAMETERS = ("strength", "rho", "lam")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Diagnostics(Result):
-    """One row per series: error parameters, tests of the innovations, the largest one. n counts points.
+    """Whether the residuals look as the error model says. Made by `InterruptedTimeSeries.diagnostics`.
 
-    `ljung_box_L` is the p value of no autocorrelation up to lag L, `normality` that of Shapiro and Wilk;
-    `largest` the largest innovation in standard deviations and `largest_on` its date. Of daily series, `last_week` is
-    the autocorrelation at a distance of 7 days, and `last_week_p` the p value of none or less (one-sided, normal).
+    `table`: series (of many), the error parameters by name (lam is the share of the AR(1) in the variance), boundary
+    (those at the end of their range), ljung_box_L (p value of no autocorrelation up to lag L), normality (p value of
+    Shapiro and Wilk's test), largest (the largest innovation, in standard deviations), largest_on (its date), n. For
+    daily series also last_week (autocorrelation at 7 days) and last_week_p (one-sided p value of none). `innovations`:
+    each point less its prediction from earlier ones, in standard deviations.
+
+    References
+    ----------
+    Ljung and Box (1978), Biometrika 65:297. Shapiro and Wilk (1965), Biometrika 52:591.
     """
 
     table: pd.DataFrame
     innovations: pd.DataFrame
+    parameters: tuple[str, ...]
 
     def sentence(self) -> str:
-        """What is wrong, or that nothing was found."""
+        """What the tests found, or that they found nothing."""
         tests = [name for name in self.table if name.startswith("ljung_box")]
         said = []
         for row in self.table.head(3).to_dict("records"):
-            parts = [f"{name} = {row[name]:.2f}" for name in PARAMETERS if name in row]
-            if row.get("boundary"):
+            parts = [f"{name} = {_parameter(row[name])}" for name in self.parameters]
+            if row["boundary"]:
                 parts.append(f"{row['boundary']} lies at the end of its range")
             low = [f"lag {name.rpartition('_')[2]}: p {_p(row[name])}" for name in tests if row[name] < LOW]
             parts.append(
-                f"autocorrelation is left ({', '.join(low)})" if low else "no autocorrelation left to see"
+                f"autocorrelation is left (Ljung-Box, {', '.join(low)})"
+                if low
+                else "no autocorrelation is left"
             )
             if row.get("last_week_p", 1.0) < LOW:
                 parts.append(
-                    f"errors return after a week (autocorrelation {row['last_week']:.2f} at 7 days, p "
+                    f"errors return after a week (autocorrelation {row['last_week']:.2f} at lag 7, p "
                     f'{_p(row["last_week_p"])}): errors="weekly" models that'
                 )
             if row["normality"] < LOW:
-                parts.append(f"not normal (p {_p(row['normality'])})")
+                parts.append(f"not normal (Shapiro-Wilk, p {_p(row['normality'])})")
             size = f"{row['largest']:+.1f}".replace("-", "−")
             parts.append(f"largest residual {size} sd on {row['largest_on']}")
             said.append(f"{row.get('series', '')}{': ' if 'series' in row else ''}{', '.join(parts)}")
@@ -64,7 +71,12 @@ class Diagnostics(Result):
         """Innovations over time."""
         from toolkit.interruptions import plots
 
-        return plots.innovations(self, ax)
+        return plots.innovations(self.innovations, ax)
+
+
+def _parameter(value: float) -> str:
+    whole = isinstance(value, int)
+    return str(value) if whole else f"{value:.2f}" if abs(value) >= 0.01 or value == 0 else f"{value:.2g}"
 
 
 def _p(value: float) -> str:
@@ -72,14 +84,17 @@ def _p(value: float) -> str:
     return text if text.startswith("<") else f"= {text}"
 
 
-def diagnostics(result: InterruptedTimeSeries) -> Diagnostics:
-    """See `InterruptedTimeSeries.diagnostics`."""
-    clock, lines, columns = result.series.clock, [], {}
-    # What a fit knows of all its series is asked of it once.
-    known = {id(part): _known(part.fit) for part in result.parts}
-    for number, name in enumerate(result.series.names):
-        part, place = result.member(number)
-        own = part.rows[: result.design.treated]
+def diagnostics(model: Model) -> Diagnostics:
+    """Whether the residuals look as the error model says: a row of tests for each series."""
+    from scipy.stats import shapiro
+    from statsmodels.stats.diagnostic import acorr_ljungbox  # both take a second to import
+
+    clock, lines, columns = model.series.clock, [], {}
+    # A fit answers for all its series at once.
+    known = {id(part): _known(part.fit) for part in model.parts}
+    for number, name in enumerate(model.series.names):
+        part, place = model.member(number)
+        own = part.rows[: model.design.treated]
         at = np.flatnonzero(own)
         whitened, parameters = known[id(part)]
         innovations = whitened[: len(at), place]
@@ -91,10 +106,10 @@ def diagnostics(result: InterruptedTimeSeries) -> Diagnostics:
         line |= {
             f"ljung_box_{lag}": float(tested[lag]) if lag in lags else np.nan for lag in LAGS[clock.kind]
         }
-        if clock.kind == "D" and result.question.errors != "weekly" and not result.scale.linked:
+        if clock.kind == "D" and model.question.errors != "weekly" and not model.scale.linked:
             line |= _last_week(innovations, at)
         line["normality"] = (
-            float(stats.shapiro(innovations).pvalue) if spread > 0 and 3 <= len(at) <= 5000 else np.nan
+            float(shapiro(innovations).pvalue) if spread > 0 and 3 <= len(at) <= 5000 else np.nan
         )
         worst = int(np.abs(innovations).argmax())
         line |= {"largest": float(innovations[worst]), "largest_on": clock.said(at[worst]), "n": len(at)}
@@ -102,15 +117,13 @@ def diagnostics(result: InterruptedTimeSeries) -> Diagnostics:
         columns[line["series"]] = pd.Series(innovations, index=clock.times[at])
     table = pd.DataFrame(lines)
     table = table.drop(columns="series") if len(lines) == 1 else table
-    return Diagnostics(table, pd.DataFrame(columns))
+    return Diagnostics(table, pd.DataFrame(columns), tuple(model.fit.parameters))
 
 
-def _known(fit: Any) -> tuple[np.ndarray, dict[str, list[Any]]]:
+def _known(fit: Fit) -> tuple[np.ndarray, dict[str, list[Any]]]:
     """Innovations of a fit, and its error parameters by name."""
-    found = {name: np.asarray(getattr(fit, name)).tolist() for name in PARAMETERS if hasattr(fit, name)}
-    return np.asarray(fit.whitened()), found | (
-        {"boundary": fit.boundary} if hasattr(fit, "boundary") else {}
-    )
+    found = {name: np.asarray(values).tolist() for name, values in fit.parameters.items()}
+    return fit.whitened(), found | {"boundary": list(fit.boundary)}
 
 
 def _last_week(innovations: np.ndarray, at: np.ndarray) -> dict[str, float]:
@@ -121,4 +134,4 @@ def _last_week(innovations: np.ndarray, at: np.ndarray) -> dict[str, float]:
         return {"last_week": np.nan, "last_week_p": np.nan}
     apart = innovations - innovations.mean()
     found = float((apart[now] * apart[before]).mean() / spread)
-    return {"last_week": found, "last_week_p": float(stats.norm.sf(found * np.sqrt(len(now))))}
+    return {"last_week": found, "last_week_p": float(special.ndtr(-found * np.sqrt(len(now))))}

@@ -1,27 +1,26 @@
-"""Effects of interruptions: what they added, on average, in all, and as a share of what would have been.
+"""Effects of interruptions against the counterfactual: average, cumulative and relative.
 
-Effect          the answer: absolute and relative, average and cumulative
-effect          an effect at one period or over several
-counterfactual  what would have been, period by period, with bands
+Effect          the answer
+effect          at one period or over several
+counterfactual  period by period, with bands
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from toolkit.interruptions import estimands
+from toolkit.interruptions.model import Model
 from toolkit.results import Result
 from toolkit.wording import amount, change, counted, interval, interval_level, some
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from toolkit.interruptions.result import InterruptedTimeSeries
 
 ESTIMANDS = ("average", "cumulative", "relative")
 
@@ -31,7 +30,7 @@ class Effect(Result):
     """An effect over some periods. Made by `InterruptedTimeSeries.effect`.
 
     `table`: series (of many), interruption, start, end, estimand, estimate, low, high, n. Estimands: "average" (per
-    period) and "cumulative" in the units of the series, and "relative": the share of what would have been.
+    period) and "cumulative" in the units of the series, and "relative": the share of the counterfactual.
     """
 
     table: pd.DataFrame
@@ -39,8 +38,6 @@ class Effect(Result):
     what: str
     unit: str
     caveats: tuple[str, ...]
-
-    rates: ClassVar[frozenset[str]] = frozenset()
 
     def value(self, estimand: str) -> tuple[float, float, float]:
         """Estimate, low and high of one estimand of a single series."""
@@ -72,61 +69,70 @@ class Effect(Result):
         """Estimates with their intervals."""
         from toolkit.interruptions import plots
 
-        return plots.effect(self, ax)
+        return plots.effect(self.table, ax)
 
 
-def chosen(result: InterruptedTimeSeries, of: str | Sequence[str] | None) -> list[str]:
-    """Names of interruptions, all by default."""
-    names = list(result.interruptions) if of is None else [of] if isinstance(of, str) else list(of)
-    for name in names:
-        if name not in result.interruptions:
-            raise ValueError(f"no interruption {name!r}; there are: {some(list(result.interruptions))}")
-    return names
+def effect(
+    model: Model,
+    *,
+    at: Any = None,
+    over: tuple[Any, Any] | None = None,
+    of: str | Sequence[str] | None = None,
+) -> Effect:
+    """What interruptions added to a series, against the counterfactual without them.
 
+    Parameters
+    ----------
+    at : date, optional
+        One period.
+    over : (from, to), optional
+        Several, the last included. From the interruption to the end of the series if neither is given.
+    of : str or list of str, optional
+        Interruptions that are taken away together; all if not given.
 
-def window(result: InterruptedTimeSeries, names: Sequence[str], at: Any, over: Any) -> np.ndarray:
-    """Numbers of the periods that are asked about: from the first of the interruptions on, by default.
+    Returns
+    -------
+    Effect
+        Average and cumulative effect in the units of the series, and the relative one.
 
-    Periods whose covariates are missing are not among them, as the series is missing there too.
+    Notes
+    -----
+    With f the fitted mean of a period and c its counterfactual mean, over the periods asked about: average, the mean
+    of f - c; cumulative, the sum of observed values less c over periods with data, with the errors of those periods in
+    the interval; relative, sum f / sum c - 1, never a mean of shares.
+
+    Means can be summed: x b on the identity scale; on the log scale exp(x b + v/2) with v the errors' variance, as
+    exp(x b) would be the median; for counts with a log link exp(x b + offset). Intervals by the delta method, on the
+    log scale for the relative effect; they take v as known.
+
+    Examples
+    --------
+    >>> from toolkit import Level, interrupted_time_series
+    >>> days = pd.date_range("2019-07-01", periods=60)
+    >>> noise = np.random.default_rng(1).normal(0, 1, 60)
+    >>> visits = pd.Series(np.where(days < "2019-07-31", 100, 80) + noise, index=days)
+    >>> found = interrupted_time_series(visits, {"removed": Level("2019-07-31")}, scale="identity")
+    >>> found.effect(over=("2019-07-31", "2019-08-06")).table[["estimand", "estimate", "n"]].round(2)
+         estimand  estimate  n
+    0     average    -19.28  7
+    1  cumulative   -133.13  7
+    2    relative     -0.19  7
     """
-    clock = result.series.clock
-    if at is not None and over is not None:
-        raise ValueError("give at= for one period or over= for several, not both")
-    if at is not None:
-        first = last = clock.place(at)
-    elif over is None:
-        first = min(clock.place(term.at) for name in names for term in result.interruptions[name])
-        last = len(clock.periods) - 1
-    elif isinstance(over, str) or len(over) != 2:
-        raise ValueError(f"over= is a pair of dates, the last included, not {over!r}")
-    else:
-        first, last = (clock.place(date) for date in over)
-    if last < first:
-        raise ValueError(f"over={over!r} ends before it starts; swap the dates")
-    asked = np.arange(first, last + 1)
-    known = ~np.isnan(result.design.matrix[asked]).any(1)
-    if not known.any():
-        raise ValueError(f"covariates are missing from {clock.said(first)} to {clock.said(last)}; fill them")
-    return asked[known]
-
-
-def effect(result: InterruptedTimeSeries, *, at: Any = None, over: Any = None, of: Any = None) -> Effect:
-    """See `InterruptedTimeSeries.effect`."""
-    names = chosen(result, of)
-    asked = window(result, names, at, over)
-    clock = result.series.clock
-    own = result.design.matrix[: result.design.treated]
-    instead = result.design.without(names)
+    names = model.chosen(of)
+    asked = model.window(names, at, over)
+    clock = model.series.clock
+    own = model.design.matrix[: model.design.treated]
+    instead = model.design.without(names)
     if not (own - instead)[asked].any():
         raise ValueError(
             f"{some(names)} had no term that acts from {clock.said(asked[0])} to {clock.said(asked[-1])}; "
             "ask over= other dates"
         )
-    found = np.empty((len(result.series.names), len(ESTIMANDS), 3))
-    for part in result.parts:
-        answers = estimands.Estimands(result, part, names, asked).all()
+    found = np.empty((len(model.series.names), len(ESTIMANDS), 3))
+    for part in model.parts:
+        answers = estimands.Estimands(model, part, names, asked).all()
         found[part.series] = np.stack([answers[name] for name in ESTIMANDS], 1)
-    n = (~np.isnan(result.series.values[asked])).sum(0)
+    n = (~np.isnan(model.series.values[asked])).sum(0)
     caveats = [
         f"{missing} {clock.unit}s without data are not in the cumulative effect"
         for missing in dict.fromkeys(len(asked) - n)
@@ -136,10 +142,10 @@ def effect(result: InterruptedTimeSeries, *, at: Any = None, over: Any = None, o
     if lost:
         caveats.append(f"{counted(lost, clock.unit)} whose covariates are missing are left out")
     if np.isnan(found[:, ESTIMANDS.index("relative"), 0]).any():
-        caveats.append("no relative effect: what would have been is not above 0")
+        caveats.append("no relative effect: the counterfactual is not above 0")
     table = pd.DataFrame(
         {
-            "series": np.repeat(result.series.names, len(ESTIMANDS)),
+            "series": np.repeat(model.series.names, len(ESTIMANDS)),
             "interruption": some(names),
             "start": clock.said(asked[0]),
             "end": clock.said(asked[-1]),
@@ -149,18 +155,23 @@ def effect(result: InterruptedTimeSeries, *, at: Any = None, over: Any = None, o
         }
     )
     table = table.drop(columns="series") if len(n) == 1 else table
-    return Effect(table, result.confidence, some(names), clock.unit, tuple(caveats))
+    return Effect(table, model.confidence, some(names), clock.unit, tuple(caveats))
 
 
-def counterfactual(result: InterruptedTimeSeries, of: Any = None) -> pd.DataFrame:
-    """See `InterruptedTimeSeries.counterfactual`."""
-    times, names = result.series.clock.times, result.series.names
+def counterfactual(model: Model) -> pd.DataFrame:
+    """The series without its interruptions, period by period: observed, fitted, counterfactual, and two bands.
+
+    Columns: series (of many), time, observed, fitted, counterfactual, low, high, predicted_low, predicted_high. Fitted
+    and counterfactual are means, as in `effect`; low and high bound the counterfactual mean (a confidence band),
+    predicted_low and predicted_high a single value (a prediction band).
+    """
+    times, names = model.series.clock.times, model.series.names
     table = pd.DataFrame(
         {
             "series": np.repeat(names, len(times)),
             "time": times[np.tile(np.arange(len(times)), len(names))],
-            "observed": result.series.values.T.ravel(),
-            **{name: one.ravel() for name, one in estimands.predicted(result, chosen(result, of)).items()},
+            "observed": model.series.values.T.ravel(),
+            **{name: one.ravel() for name, one in estimands.predicted(model, model.chosen(None)).items()},
         }
     )
     return table.drop(columns="series") if len(names) == 1 else table

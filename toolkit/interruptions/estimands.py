@@ -1,54 +1,51 @@
-"""What interruptions added to many series, and what would have been: means, and how they move with the coefficients.
+"""Estimands of many series at once: means with and without interruptions, and their derivatives (delta method).
 
 Estimands      average, relative and cumulative effects over some periods
-predicted      what would have been at every period, with bands
+predicted      fitted and counterfactual at every period, with bands
 gaps           the relative effect at every period
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from scipy import stats
 
-if TYPE_CHECKING:
-    from toolkit.interruptions.answer import Part
-    from toolkit.interruptions.result import InterruptedTimeSeries
+from toolkit.interruptions.errors.fitted import Fit
+from toolkit.interruptions.model import Model, Part
+from toolkit.intervals import student
 
 
-def walked(result: InterruptedTimeSeries, fit: Any) -> np.ndarray:
-    """How far the levels have come beside x b, series x periods: 0 unless the estimator lets them walk."""
-    own = result.design.matrix[: result.design.treated]
-    if not getattr(fit, "walks", False):
+def walked(model: Model, fit: Fit) -> np.ndarray:
+    """What a level that walks adds to x b, series x periods: 0 for every other error model."""
+    own = model.design.matrix[: model.design.treated]
+    if not fit.walks:
         return np.zeros((len(fit.coefficients), len(own)))
-    level, _, _ = fit.foretell(own, result.series.clock.periods)
+    level, _, _ = fit.predict(own, model.series.clock.periods)
     return np.asarray(level - fit.coefficients @ own.T)
 
 
 class Estimands:
-    """Effects on series that share a fit, over some periods: the design as it was, and as it would have been.
+    """Effects on series that share a fit, over some periods: the design with and without the interruptions.
 
     Each answer is an array of estimate, low and high by series.
     """
 
-    def __init__(
-        self, result: InterruptedTimeSeries, part: Part, names: Sequence[str], at: np.ndarray
-    ) -> None:
-        self.fit, self.scale, self.at = part.fit, result.scale, at
-        self.observed = result.series.values[np.ix_(at, part.series)].T
-        self.walks = bool(getattr(part.fit, "walks", False))
-        own, instead = result.design.matrix[: result.design.treated][at], result.design.without(names)[at]
-        beside = (result.offset + walked(result, part.fit))[:, at]
+    def __init__(self, model: Model, part: Part, names: Sequence[str], at: np.ndarray) -> None:
+        self.fit, self.scale, self.at = part.fit, model.scale, at
+        self.observed = model.series.values[np.ix_(at, part.series)].T
+        self.walks = part.fit.walks
+        own, instead = model.design.matrix[: model.design.treated][at], model.design.without(names)[at]
+        beside = (model.offset + walked(model, part.fit))[:, at]
         variance = part.fit.scale[:, None]
         self.was, self.would = (
             self.scale.mean(part.fit.coefficients @ rows.T + beside, variance) for rows in (own, instead)
         )
-        # A level that walks is known where the series is: what would have been is off by the effect's error alone.
+        # A level that walks is known where the series is: the counterfactual is off by the effect's error alone.
         known = own if self.walks else 0.0
         self.own, self.instead = own - known, instead - known
-        self.tail = (1 + result.confidence) / 2
+        self.confidence = model.confidence
         self.present = ~np.isnan(self.observed)
 
     def all(self) -> dict[str, np.ndarray]:
@@ -66,7 +63,7 @@ class Estimands:
         cumulative = self._slopes(self.would, self.instead, self.present)
         weights = np.stack([(moves[0] - moves[1]) / len(self.at), relative, cumulative], 1)
         _, error, df = self.fit.contrast(weights)
-        reach = stats.t.ppf(self.tail, df) * error
+        reach = student(df, self.confidence) * error
         average = (self.was - self.would).mean(1)
         return {
             "average": _around(average, reach[:, 0]),
@@ -77,15 +74,15 @@ class Estimands:
         }
 
     def _slopes(self, means: np.ndarray, rows: np.ndarray, share: Any = 1.0) -> np.ndarray:
-        """How means move with the coefficients, summed over periods, series x columns."""
+        """Derivatives of means by the coefficients, summed over periods, series x columns."""
         return np.asarray(
             (share * (means + self.scale.shift if self.scale.ratio else np.ones_like(means))) @ rows
         )
 
     def _cumulative(self, slope: np.ndarray, error: np.ndarray, df: np.ndarray) -> np.ndarray:
-        """Observed less what would have been, over periods with data; their errors are in its interval.
+        """Observed less counterfactual, summed over periods with data; the errors of these are in the interval.
 
-        Its error is the sum of the errors e of the periods less c'(b_hat - b), and both hang together: the variance
+        Its error is the sum of the errors e of the periods less c'(b_hat - b), which are correlated: the variance
         is 1'V1 + c'Phi c - 2 c'Phi X'1, with c the sum of the counterfactual's rows and X the rows of the periods.
         """
         value = np.where(self.present, self.observed - self.would, 0.0).sum(1)
@@ -96,9 +93,9 @@ class Estimands:
             own = self._slopes(self.was, self.own, self.present)
             vcov = self.fit.vcov()
             plain, both = (np.einsum("mi,mij,mj->m", slope, vcov, rows) for rows in (slope, own))
-            # In a short series an interval may be narrower than at the likelihood's top, where both hang together.
+            # In a short series the averaged variance may be smaller than that at the likelihood's top.
             spread = np.maximum(spread, plain) + self._noise(level) - 2 * both
-        quantile = np.where(error > 0, stats.t.ppf(self.tail, df), stats.norm.ppf(self.tail))
+        quantile = np.where(error > 0, student(df, self.confidence), student(np.inf, self.confidence))
         return _around(value, quantile * np.sqrt(np.maximum(spread, 0.0)))
 
     def _noise(self, level: np.ndarray) -> np.ndarray:
@@ -120,19 +117,18 @@ def _around(value: np.ndarray, reach: np.ndarray) -> np.ndarray:
     return np.stack([value, value - reach, value + reach], -1)
 
 
-def predicted(result: InterruptedTimeSeries, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """What was and what would have been at every period, by name of column; each series x periods."""
-    own, instead = result.design.matrix[: result.design.treated], result.design.without(names)
+def predicted(model: Model, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Fitted and counterfactual at every period with bands, by name of column; each series x periods."""
+    own, instead = model.design.matrix[: model.design.treated], model.design.without(names)
     columns = ("fitted", "counterfactual", "low", "high", "predicted_low", "predicted_high")
-    found = np.empty((len(columns), len(result.series.names), len(own)))
-    for part in result.parts:
-        fit, scale = part.fit, result.scale
-        variance, periods = fit.scale[:, None], result.series.clock.periods
-        walks = getattr(fit, "walks", False)
-        estimate, error, df = fit.foretell(instead, periods) if walks else fit.contrast(instead)
-        quantile = stats.t.ppf((1 + result.confidence) / 2, df)
-        estimate = estimate + result.offset
-        fitted = fit.coefficients @ own.T + result.offset + walked(result, fit)
+    found = np.empty((len(columns), len(model.series.names), len(own)))
+    for part in model.parts:
+        fit, scale = part.fit, model.scale
+        variance, periods = fit.scale[:, None], model.series.clock.periods
+        estimate, error, df = fit.predict(instead, periods)
+        quantile = student(df, model.confidence)
+        estimate = estimate + model.offset
+        fitted = fit.coefficients @ own.T + model.offset + walked(model, fit)
         centre = scale.mean(estimate, variance)
         limits = [scale.mean(estimate + side * quantile * error, variance) for side in (-1, 1)]
         if scale.linked:
@@ -146,23 +142,23 @@ def predicted(result: InterruptedTimeSeries, names: Sequence[str]) -> dict[str, 
     return dict(zip(columns, found, strict=True))
 
 
-def gaps(result: InterruptedTimeSeries, names: Sequence[str], at: np.ndarray) -> np.ndarray:
+def gaps(model: Model, names: Sequence[str], at: np.ndarray) -> np.ndarray:
     """Relative effect, low and high at each period, 3 x series x periods."""
-    own, instead = result.design.matrix[: result.design.treated], result.design.without(names)
-    rows, found = (own - instead)[at], np.empty((3, len(result.series.names), len(at)))
-    for part in result.parts:
+    own, instead = model.design.matrix[: model.design.treated], model.design.without(names)
+    rows, found = (own - instead)[at], np.empty((3, len(model.series.names), len(at)))
+    for part in model.parts:
         fit, b = part.fit, part.fit.coefficients
         added = b @ rows.T
-        if result.scale.ratio:
+        if model.scale.ratio:
             value, weights = added, rows
         else:
-            known = own if getattr(fit, "walks", False) else 0.0
-            would = b @ instead[at].T + walked(result, fit)[:, at]
+            known = own if fit.walks else 0.0
+            would = b @ instead[at].T + walked(model, fit)[:, at]
             with np.errstate(divide="ignore", invalid="ignore"):
                 value = np.where(would > 0, added / would, np.nan)
                 weights = (rows - value[:, :, None] * (instead - known)[at]) / would[:, :, None]
             weights = np.nan_to_num(weights)
         _, error, df = fit.contrast(weights)
-        reach = stats.t.ppf((1 + result.confidence) / 2, df) * error
+        reach = student(df, model.confidence) * error
         found[:, part.series] = value, value - reach, value + reach
-    return np.expm1(found) if result.scale.ratio else found
+    return np.expm1(found) if model.scale.ratio else found

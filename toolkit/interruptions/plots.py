@@ -1,49 +1,37 @@
-"""Figures of interrupted series: what was, what would have been, effects, gaps and innovations."""
+"""Figures of interrupted series: counterfactual, effects, recovery, innovations and checks, from frames and words."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
 from toolkit import style
 from toolkit.interruptions import axes
-from toolkit.interruptions.axes import WAS, WOULD
+from toolkit.interruptions.axes import WAS, WOULD, Mark
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from toolkit.interruptions.breaks import Break
-    from toolkit.interruptions.diagnostics import Diagnostics
-    from toolkit.interruptions.effects import Effect
-    from toolkit.interruptions.multiverse import Multiverse
-    from toolkit.interruptions.nets import Net
-    from toolkit.interruptions.placebo import Placebo
-    from toolkit.interruptions.power import Power
-    from toolkit.interruptions.recoveries import Recovery
-    from toolkit.interruptions.result import InterruptedTimeSeries
 
 #: More series than this cannot be told apart.
 MOST_SERIES = 4
 
 
-def series(result: InterruptedTimeSeries, ax: Axes | None = None) -> Axes:
-    """Observed, fitted and counterfactual with its band."""
-    names = result.series.names
+def series(
+    table: pd.DataFrame, names: Sequence[str], marks: Sequence[Mark], unit: str, ax: Axes | None = None
+) -> Axes:
+    """Observed, fitted and counterfactual with its band, of one series or several; interruptions are marked."""
     if len(names) > MOST_SERIES:
         raise ValueError(
             f"{len(names)} series are too many for one figure; keep {MOST_SERIES} at most, or draw .table"
         )
     with style.context():
-        ax = plt.gca() if ax is None else ax
-        table, many = result.counterfactual, len(names) > 1
+        ax = axes.drawn(ax)
+        many = len(names) > 1
         groups = table.groupby("series", sort=False) if many else [(names[0], table)]
-        first = min(
-            result.series.clock.place(term.at) for given in result.interruptions.values() for term in given
-        )
-        since = result.series.clock.times[first]
+        since = min(mark.at for mark in marks)
         for name, rows in groups:
             look = style.look(name)
             colour = look.colour if many or name in style.PLATFORMS else WAS
@@ -52,23 +40,14 @@ def series(result: InterruptedTimeSeries, ax: Axes | None = None) -> Axes:
             after = rows[rows["time"] >= since]
             ax.plot(after["time"], after["counterfactual"], color=WOULD, linewidth=1.4, linestyle=(0, (4, 2)))
             ax.fill_between(after["time"], after["low"], after["high"], color=WOULD, alpha=0.18, linewidth=0)
-            axes.beside(
-                ax,
-                rows["time"].iloc[-1],
-                rows["fitted"].iloc[-1],
-                style.drawn(name) if many else "fitted",
-                colour,
-            )
+            said = style.drawn(name) if many else "fitted"
+            axes.beside(ax, rows["time"].iloc[-1], rows["fitted"].iloc[-1], said, colour)
         last = table.groupby("series", sort=False).tail(1) if many else table.tail(1)
         axes.beside(ax, last["time"].iloc[0], last["counterfactual"].iloc[0], "without", WOULD)
         axes.apart(ax)
-        axes.named(result, ax)
-        ax.set_ylabel(
-            f"{style.drawn(names[0])} per {result.series.clock.unit}"
-            if not many
-            else f"per {result.series.clock.unit}"
-        )
-        axes.timed(ax, result.series.clock.dated)
+        axes.marked(marks, ax)
+        ax.set_ylabel(f"per {unit}" if many else f"{style.drawn(names[0])} per {unit}")
+        axes.timed(ax, pd.api.types.is_datetime64_any_dtype(table["time"]))
         top = max(float(np.nanmax(table[name])) for name in ("observed", "fitted"))
         floor = min(float(np.nanmin(table[name])) for name in ("observed", "fitted", "counterfactual"))
         ceiling = max(top, float(np.nanmax(table["counterfactual"])))
@@ -76,11 +55,10 @@ def series(result: InterruptedTimeSeries, ax: Axes | None = None) -> Axes:
         return ax
 
 
-def effect(result: Effect, ax: Axes | None = None) -> Axes:
+def effect(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Relative effects with their intervals, or average ones where nothing is relative."""
     with style.context():
-        ax = plt.gca() if ax is None else ax
-        table = result.table
+        ax = axes.drawn(ax)
         relative = table["estimand"] == "relative"
         share = bool(table.loc[relative, "estimate"].notna().all())
         rows = table[relative if share else table["estimand"] == "average"]
@@ -90,11 +68,10 @@ def effect(result: Effect, ax: Axes | None = None) -> Axes:
         return ax
 
 
-def net(result: Net, ax: Axes | None = None) -> Axes:
+def net(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Each part and the net, with intervals."""
     with style.context():
-        ax = plt.gca() if ax is None else ax
-        table = result.table
+        ax = axes.drawn(ax)
         names = (
             table["what"]
             if "series" not in table
@@ -106,18 +83,17 @@ def net(result: Net, ax: Axes | None = None) -> Axes:
         return ax
 
 
-def recovery(result: Recovery, ax: Axes | None = None) -> Axes:
+def recovery(gaps: pd.DataFrame, margin: float, ax: Axes | None = None) -> Axes:
     """The gap over time with its band, and the margin."""
     with style.context():
-        ax = plt.gca() if ax is None else ax
-        many = "series" in result.gaps
-        for name, rows in result.gaps.groupby("series", sort=False) if many else [(None, result.gaps)]:
+        ax = axes.drawn(ax)
+        many = "series" in gaps
+        for name, rows in gaps.groupby("series", sort=False) if many else [(None, gaps)]:
             colour = WAS if name is None else style.look(name).colour
             ax.plot(rows["time"], rows["gap"], color=colour, linewidth=1.4)
             ax.fill_between(rows["time"], rows["low"], rows["high"], color=colour, alpha=0.18, linewidth=0)
             if name is not None:
                 axes.beside(ax, rows["time"].iloc[-1], rows["gap"].iloc[-1], style.drawn(name), colour)
-        margin = float(result.table["margin"].iloc[0])
         ax.axhline(0, color=style.QUIET, linewidth=0.9)
         ax.axhline(-margin, color=WOULD, linewidth=1.1, linestyle=(0, (4, 2)))
         ax.annotate(
@@ -130,34 +106,35 @@ def recovery(result: Recovery, ax: Axes | None = None) -> Axes:
             color=WOULD,
             fontsize=9,
         )
-        ax.set_ylabel("gap to what would have been")
-        axes.timed(ax, isinstance(result.gaps["time"].iloc[0], pd.Timestamp))
+        ax.set_ylabel("gap to the counterfactual")
+        axes.timed(ax, isinstance(gaps["time"].iloc[0], pd.Timestamp))
         axes.percent(ax.yaxis)
         return ax
 
 
-def innovations(result: Diagnostics, ax: Axes | None = None) -> Axes:
+def innovations(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Innovations over time, in standard deviations."""
     with style.context():
-        ax = plt.gca() if ax is None else ax
-        for name, values in result.innovations.items():
-            colour = WAS if result.innovations.shape[1] == 1 else style.look(name).colour
+        ax = axes.drawn(ax)
+        for name, values in table.items():
+            colour = WAS if table.shape[1] == 1 else style.look(name).colour
             ax.plot(values.index, values, ".", color=colour, markersize=3.5, label=style.drawn(name))
         ax.axhline(0, color=style.QUIET, linewidth=0.9)
         for side in (-2, 2):
             ax.axhline(side, color=style.QUIET, linewidth=0.8, linestyle=":")
         ax.set_ylabel("innovation, standard deviations")
-        axes.timed(ax, isinstance(result.innovations.index, pd.DatetimeIndex))
-        if 1 < result.innovations.shape[1] <= MOST_SERIES:
+        axes.timed(ax, isinstance(table.index, pd.DatetimeIndex))
+        if 1 < table.shape[1] <= MOST_SERIES:
             ax.legend()
         return ax
 
 
-def placebo(result: Placebo, ax: Axes | None = None) -> Axes:
+def placebo(table: pd.DataFrame, what: str, ax: Axes | None = None) -> Axes:
     """Effects at placebo dates in standard errors, the real one apart."""
     with style.context():
-        ax = plt.gca() if ax is None else ax
-        rows, real, dated = result.placebos, result.real, axes.is_dated(result.table["date"])
+        ax = axes.drawn(ax)
+        rows, dated = table[table["kind"] == "placebo"], axes.is_dated(table["date"])
+        real = table[table["kind"] == "real"].iloc[0]
         ax.plot(axes.when(rows["date"], dated), rows["t"], ".", color=WAS, markersize=4)
         for side in (-1, 1):
             ax.axhline(side * abs(real["t"]), color=WOULD, linewidth=0.9, linestyle=(0, (4, 2)))
@@ -165,7 +142,7 @@ def placebo(result: Placebo, ax: Axes | None = None) -> Axes:
         ax.plot([at], [real["t"]], "o", color=WOULD, markersize=7)
         up = 8 if real["t"] < 0 else -8
         ax.annotate(
-            style.drawn(result.what),
+            style.drawn(what),
             (at, real["t"]),
             xytext=(0, up),
             textcoords="offset points",
@@ -181,11 +158,10 @@ def placebo(result: Placebo, ax: Axes | None = None) -> Axes:
         return ax
 
 
-def multiverse(result: Multiverse, ax: Axes | None = None) -> Axes:
+def multiverse(rows: pd.DataFrame, share: bool, ax: Axes | None = None) -> Axes:
     """Estimates with their intervals, smallest first, the choice that was asked for apart."""
     with style.context():
-        ax = plt.gca() if ax is None else ax
-        rows = result.fitted
+        ax = axes.drawn(ax)
         asked = rows.index[0]
         rows = rows.sort_values("estimate", kind="stable")
         colours = [WOULD if number == asked else WAS for number in rows.index]
@@ -193,15 +169,14 @@ def multiverse(result: Multiverse, ax: Axes | None = None) -> Axes:
         axes.ranked(ax, list(names), rows, colours, size=4.2)
         for text, colour in zip(ax.get_yticklabels(), colours, strict=True):
             text.set(color=colour, fontsize=min(9, 220 / len(rows)))
-        axes.effects(ax, result.estimand == "relative")
+        axes.effects(ax, share)
         return ax
 
 
-def breaks(result: Break, ax: Axes | None = None) -> Axes:
+def breaks(rows: pd.DataFrame, unit: str, confidence: float, ax: Axes | None = None) -> Axes:
     """F by date; dates that are not ruled out have a dot, the best one its name."""
     with style.context():
-        ax = plt.gca() if ax is None else ax
-        rows = result.table
+        ax = axes.drawn(ax)
         dated = axes.is_dated(rows["date"])
         when = axes.when(rows["date"], dated)
         ax.plot(when, rows["f"], color=WAS, linewidth=1.2)
@@ -215,7 +190,7 @@ def breaks(result: Break, ax: Axes | None = None) -> Axes:
         )
         best = int(rows["f"].to_numpy().argmax())
         ax.annotate(
-            result.date,
+            str(rows["date"].iloc[best]),
             (when[best], rows["f"].iloc[best]),
             xytext=(0, 6),
             textcoords="offset points",
@@ -225,18 +200,16 @@ def breaks(result: Break, ax: Axes | None = None) -> Axes:
         )
         ax.set_ylim(0, 1.12 * rows["f"].max())
         ax.set_ylabel("F of a break on that date")
-        ax.set_xlabel(
-            f"first {result.unit} of what is new; dots: {result.confidence * 100:g} % confidence set"
-        )
+        ax.set_xlabel(f"first {unit} after the break; dots: {confidence * 100:g} % confidence set")
         axes.timed(ax, dated)
         return ax
 
 
-def power(result: Power, ax: Axes | None = None) -> Axes:
+def power(table: pd.DataFrame, unit: str, ratio: bool, ax: Axes | None = None) -> Axes:
     """The smallest rise by the number of periods; a slope as what it adds up to over the periods after."""
     with style.context():
-        ax = plt.gca() if ax is None else ax
-        table = result.table.assign(all=result.table["before"] + result.table["after"])
+        ax = axes.drawn(ax)
+        table = table.assign(all=table["before"] + table["after"])
         names = [name for name in ("slope", "average", "level") if (table["effect"] == name).any()]
         # Without a slope the average is the level.
         names = names if "slope" in names else ["level"]
@@ -245,7 +218,7 @@ def power(result: Power, ax: Axes | None = None) -> Axes:
             values = rows["rise"]
             if name == "slope":
                 # On the log scale growth compounds.
-                values = (1 + values) ** rows["after"] - 1 if result.ratio else values * rows["after"]
+                values = (1 + values) ** rows["after"] - 1 if ratio else values * rows["after"]
             even = (rows["before"] == rows["after"]).to_numpy()
             ax.plot(rows["all"][even], values[even], color=colour, linewidth=1.3)
             ax.plot(rows["all"], values, marker, color=colour, markersize=5)
@@ -259,9 +232,9 @@ def power(result: Power, ax: Axes | None = None) -> Axes:
         steps = np.array([float(f"{step:.1g}") for step in steps])
         ax.set_yticks(steps[(steps >= low) & (steps <= high)])
         ax.minorticks_off()
-        ax.set_xlabel(f"{result.unit}s in all")
+        ax.set_xlabel(f"{unit}s in all")
         ax.set_ylabel("smallest rise that is found")
         axes.timed(ax, False)
-        if result.ratio:
+        if ratio:
             axes.percent(ax.yaxis)
         return ax

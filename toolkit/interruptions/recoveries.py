@@ -1,4 +1,4 @@
-"""When a series had recovered: the first day from which the gap to what would have been stays within a margin.
+"""Recovery: the first date from which the gap to the counterfactual stays within a margin.
 
 Recovery      the answer: a date for each series, and the gap at every period
 recovery      found from the interval of the gap
@@ -6,45 +6,49 @@ recovery      found from the interval of the gap
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from toolkit.interruptions import effects, estimands
+from toolkit.interruptions import estimands
+from toolkit.interruptions.model import Model
+from toolkit.interruptions.series import Clock
 from toolkit.results import Result
 from toolkit.wording import change, interval, interval_level, some
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from toolkit.interruptions.result import InterruptedTimeSeries
-
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Recovery(Result):
-    """When the gap had closed. Made by `InterruptedTimeSeries.recovery`.
+    """When a series had recovered. Made by `InterruptedTimeSeries.recovery`.
 
-    `table`: series (of many), interruption, margin, recovered (first date from which the interval of the gap stays
-    above -margin to the end; none if not within the data), indistinct (first date from which it always holds 0),
-    estimate, low, high (the gap on the last day, as a share), n. `gaps`: the gap at every period.
+    `table`: series (of many), interruption, margin, recovered (first date from which the whole interval
+    of the gap lies above -margin to the end of the data; none if there is no such date), indistinct (first date from
+    which the interval includes 0 to the end), estimate, low, high (the gap in the last period, as a share), n. `gaps`:
+    the gap at every period.
     """
 
     table: pd.DataFrame
     gaps: pd.DataFrame
     confidence: float
+    unit: str
 
     rates: ClassVar[frozenset[str]] = frozenset({"margin", "estimate", "low", "high"})
 
     def sentence(self) -> str:
-        """When, or that it did not within the data."""
+        """When the series recovered, or that it did not by the end of the data."""
         parts = []
         for row in self.table.head(3).to_dict("records"):
+            margin = f"{row['margin'] * 100:g} %"
             when = (
-                f"since {row['recovered']} its whole interval is above {change(-row['margin'])}"
+                f"recovered to within {margin} on {row['recovered']}"
                 if row["recovered"]
-                else f"not within the data to within {change(row['margin']).removeprefix('+')}"
+                else f"did not recover to within {margin} by the end of the data"
             )
             indistinct = (
                 f"not distinguishable from 0 since {row['indistinct']}"
@@ -53,26 +57,49 @@ class Recovery(Result):
             )
             name = f"{row['series']}, " if "series" in row else ""
             parts.append(
-                f"{name}{row['interruption']}: recovered {when}; {indistinct}; on the last day "
-                f"{change(row['estimate'])} ({interval(row, change)}, n = {row['n']:,})"
+                f"{name}{row['interruption']}: {when}; at the end the gap is {change(row['estimate'])} "
+                f"({interval(row, change)}, n = {row['n']:,}), {indistinct}"
             )
-        return f"{'. '.join(parts)} ({interval_level(self.confidence)}s, each day by itself)."
+        return f"{'. '.join(parts)} ({interval_level(self.confidence)}s, each {self.unit} by itself)."
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """The gap over time, with its band and the margin."""
         from toolkit.interruptions import plots
 
-        return plots.recovery(self, ax)
+        return plots.recovery(self.gaps, float(self.table["margin"].iloc[0]), ax)
 
 
-def recovery(result: InterruptedTimeSeries, margin: float, of: str | None) -> Recovery:
-    """See `InterruptedTimeSeries.recovery`."""
+def recovery(model: Model, margin: float = 0.05, *, of: str | Sequence[str] | None = None) -> Recovery:
+    """When a series had recovered: its gap to the counterfactual had closed to within a margin.
+
+    Parameters
+    ----------
+    margin : float
+        Share of the counterfactual, between 0 and 1.
+    of : str or list of str, optional
+        Interruptions that are taken away together; all if not given.
+
+    Returns
+    -------
+    Recovery
+
+    Raises
+    ------
+    ValueError
+        For a margin that is not between 0 and 1, or an unknown interruption.
+
+    Notes
+    -----
+    Recovered: the first period from which the whole interval of the gap lies above -margin until the end of the data,
+    not the first at which the estimate does. An interval that merely includes 0 rewards noise, so that
+    "not distinguishable from 0" is reported apart. Intervals are of each period by itself.
+    """
     if not 0 < margin < 1:
         raise ValueError(f"margin is a share of the counterfactual between 0 and 1, as 0.05 is, not {margin}")
-    names = effects.chosen(result, of)
-    asked = effects.window(result, names, None, None)
-    clock, names_of = result.series.clock, result.series.names
-    gap, low, high = found = estimands.gaps(result, names, asked)
+    names = model.chosen(of)
+    asked = model.window(names)
+    clock, names_of = model.series.clock, model.series.names
+    gap, low, high = found = estimands.gaps(model, names, asked)
     above, held = low > -margin, (low <= 0) & (high >= 0)
     table = pd.DataFrame(
         {
@@ -82,7 +109,7 @@ def recovery(result: InterruptedTimeSeries, margin: float, of: str | None) -> Re
             "recovered": pd.Series([_since(one, asked, clock) for one in above], dtype=object),
             "indistinct": pd.Series([_since(one, asked, clock) for one in held], dtype=object),
             **dict(zip(("estimate", "low", "high"), found[:, :, -1], strict=True)),
-            "n": result.points,
+            "n": model.points,
         }
     )
     gaps = pd.DataFrame(
@@ -94,11 +121,11 @@ def recovery(result: InterruptedTimeSeries, margin: float, of: str | None) -> Re
     )
     if len(names_of) == 1:
         table, gaps = table.drop(columns="series"), gaps.drop(columns="series")
-    return Recovery(table, gaps, result.confidence)
+    return Recovery(table, gaps, model.confidence, clock.unit)
 
 
-def _since(holds: np.ndarray, periods: np.ndarray, clock: Any) -> str | None:
-    """The first period from which something holds to the end."""
+def _since(holds: np.ndarray, periods: np.ndarray, clock: Clock) -> str | None:
+    """The first period from which a condition holds to the end; None if it fails in the last one."""
     if not holds[-1]:
         return None
     failed = np.flatnonzero(~holds)

@@ -1,22 +1,21 @@
-"""Scales on which a series is modelled: as it is, or its logarithm, on which effects are ratios."""
+"""Scales on which a series is modelled: its values, or their logarithm, on which effects are ratios."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from toolkit.interruptions.series import Series
 
-SCALES = ("auto", "identity", "log")
-#: Models of counts whose link is the logarithm: the counts themselves stay as they are.
-LINKED = ("poisson", "quasi_poisson", "negative_binomial")
+ScaleName = Literal["auto", "identity", "log"]
+SCALES: tuple[ScaleName, ...] = get_args(ScaleName)
 
 
 @dataclass(frozen=True)
 class Scale:
-    """A scale, and the way there and back.
+    """A scale, with the transformation to it and back.
 
     Attributes
     ----------
@@ -25,7 +24,7 @@ class Scale:
     shift
         What is added before the logarithm is taken.
     linked
-        Whether values are not transformed, but their mean is.
+        Whether the logarithm is a link of the mean (count models); the values themselves then stay as they are.
     """
 
     ratio: bool = False
@@ -44,29 +43,32 @@ class Scale:
         return np.log(values + self.shift) if self.ratio and not self.linked else values
 
     def mean(self, fitted: np.ndarray, variance: Any) -> np.ndarray:
-        """Mean of values whose mean on the scale of the model is fitted: a lognormal's is exp(m + v/2)."""
+        """Means in the units of the series; a lognormal's is exp(m + v/2), m and v on the scale of the model."""
         if not self.ratio:
             return fitted
         return np.exp(fitted + (0.0 if self.linked else np.asarray(variance) / 2)) - self.shift
 
 
-def chosen(series: Series, controls: np.ndarray, wanted: str, errors: str) -> Scale:
-    """The scale of a series, and of what it is compared with.
+def chosen(series: Series, controls: np.ndarray, wanted: ScaleName, counting: str = "") -> Scale:
+    """The scale of a series and of its comparison series: the one asked for, or by the rule of "auto".
+
+    Parameters
+    ----------
+    counting
+        The error model that is for counts, whose mean has the logarithm as its link; empty for any other.
 
     Raises
     ------
     ValueError
-        For a scale that does not exist, or a logarithm of what is negative.
+        For a logarithm of what is negative, or a count model of what is no count.
     """
-    if wanted not in SCALES:
-        raise ValueError(f"scale={wanted!r}; use one of {', '.join(map(repr, SCALES))}")
     known = np.concatenate([series.values.ravel(), controls.ravel()])
     known = known[~np.isnan(known)]
     whole = bool((known == np.round(known)).all())
-    if errors.partition(":")[0] in LINKED:
+    if counting:
         if wanted == "identity" or not whole or known.min() < 0:
             raise ValueError(
-                f"errors={errors!r} is for counts, on the scale of their logarithm; these are others"
+                f"errors={counting!r} is for counts, on the scale of their logarithm; these are others"
             )
         return Scale(ratio=True, linked=True)
     low = known.min()

@@ -1,8 +1,8 @@
-"""The series that is asked about, checked: one row per period, missing periods kept as missing.
+"""Series as the models take them: one value per day, week, month or numbered period, missing periods kept as missing.
 
-Clock    periods of one length, and the place of any date among them
+Clock    consecutive periods of one length, and the number of the period that holds a date
 Series   values of one or many series on a clock
-read     a pandas Series or frame as a `Series`
+read     checks a pandas Series or DataFrame and puts it on its clock
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ ENDS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 
 @dataclass(frozen=True, eq=False)
 class Clock:
-    """Periods of one length without a gap: days, weeks, months, or plain numbers; `zone` if they have a time zone."""
+    """Consecutive periods of one length: days, weeks, months, or plain numbers; `zone` is their time zone, if any."""
 
     index: pd.PeriodIndex | pd.RangeIndex
     zone: Any = None
 
     @property
     def dated(self) -> bool:
-        """Whether periods are of the calendar."""
+        """Whether the periods are calendar periods, not plain numbers."""
         return isinstance(self.index, pd.PeriodIndex)
 
     @property
@@ -41,12 +41,12 @@ class Clock:
 
     @property
     def unit(self) -> str:
-        """The length of a period, in words."""
+        """The name of a period: day, week, month or period."""
         return NAMES[self.kind]
 
     @property
     def periods(self) -> np.ndarray:
-        """Numbers of the periods, from 0."""
+        """Numbers of the periods, counted from 0."""
         return np.arange(len(self.index))
 
     @cached_property
@@ -55,12 +55,12 @@ class Clock:
         return self.index.to_timestamp() if isinstance(self.index, pd.PeriodIndex) else self.index
 
     def place(self, date: Any) -> int:
-        """The number of the period in which a date lies.
+        """The number of the period that contains a date.
 
         Raises
         ------
         ValueError
-            For what is no date, or outside the series; for a date with a time zone in a series without.
+            For a value that is not a date, a date outside the series, or a date with a time zone for a series without.
         """
         try:
             if isinstance(self.index, pd.PeriodIndex):
@@ -86,18 +86,18 @@ class Clock:
         return found
 
     def said(self, place: int) -> str:
-        """A period, in words."""
+        """A period as text: its first day, or its number."""
         return str(self.times[place].date()) if self.dated else str(self.index[place])
 
     @property
     def span(self) -> str:
-        """First and last period, in words."""
+        """The first and the last period as text."""
         return f"from {self.said(0)} to {self.said(len(self.index) - 1)}"
 
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """Values on a clock, periods x series, nan where missing; and what had to be said about them."""
+    """Values on a clock, periods x series, nan where missing, with notes on how they were read."""
 
     clock: Clock
     values: np.ndarray
@@ -111,16 +111,18 @@ class Series:
 
 
 def read(given: Any) -> Series:
-    """Check a series, or a frame of many.
+    """Check one series, or a frame with a column for each series.
 
     Raises
     ------
+    TypeError
+        For what is neither a Series nor a DataFrame.
     ValueError
-        For an index without order in time, duplicated times, times of day, a step that is neither a day, a week nor
-        a month, several spans in one frame, or values that are no numbers or infinite.
+        For an index that holds no times, duplicated times, times of day, a step that is neither a day, a week nor a
+        month, series of different spans in one frame, or values that are infinite or not numbers.
     """
     if not isinstance(given, pd.Series | pd.DataFrame):
-        raise ValueError(
+        raise TypeError(
             f"a series is a pandas Series or DataFrame with dates as its index, not {type(given).__name__}"
         )
     frame = (
@@ -194,7 +196,7 @@ def _index(index: pd.Index) -> pd.Index:
 
 
 def _periods(index: pd.Index) -> pd.PeriodIndex | pd.RangeIndex:
-    """All periods from the first to the last; an error where the step is not one of a day, a week or a month."""
+    """All periods from the first to the last; an error unless the step is a day, a week or a month."""
     if isinstance(index, pd.PeriodIndex):
         if index.freqstr[0] not in "DWM" or index.freqstr.startswith(("min", "ms")):
             raise ValueError(f"periods are days, weeks or months, not {index.freqstr}; sum up with .resample")
@@ -238,7 +240,7 @@ def _refuse(index: pd.DatetimeIndex, wrong: np.ndarray, said: str) -> None:
 
 
 def _every(index: pd.PeriodIndex) -> pd.PeriodIndex:
-    """The periods without a gap; refused where every other one or more would be missing all along."""
+    """All periods from the first to the last; refused where most would be missing because the step is longer."""
     step = int(np.gcd.reduce(np.diff(index.asi8))) if len(index) > 1 else 1
     if step > 1:
         unit = NAMES[index.freqstr[0]]

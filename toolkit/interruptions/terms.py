@@ -1,10 +1,10 @@
-"""What an interruption can do to a series: five terms, named by the analyst, turned into columns.
+"""Terms: what an interruption may do to a series, each a column of the design.
 
-Level   jumps and stays
-Slope   bends the trend
-Pulse   lifts or lowers while it lasts
-Ramp    changes little by little, then stays
-Decay   jumps, and fades
+Level   a jump that stays: a removal, a ban
+Slope   a change of trend: growth that speeds up or slows down
+Pulse   a lift or dip with an end: a campaign, an outage
+Ramp    a gradual change that then stays: a roll-out
+Decay   a jump that fades: a launch's novelty
 """
 
 from __future__ import annotations
@@ -14,19 +14,28 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import pandas as pd
 
 from toolkit.interruptions.series import Clock
 
 
 @dataclass(frozen=True)
 class Level:
-    """A jump that stays: 1 from the date on.
+    """A jump that stays, such as a removal from the app stores or a ban: 1 from the date on, 0 before.
+
+    Its estimate is the size of the jump, on the log scale as a share: -0.2 is 20 % less.
+
+    Parameters
+    ----------
+    at : date
+        First period of the new level; a whole number for a series of numbered periods.
 
     Examples
     --------
-    >>> Level("2019-07-31")
-    Level(at='2019-07-31')
+    >>> import pandas as pd
+    >>> from toolkit.interruptions.series import read
+    >>> clock = read(pd.Series(1.0, index=pd.date_range("2019-07-29", periods=5))).clock
+    >>> Level("2019-07-31").column(clock)
+    array([0., 0., 1., 1., 1.])
     """
 
     at: Any
@@ -39,19 +48,53 @@ class Level:
 
 @dataclass(frozen=True)
 class Slope:
-    """A change of trend: 0 on the date, then one more with every period."""
+    """A change of trend, such as growth that slows after a rule: 0 on the date, then one more with every period.
+
+    Its estimate is what each period adds to the change. Give it together with a `Level` where the series may also
+    jump: ``[Level(date), Slope(date)]``.
+
+    Parameters
+    ----------
+    at : date
+        Period from which the trend differs.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from toolkit.interruptions.series import read
+    >>> clock = read(pd.Series(1.0, index=pd.date_range("2019-07-29", periods=5))).clock
+    >>> Slope("2019-07-31").column(clock)
+    array([0., 0., 0., 1., 2.])
+    """
 
     at: Any
     name: ClassVar[str] = "slope"
 
     def column(self, clock: Clock) -> np.ndarray:
         """The term at every period of the clock."""
-        return np.maximum(clock.periods - clock.place(self.at), 0).astype(float)
+        return np.asarray(np.maximum(clock.periods - clock.place(self.at), 0).astype(float))
 
 
 @dataclass(frozen=True)
 class Pulse:
-    """Something that ends: 1 from start to end, both included."""
+    """A lift or dip with an end, such as a festival or an outage: 1 from start to end, both included, 0 elsewhere.
+
+    Its estimate is the average change over those periods. For a festival that also borrows from the days around it,
+    ask the result for `.net(...)`.
+
+    Parameters
+    ----------
+    at, end : date
+        First and last period.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from toolkit.interruptions.series import read
+    >>> clock = read(pd.Series(1.0, index=pd.date_range("2019-11-09", periods=5))).clock
+    >>> Pulse("2019-11-10", "2019-11-11").column(clock)
+    array([0., 1., 1., 0., 0.])
+    """
 
     at: Any
     end: Any
@@ -65,7 +108,24 @@ class Pulse:
 
 @dataclass(frozen=True)
 class Ramp:
-    """A roll-out: 0 on the start, rising evenly to 1 on the end, then 1."""
+    """A gradual change that then stays, such as a feature rolled out over two weeks: rises evenly from 0 to 1.
+
+    Its estimate is the whole change, reached on the last period. A roll-out that is modelled as a `Level` is
+    estimated too small, by an interval that misses it.
+
+    Parameters
+    ----------
+    at, end : date
+        Last period without the change, and first period with all of it.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from toolkit.interruptions.series import read
+    >>> clock = read(pd.Series(1.0, index=pd.date_range("2019-11-09", periods=5))).clock
+    >>> Ramp("2019-11-10", "2019-11-12").column(clock)
+    array([0. , 0. , 0.5, 1. , 1. ])
+    """
 
     at: Any
     end: Any
@@ -81,7 +141,26 @@ class Ramp:
 
 @dataclass(frozen=True)
 class Decay:
-    """A novelty that fades: exp(-periods since the date / tau) from the date on; tau in periods, given."""
+    """A jump that fades, such as the novelty of a launch: exp(-periods since the date / tau) from the date on.
+
+    Its estimate is the jump on the first period; after tau periods 37 % of it are left, after 3 tau 5 %. tau is given,
+    not estimated: ask with several.
+
+    Parameters
+    ----------
+    at : date
+        First period of the jump.
+    tau : float
+        Periods after which the jump has fallen to 37 %, above 0.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from toolkit.interruptions.series import read
+    >>> clock = read(pd.Series(1.0, index=pd.date_range("2019-11-09", periods=5))).clock
+    >>> Decay("2019-11-10", tau=2).column(clock).round(2)
+    array([0.  , 1.  , 0.61, 0.37, 0.22])
+    """
 
     at: Any
     tau: float
@@ -110,19 +189,25 @@ def listed(interruptions: Mapping[str, Term | Sequence[Term]]) -> dict[str, tupl
 
     Raises
     ------
+    TypeError
+        For interruptions without names, or a term that is none, such as a bare date.
     ValueError
-        For no interruption, a bare date, or a name without terms.
+        For no interruption, or a name without terms.
     """
-    if not isinstance(interruptions, Mapping) or not interruptions:
-        raise ValueError('interruptions= names what happened: {"removed": Level("2019-07-31")}')
+    example = '{"removed": Level("2019-07-31")}'
+    if not isinstance(interruptions, Mapping):
+        raise TypeError(f"interruptions= names what happened, {example}, not {type(interruptions).__name__}")
+    if not interruptions:
+        raise ValueError(f"interruptions= is empty; name what happened: {example}")
     found: dict[str, tuple[Term, ...]] = {}
     for name, given in interruptions.items():
-        terms = (given,) if isinstance(given, Term) else tuple(given) if isinstance(given, Sequence) else ()
-        wrong = [one for one in terms if not isinstance(one, Term)]
-        if isinstance(given, str | pd.Timestamp) or wrong or not terms:
-            raise ValueError(
+        terms = (given,) if isinstance(given, Term) else given
+        if not isinstance(terms, Sequence) or not all(isinstance(one, Term) for one in terms):
+            raise TypeError(
                 f"interruption {name!r} is {given!r}; say what it does: Level(date), Slope(date), "
                 "Pulse(start, end), Ramp(start, end) or Decay(date, tau), or a list of these"
             )
-        found[str(name)] = terms
+        if not terms:
+            raise ValueError(f"interruption {name!r} has no term; say what it does, such as Level(date)")
+        found[str(name)] = tuple(terms)
     return found

@@ -1,22 +1,20 @@
-"""A column's values as whole numbers, exactly: 0 for null, then from 1 on as they turn up.
+"""Dictionary encoding of a log's columns: 0 for null, then whole numbers from 1 on in order of appearance.
 
-A short list of texts becomes numbers while DuckDB scans, which costs nothing; other texts come over as they are,
-and whole numbers of any size are numbered by a hash table that compares the numbers themselves.
+DuckDB encodes a short list of texts while it scans, at no cost; other texts are encoded here by Arrow, and whole
+numbers of any size by a hash table that compares the numbers themselves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 
-from toolkit.logs.engines import WHOLE, identifier, literals
-
-if TYPE_CHECKING:
-    from toolkit.logs.events import EventLog
+from toolkit.compiled import compiled
+from toolkit.logs.engines import WHOLE, Engine, identifier, literals
+from toolkit.logs.source import Source
 
 #: Rows that are looked at to see whether a column holds few values, and how many are few.
 SAMPLE, FEW = 20_000, 64
@@ -26,7 +24,7 @@ class UnlistedError(Exception):
     """A value turned up that the first rows of its column did not have."""
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _intern(values: Any, codes: Any, slots: Any, known: Any, count: int) -> int:
     """Number values by first appearance, from 1 on; `slots` has room for twice as many as can come."""
     top = np.uint64(len(slots) - 1)
@@ -94,7 +92,7 @@ class Pairs:
 
 
 class Codes:
-    """Codes of one column of a log: what to scan, how to number it, and the values behind the numbers.
+    """Dictionary encoding of one column of a log: what to scan, the codes, and the values behind them.
 
     Parameters
     ----------
@@ -106,7 +104,7 @@ class Codes:
         Whether null may come; if not, the scan is spared the question.
     """
 
-    def __init__(self, log: EventLog, name: str, *, few: bool, nulls: bool = True) -> None:
+    def __init__(self, log: Source, name: str, *, few: bool, nulls: bool = True) -> None:
         column, self.kind = identifier(name), log.columns[name]
         self.engine = log.engine
         self.whole, self.numbers = self.kind in WHOLE, Numbers()
@@ -164,7 +162,7 @@ def dictionary(codes: Any, values: pa.Array) -> pa.Array:
     return pa.DictionaryArray.from_arrays(indices, values)
 
 
-def as_kind(engine: Any, values: pa.Array, kind: str) -> pa.Array:
+def as_kind(engine: Engine, values: pa.Array, kind: str) -> pa.Array:
     """Values that came over as text or BIGINT, in their own SQL type."""
     if kind in ("VARCHAR", "BIGINT") or not len(values):
         return values

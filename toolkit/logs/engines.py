@@ -1,29 +1,37 @@
 """Where a log's queries run, and the one place where names and values become SQL.
 
-DuckDB in process is the engine. The SQL that the toolkit writes keeps to a small subset (CTEs, CASE, window
-maxima, integer microseconds), so that another engine needs a class with the methods of `DuckDB` and a dialect.
+Engine      what an engine can do: one more is a class with these methods, in a file of its own
+DuckDB      the engine in this process
+Reader      how DuckDB gets at a log's rows: files, a frame, a table
+identifier, literal, literals    names and values as SQL
+
+The SQL that the toolkit writes keeps to a small subset: CTEs, CASE, window functions, integer microseconds.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import itertools
 import os
 import threading
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, cast
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import duckdb
+
+from toolkit.logs.progress import Progress
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+T = TypeVar("T")
 #: Types of whole numbers that fit into a BIGINT.
 WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
-
-_views = itertools.count(1)
+#: Connections that a process has from its parent. They are useless after a fork, and closing one may wait forever.
+_inherited: list[object] = []
 
 
 def identifier(name: str) -> str:
@@ -49,50 +57,34 @@ def literals(values: list[str] | tuple[str, ...]) -> str:
 
 @functools.cache
 def _database(process: int) -> duckdb.DuckDBPyConnection:
-    """A process's database in memory, which never fetches an extension; threads of it do not survive a fork."""
+    """A process's database in memory, which never fetches an extension. Its threads do not survive a fork."""
     return duckdb.connect(config={"autoinstall_known_extensions": "false"})
 
 
 def connect(timezone: str = "UTC") -> duckdb.DuckDBPyConnection:
-    """A connection with settings and temporary tables of its own; a database of its own would take 15 ms to start."""
+    """A connection with its own settings and temporary tables; a database of its own would take 15 ms to start."""
     connection = _database(os.getpid()).cursor()
     connection.execute(f"SET TimeZone = {literal(timezone)}")
-    # Progress is tracked but not printed: `watched` draws it, so that it goes away when the query is done.
+    # DuckDB counts its progress and does not print it: `Progress` draws it, and takes it away.
     connection.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
     connection.execute("SET progress_bar_time = 0")
     return connection
 
 
 @contextlib.contextmanager
-def watched(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Show a bar while queries on a connection of ours run longer than two seconds."""
-    done = threading.Event()
-
-    def watch() -> None:
-        # The variable is tqdm's own, which its bar for notebooks does not heed.
-        if done.wait(2) or os.environ.get("TQDM_DISABLE"):
-            return
-        from tqdm.auto import tqdm
-
-        form = "{desc}: {percentage:3.0f}% |{bar}| {elapsed}"
-        with tqdm(total=100, desc="reading the log", bar_format=form, leave=False) as bar:
-            while not done.wait(0.2):
-                bar.update(max(0.0, min(connection.query_progress(), 100) - bar.n))
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
-
-
-@contextlib.contextmanager
 def readable(source: str) -> Iterator[None]:
-    """Turn what an engine says of an unreadable source into an error that names the source and the fix."""
+    """Turn what DuckDB says of an unreadable source into an error that names the source and the fix.
+
+    An interrupt from the keyboard, which DuckDB reports as an error of its own, is a KeyboardInterrupt again.
+    """
     try:
         yield
+    except duckdb.InterruptException as error:
+        raise KeyboardInterrupt from error
+    except RuntimeError as error:
+        if str(error) != "Query interrupted":
+            raise
+        raise KeyboardInterrupt from error
     except duckdb.IOException as error:
         if "No files found" in str(error):
             raise FileNotFoundError(f"no file matches {source}") from error
@@ -113,54 +105,182 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0]
 
 
-class DuckDB:
-    """A log's rows as a relation in DuckDB, and the queries over them.
+class Relation(Protocol):
+    """A query whose answer is fetched when it is asked for."""
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the answer's columns."""
+
+    def df(self) -> pd.DataFrame:
+        """The answer as a frame."""
+
+    def to_arrow_table(self) -> pa.Table:
+        """The answer as an Arrow table."""
+
+    def fetchall(self) -> list[Any]:
+        """The answer as tuples."""
+
+
+class Batches:
+    """A query's answer in parts; as a context manager it ends the query when the block is left.
 
     Parameters
     ----------
-    relation
-        The rows, unread.
-    connection
-        A connection of the toolkit's own, on which in-memory tables are asked; the relation may live on another.
+    parts
+        A generator of record batches.
+    """
+
+    def __init__(self, parts: Generator[pa.RecordBatch]) -> None:
+        self._parts = parts
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        return self._parts
+
+    def __enter__(self) -> Batches:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._parts.close()
+
+
+class Engine(Protocol):
+    """Where a log lies: its rows stay there, and queries over them run there.
+
+    A query is SQL as DuckDB reads it. It names the log's rows by `table`; an engine with another dialect writes
+    the query anew before it runs it.
+    """
+
+    @property
+    def dialect(self) -> str:
+        """The engine's dialect, as sqlglot calls it."""
+
+    @property
+    def table(self) -> str:
+        """The quoted name by which queries mean the log's rows."""
+
+    @property
+    def source(self) -> str:
+        """What the rows are, for people."""
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Name and SQL type of each column of the log."""
+
+    @property
+    def conditions(self) -> dict[str, tuple[str, set[str]]]:
+        """Conditions that were parsed and checked: text to SQL and the columns that it reads."""
+
+    def types(self, sql: str) -> dict[str, str]:
+        """Column names and SQL types of a query, without running it."""
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """All rows of a query, for answers of a few rows."""
+
+    def frame(self, sql: str) -> pd.DataFrame:
+        """A query's answer as a frame, for small tidy tables."""
+
+    def relation(self, sql: str) -> Relation:
+        """A query's answer, fetched when it is asked for."""
+
+    def batches(self, sql: str, rows: int = 1 << 20, *, bar: bool = True) -> Batches:
+        """A query's answer in parts, in the order in which the source holds its rows; `bar` shows how far it is."""
+
+    def over(self, table: pa.Table, sql: str) -> Relation:
+        """A query over a table in this process's memory, called `memory` in the query."""
+
+    def beside(self, table: pa.Table, other: pa.Table, same: str) -> pa.Table:
+        """A table in memory with another one's columns beside it: null where no row of that makes `same` true."""
+
+
+class Reader(ABC):
+    """How DuckDB gets at a log's rows."""
+
+    #: Why another process cannot read them too; empty where it can.
+    bound = ""
+    #: Whether any connection can read them, so that each thread has one of its own.
+    shared = True
+
+    @abstractmethod
+    def relation(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
+        """The rows, unread."""
+
+    def reading(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection | None:
+        """The connection that reads the rows; None where it is the caller's and not known."""
+        return connection
+
+
+class _Place(threading.local):
+    """One thread's connection and the log's rows on it."""
+
+    process = 0
+    connection: duckdb.DuckDBPyConnection
+    base: duckdb.DuckDBPyRelation
+
+
+class DuckDB:
+    """A log's rows in DuckDB, and the queries over them.
+
+    Every thread that asks gets a connection of its own, and so does a process after a fork. Rows on a connection
+    of the caller's are read by one thread at a time. A log of files can be pickled and is opened again when loaded.
+
+    Parameters
+    ----------
+    reader
+        How to get at the rows.
+    timezone
+        IANA zone of the connections.
     source
         What the rows are, for error messages.
+    table
+        The quoted name that queries use; a new one by default.
     """
 
     dialect = "duckdb"
 
-    def __init__(
-        self,
-        relation: duckdb.DuckDBPyRelation,
-        connection: duckdb.DuckDBPyConnection,
-        source: str,
-    ) -> None:
-        self.base = relation
-        self.connection = connection
-        self.source = source
+    def __init__(self, reader: Reader, timezone: str, source: str, table: str | None = None) -> None:
+        self.reader, self.timezone, self.source = reader, timezone, source
+        # One name per log, whatever the process: SQL that was written for one must not read another.
+        self.table = identifier(f"toolkit_log_{uuid.uuid4().hex[:12]}") if table is None else table
         #: Conditions that were parsed and checked, since a panel asks the same ones again and again.
         self.conditions: dict[str, tuple[str, set[str]]] = {}
-        # One view name per log: two logs on one connection must not answer each other's lazy questions.
-        self.table = identifier(f"toolkit_log_{next(_views)}")
+        self._process, self._thread = os.getpid(), threading.get_ident()
+        self._turn = threading.RLock()
+        self._place = _Place()
+        with readable(source):
+            self.columns = dict(zip(self.base.columns, map(str, self.base.types), strict=True))
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The connection of this thread, on which tables in memory are asked."""
+        return self._here().connection
+
+    @property
+    def base(self) -> duckdb.DuckDBPyRelation:
+        """The log's rows, unread."""
+        return self._here().base
 
     def relation(self, sql: str) -> duckdb.DuckDBPyRelation:
-        """A lazy relation of a query over `self.table`."""
+        """A query's answer, fetched when it is asked for."""
         with readable(self.source):
-            return cast("duckdb.DuckDBPyRelation", self.base.query(self.table.strip('"'), sql))
+            if self.reader.shared or threading.get_ident() == self._thread:
+                return self._query(sql)
+            # Another thread may use the caller's connection only in its turn, so the answer is fetched in it.
+            with self._turn:
+                answer = self._query(sql).to_arrow_table()
+            return self.connection.from_arrow(answer)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """All rows of a query, for answers of a few rows."""
-        with readable(self.source), watched(self.connection):
-            return self.relation(sql).fetchall()
+        return self._answer(self.relation(sql).fetchall)
 
     def frame(self, sql: str) -> pd.DataFrame:
         """A query's answer as a frame, for small tidy tables."""
-        with readable(self.source), watched(self.connection):
-            return self.relation(sql).df()
+        return self._answer(self.relation(sql).df)
 
-    def batches(self, sql: str, rows: int = 1 << 20) -> pa.RecordBatchReader:
+    def batches(self, sql: str, rows: int = 1 << 20, *, bar: bool = True) -> Batches:
         """A query's answer as Arrow batches in the order in which the source holds its rows."""
-        with readable(self.source):
-            return self.relation(sql).to_arrow_reader(rows)
+        return Batches(self._parts(sql, rows, bar))
 
     def types(self, sql: str) -> dict[str, str]:
         """Column names and SQL types of a query, without running it."""
@@ -168,10 +288,55 @@ class DuckDB:
         return dict(zip(relation.columns, map(str, relation.types), strict=True))
 
     def over(self, table: pa.Table, sql: str) -> duckdb.DuckDBPyRelation:
-        """A lazy relation of a query over an in-memory table, called `memory` in the query."""
+        """A query over a table in memory, called `memory` in the query."""
         return cast("duckdb.DuckDBPyRelation", self.connection.from_arrow(table).query("memory", sql))
 
     def beside(self, table: pa.Table, other: pa.Table, same: str) -> pa.Table:
         """A table in memory with another one's columns beside it: null where no row of that makes `same` true."""
         one, two = (self.connection.from_arrow(part) for part in (table, other))
         return one.join(two, same, how="left").to_arrow_table()
+
+    def _query(self, sql: str) -> duckdb.DuckDBPyRelation:
+        return cast("duckdb.DuckDBPyRelation", self.base.query(self.table.strip('"'), sql))
+
+    def _answer(self, ask: Callable[[], T]) -> T:
+        with self._asked() as progress:
+            return progress.answer(ask)
+
+    def _parts(self, sql: str, rows: int, bar: bool) -> Generator[pa.RecordBatch]:
+        with self._asked(bar=bar) as progress:
+            relation = self.relation(sql)
+            reader = progress.answer(lambda: relation.to_arrow_reader(rows))
+            while (batch := progress.answer(lambda: next(reader, None))) is not None:
+                yield batch
+
+    @contextlib.contextmanager
+    def _asked(self, *, bar: bool = True) -> Iterator[Progress]:
+        connection = self.reader.reading(self.connection)
+        turn = contextlib.nullcontext() if self.reader.shared else self._turn
+        with readable(self.source), turn, Progress(connection, bar=bar) as progress:
+            yield progress
+
+    def _here(self) -> _Place:
+        place = self._place
+        if place.process == os.getpid():
+            return place
+        if place.process:
+            _inherited.append((place.connection, place.base))
+        if self._process != os.getpid() and not self.reader.shared:
+            raise RuntimeError(
+                f"{self.source} was opened before this process was forked, and a connection works in one process "
+                "only: open the log in this process, or give read_events the files"
+            )
+        place.connection = connect(self.timezone)
+        place.base = self.reader.relation(place.connection)
+        place.process = os.getpid()
+        return place
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.reader.bound:
+            raise TypeError(
+                f"a log of {self.source} cannot be copied or pickled: {self.reader.bound}. Write its rows to a "
+                "Parquet file and give read_events the path"
+            )
+        return DuckDB, (self.reader, self.timezone, self.source, self.table)

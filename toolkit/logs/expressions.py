@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from toolkit.logs.source import Source
 from toolkit.wording import unknown
 
-if TYPE_CHECKING:
-    from toolkit.logs.events import EventLog
 
-
-def condition(log: EventLog, text: str, owner: str) -> tuple[str, set[str]]:
+def condition(log: Source, text: str, owner: str) -> tuple[str, set[str]]:
     """The SQL of a condition and the columns that it reads.
 
     Parameters
@@ -66,7 +62,7 @@ def condition(log: EventLog, text: str, owner: str) -> tuple[str, set[str]]:
     return log.engine.conditions[text]
 
 
-def _spelled(name: str, log: EventLog) -> str:
+def _spelled(name: str, log: Source) -> str:
     if name in log.columns:
         return name
     folded = [column for column in log.columns if column.lower() == name.lower()]

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 
+from toolkit.compiled import compiled
 from toolkit.logs.codes import Codes, Pairs, UnlistedError, dictionary
 from toolkit.logs.engines import identifier
-
-if TYPE_CHECKING:
-    from toolkit.logs.events import EventLog
+from toolkit.logs.progress import counted_bar
+from toolkit.logs.source import Source
 
 BATCH = 1 << 17
-#: Users are dealt out in so many parts of about as many rows, to so many threads.
+#: Users are split into so many parts with about the same number of rows, for so many threads.
 PARTS, THREADS = 8, 2
-#: Answers of conditions over rows that are kept for the next question, as a slider asks the same steps again.
+#: Results of so many conditions are cached, since a slider asks about the same steps again and again.
 REMEMBERED = 4
 
 
@@ -60,7 +58,9 @@ class Index:
     def nbytes(self) -> int:
         """Size in memory."""
         arrays = [self.offsets, self.t, self.event, self.users, *self.columns.values()]
-        return sum(array.nbytes for array in arrays) + (0 if self.arrival is None else self.arrival.nbytes)
+        return sum(
+            int(array.nbytes) for array in [*arrays, *([] if self.arrival is None else [self.arrival])]
+        )
 
     def column(self, name: str) -> pa.Array:
         """Values of a kept column, or of the event, row by row."""
@@ -78,9 +78,10 @@ class Index:
         key = ("codes", *names)
         if key not in self.memory:
             self.memory[key] = _together([self.column(name) for name in names])
-        return self.memory[key]
+        found: tuple[Any, int, list[pa.Array]] = self.memory[key]
+        return found
 
-    def words(self, log: EventLog, sql: str, columns: set[str]) -> Any:
+    def words(self, log: Source, sql: str, columns: set[str]) -> Any:
         """A whole number for each row, by an SQL expression over `columns` and the event."""
         key = ("words", sql)
         if key not in self.memory:
@@ -133,7 +134,7 @@ def _narrow(codes: Any, size: int) -> Any:
     return codes.astype(np.int8 if size < 1 << 7 else np.int32, copy=False)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _by_user(user: Any, users: int, order: Any) -> Any:
     """Where each user's rows begin; `order`, some order of rows, becomes that order by user."""
     offsets = np.zeros(users + 1, np.int64)
@@ -149,7 +150,7 @@ def _by_user(user: Any, users: int, order: Any) -> Any:
     return offsets
 
 
-def build(log: EventLog, keep: Sequence[str]) -> Index:
+def build(log: Source, keep: Sequence[str]) -> Index:
     """Read a log into an index. See `EventLog.index`."""
     try:
         return _build(log, keep, few=True)
@@ -157,9 +158,7 @@ def build(log: EventLog, keep: Sequence[str]) -> Index:
         return _build(log, keep, few=False)
 
 
-def _build(log: EventLog, keep: Sequence[str], *, few: bool) -> Index:
-    from tqdm.auto import tqdm
-
+def _build(log: Source, keep: Sequence[str], *, few: bool) -> Index:
     size = log.facts.rows - log.facts.unusable
     user, event = Codes(log, log.user, few=False), Codes(log, log.event, few=few)
     coded = {name: Codes(log, name, few=few) for name in keep if _is_text(log.columns[name])}
@@ -172,12 +171,12 @@ def _build(log: EventLog, keep: Sequence[str], *, few: bool) -> Index:
     numbers = {name: np.empty(size, np.int32) for name in coded}
     chunks: dict[str, list[pa.Array]] = {name: [] for name in keep if name not in coded}
     n = 0
-    # The variable is tqdm's own, which its bar for notebooks does not heed.
-    options = {"unit": "row", "unit_scale": True, "disable": bool(os.environ.get("TQDM_DISABLE"))}
-    with tqdm(total=size, desc="index", delay=2, leave=False, **options) as bar:
-        for batch in log.engine.batches(
-            f"SELECT * FROM ({rows}) WHERE u IS NOT NULL AND t IS NOT NULL", BATCH
-        ):
+    usable = f"SELECT * FROM ({rows}) WHERE u IS NOT NULL AND t IS NOT NULL"
+    with (
+        counted_bar(size, "index", "row") as bar,
+        log.engine.batches(usable, BATCH, bar=False) as batches,
+    ):
+        for batch in batches:
             here = slice(n, n + batch.num_rows)
             users[here], t[here] = user.encode(batch.column(0)), batch.column(1).to_numpy()
             events[here] = event.encode(batch.column(2))

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
 
-from toolkit.logs.engines import literal
+from toolkit.logs.engines import Engine, identifier, literal
 
 UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 # Unix times of 1973 to 5138 lie in these ranges, one range per unit, so magnitude alone tells the unit.
@@ -106,7 +106,7 @@ def fixed_offset(timezone: str, first: dt.datetime, last: dt.datetime) -> int | 
 
 
 def unit_of(values: list[float]) -> str:
-    """The unit of Unix times, told by the magnitude of their median."""
+    """The unit of Unix times, from the magnitude of their median."""
     middle = abs(statistics.median(values))
     for unit, (low, high) in MAGNITUDES.items():
         if low <= middle < high:
@@ -129,4 +129,45 @@ def instant(value: Any, timezone: str, option: str) -> int:
     if moment is pd.NaT:
         raise ValueError(wrong)
     moment = moment.tz_localize(timezone) if moment.tzinfo is None else moment
-    return (moment.as_unit("us") - pd.Timestamp(0, tz="UTC").as_unit("us")) // pd.Timedelta(1, "us")
+    return int((moment.as_unit("us") - pd.Timestamp(0, tz="UTC").as_unit("us")) // pd.Timedelta(1, "us"))
+
+
+def clock(engine: Engine, time: str, kind: str, timezone: str, unit: str | None) -> Clock:
+    """How the times of a column of SQL type `kind` are read; `unit` is that of Unix times, where it is known."""
+    column = identifier(time)
+    if kind == "TIMESTAMP WITH TIME ZONE":
+        return Clock(column, "instant", timezone)
+    if kind.startswith("TIMESTAMP") or kind == "DATE":
+        # Parquet answers min and max from its footer; a frame in memory in milliseconds.
+        low, high = engine.rows(
+            f"SELECT min(CAST({column} AS TIMESTAMP)), max(CAST({column} AS TIMESTAMP)) FROM {engine.table}"
+            if kind != "TIMESTAMP"
+            else f"SELECT min({column}), max({column}) FROM {engine.table}"
+        )[0]
+        offset = None if low is None else fixed_offset(timezone, low, high)
+        return Clock(column, "local", timezone, offset=offset)
+    sample = [
+        row[0]
+        for row in engine.rows(f"SELECT {column} FROM {engine.table} WHERE {column} IS NOT NULL LIMIT 1000")
+    ]
+    number = kind in INTEGERS or kind in ("DOUBLE", "FLOAT") or kind.startswith("DECIMAL")
+    if kind == "VARCHAR" and sample:
+        number = sum(_is_number(value) for value in sample) * 2 > len(sample)
+    if number:
+        values = [float(value) for value in sample if _is_number(value)]
+        return Clock(column, "unix", timezone, unit or (unit_of(values) if values else "s"))
+    if kind == "VARCHAR":
+        return Clock(column, "text", timezone)
+    if kind == '"NULL"':
+        raise ValueError(f"column {time!r} of {engine.source} holds no time: every row is empty")
+    raise ValueError(
+        f"column {time!r} of {engine.source} is {kind}, not a time; give timestamps, ISO text or Unix numbers"
+    )
+
+
+def _is_number(value: object) -> bool:
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
+    return number == number and abs(number) != float("inf")

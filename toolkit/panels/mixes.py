@@ -1,28 +1,30 @@
-"""`MixPanel`: a platform's mix of tiers and its tiers' rates as sliders, the gap and its parts as the answer."""
+"""`MixPanel`: a platform's mix of tiers and its tiers' rates as sliders, the gap and its components as the answer."""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 import numpy as np
 
 from toolkit import style
-from toolkit.panels import pieces
+from toolkit.panels.calls import Call
+from toolkit.panels.controls import choice, fit, slider
+from toolkit.panels.faces import drawn
+from toolkit.panels.panel import Panel
 from toolkit.scenarios.mixes import WhatIfMix, pairs, what_if_mix
-from toolkit.wording import points, points_interval
+from toolkit.wording import count, counted, points, points_interval, unknown
 
 if TYPE_CHECKING:
     from toolkit.tiers import Gaps
 
-#: Pixels of the figure for each row and around them.
-ROW, AROUND = 42, 120
+#: Inches of the figure for each row and around them.
+ROW, AROUND = 0.42, 1.2
 
 
-class MixPanel(widgets.VBox):
-    """Move a platform's mix of tiers, or a tier's rate, and see the gap, its two parts and the order follow.
+class MixPanel(Panel):
+    """Move a platform's mix of tiers, or a tier's rate, and see the gap, its two components and the order follow.
 
     Shares always add up to 100 %: when one is moved, the others give way in proportion.
 
@@ -37,17 +39,16 @@ class MixPanel(widgets.VBox):
 
     Attributes
     ----------
-    pair : Dropdown
+    pair : RadioButtons, or SelectionSlider through many
         Its values are (platform, reference).
     mix, rates : dict of str to FloatSlider
         The platform's, by tier.
-    reset : Button
-        Back to what was observed.
-    answer : HTML
-        Gap, mix part, rate part, whether the order reverses, and what they rest on.
-    figure : Image
     result : WhatIfMix
-        The same answer as plain data.
+
+    Raises
+    ------
+    ValueError
+        For a pair that was not compared.
 
     Examples
     --------
@@ -59,109 +60,120 @@ class MixPanel(widgets.VBox):
     >>> panel.mix["small"].value = 0.75
     >>> panel
     MixPanel: A against B, gap +5.5 points (observed −4.6 points), mix −0.41 points, rate +5.9 points
+    >>> panel.code.value
+    "what_if_mix(gaps, platform='A', to='B', mix={'small': 0.75, 'large': 0.25})"
     """
+
+    question = "What would the gap between two platforms be at another mix of tiers, or at other rates?"
+    result: WhatIfMix
 
     def __init__(
         self, gaps: Gaps, *, platform: str | None = None, to: str | None = None, source: str = ""
     ) -> None:
-        self._gaps, self._source, self._settling = gaps, source, False
+        self._gaps, self._source = gaps, source
         there = pairs(gaps)
-        first = there[0]
-        if platform is not None or to is not None:
-            chosen = what_if_mix(gaps, platform=platform, to=to)
-            first = chosen.platform, chosen.reference
+        asked = [pair for pair in there if platform in (None, pair[0]) and to in (None, pair[1])]
+        if not asked:
+            names = [" to ".join(pair) for pair in there]
+            asked_for = f"{platform or 'any'} to {to or 'any'}"
+            raise ValueError(unknown("comparison", asked_for, names))
         self._observed = {pair: what_if_mix(gaps, platform=pair[0], to=pair[1]) for pair in there}
         tiers = gaps.counts.tiers
 
-        self.pair = widgets.Dropdown(
-            options=[(answer.pair, pair) for pair, answer in self._observed.items()],
-            value=first,
-            description="platforms",
-            style={"description_width": "9em"},
-            layout={"width": "32em"},
+        self.pair = choice(
+            "platforms", [(answer.pair, pair) for pair, answer in self._observed.items()], asked[0]
         )
-        self.reset = widgets.Button(description="as observed", layout={"width": "9.5em"})
-        # One range for all tiers of all platforms, so that handles compare as the rates do.
-        seen = gaps.counts.rates.ravel()
-        self.mix = {tier: pieces.rate_slider(tier, (1.0,), width="29em") for tier in tiers}
-        self.rates = {tier: pieces.rate_slider(tier, seen, width="29em") for tier in tiers}
-        self.answer = widgets.HTML()
-        self.figure = widgets.Image(format="png", layout={"width": "640px"})
+        self.mix = {tier: slider(str(tier), ()) for tier in tiers}
+        self.rates = {tier: slider(str(tier), ()) for tier in tiers}
         self._heads = widgets.HTML(), widgets.HTML()
-        columns = [
-            widgets.VBox([head, *sliders.values()], layout={"margin": "0 1em 0 0"})
-            for head, sliders in zip(self._heads, (self.mix, self.rates), strict=True)
-        ]
-        top = widgets.HBox([self.pair, self.reset])
-        super().__init__([top, widgets.HBox(columns), self.answer, self.figure])
+        columns = []
+        for head, sliders in zip(self._heads, (self.mix, self.rates), strict=True):
+            for one in sliders.values():
+                one.layout.width = "29em"
+            columns.append(widgets.VBox([head, *sliders.values()], layout={"margin": "0 2em 0 0"}))
+        # Beside each other in a wide window, one below the other in a narrow one.
+        beside = widgets.HBox(columns, layout={"flex_flow": "row wrap"})
+        super().__init__([self.pair, beside])
 
-        self.pair.observe(self._start_again, "value")
-        self.reset.on_click(self._start_again)
-        for slider in self.mix.values():
-            slider.observe(self._give_way, "value")
-        for slider in self.rates.values():
-            slider.observe(self._update, "value")
-        self._start_again()
-
-    def _start_again(self, _: object = None) -> None:
+    def _begin(self) -> None:
         """Put the pair's observed mix and rates into the sliders."""
         answer = self._observed[self.pair.value]
         whose = html.escape(style.label(answer.platform, english=True))
         mix, rates = self._heads
-        mix.value = f"<b>Mix of {whose}</b> (the others give way in proportion)"
-        rates.value = f"<b>Rates of {whose}</b> ({html.escape(answer.question)})"
-        own = answer.of(answer.platform)
-        self._settle(own["share"], self.mix)
-        self._settle(own["rate"], self.rates)
-        self._update()
+        mix.value = f"<b>Mix of {whose}</b>, % of its users (others give way in proportion)"
+        rates.value = f"<b>Rates of {whose}</b>, % ({html.escape(answer.question)})"
+        own, other = answer.of(answer.platform), answer.of(answer.reference)
+        # One range for all tiers, so that handles compare as the rates do; the reference's rates are within reach.
+        seen = [*own["rate"].iloc[:-1], *(0.6 * other["rate"].iloc[:-1])]
+        for control, share in zip(self.mix.values(), own["share"].iloc[:-1], strict=True):
+            control.value = share
+        for control, rate in zip(self.rates.values(), own["rate"].iloc[:-1], strict=True):
+            fit(control, seen)
+            control.value = rate
 
-    def _give_way(self, change: Any) -> None:
-        """Scale the other shares so that all add up to 1 again."""
-        if self._settling:
+    def _follow(self, moved: widgets.Widget) -> None:
+        """Another pair brings its own numbers; of a mix, the other shares are scaled so that all add up to 1."""
+        if moved is self.pair:
+            self._begin()
+        if not any(moved is one for one in self.mix.values()):
             return
-        others = [slider for slider in self.mix.values() if slider is not change["owner"]]
-        shares = np.array([slider.value for slider in others])
+        others = [tier for tier, one in self.mix.items() if one is not moved]
+        shares = np.array([self.mix[tier].value for tier in others])
         if not shares.sum():
             # Nothing to scale: the proportions observed come back.
-            answer = self._observed[self.pair.value]
-            observed = answer.of(answer.platform)["share"]
-            shares = np.array(
-                [
-                    share
-                    for share, slider in zip(observed, self.mix.values(), strict=False)
-                    if slider is not change["owner"]
-                ]
+            own = self._observed[self.pair.value].of(self.pair.value[0]).set_index("tier")["share"]
+            shares = own.loc[others].to_numpy()
+        if not shares.sum():
+            shares = np.ones(len(others))
+        for tier, share in zip(others, shares * (1 - moved.value) / shares.sum(), strict=True):
+            self.mix[tier].value = share
+
+    def _call(self) -> Call:
+        platform, to = self.pair.value
+        own = self._observed[self.pair.value].of(platform).iloc[:-1]
+        mix = {tier: one.value for tier, one in self.mix.items()}
+        same = np.allclose(list(mix.values()), own["share"], rtol=0, atol=1e-12)
+        rates = {
+            tier: one.value
+            for (tier, one), rate in zip(self.rates.items(), own["rate"], strict=True)
+            if one.value != rate
+        }
+        asked = {"mix": None if same else mix, "rates": rates or None, "source": self._source}
+        return Call(what_if_mix, self._gaps, "gaps", {"platform": platform, "to": to, **asked})
+
+    def _numbers(self) -> list[tuple[str, str]]:
+        answer, numbers = self.result, []
+        for part, value in (("gap", answer.gap), ("mix", answer.mix), ("rate", answer.rate)):
+            seen = answer.now(part)
+            now = points(seen["estimate"]).removesuffix(" points")
+            name = part if part == "gap" else f"{part} component"
+            numbers.append(
+                (points(value), f"{name} (observed {now}, {points_interval(seen['low'], seen['high'])})")
             )
-        self._settle(shares * (1 - change["new"]) / shares.sum(), dict(enumerate(others)))
-        self._update()
+        was = "" if answer.reverses == answer.reverses_now else f"; observed {_flag(answer.reverses_now)}"
+        numbers.append((_flag(answer.reverses), f"order reverses inside tiers (Simpson's paradox{was})"))
+        return numbers
 
-    def _settle(self, values: Iterable[float], sliders: Mapping[Any, widgets.FloatSlider]) -> None:
-        """Set sliders without an answer to each."""
-        self._settling = True
-        try:
-            for value, slider in zip(values, sliders.values(), strict=False):
-                slider.value = value
-        finally:
-            self._settling = False
-
-    def _update(self, _: object = None) -> None:
-        if self._settling:
-            return
-        observed = self._observed[self.pair.value]
-        tiers = observed.of(observed.platform).iloc[:-1].set_index("tier")
-        mix = {tier: slider.value for tier, slider in self.mix.items()}
-        rates = {tier: slider.value for tier, slider in self.rates.items()}
-        moved = any(share != tiers["share"][tier] for tier, share in mix.items())
-        self.result = what_if_mix(
-            self._gaps,
-            platform=observed.platform,
-            to=observed.reference,
-            mix=mix if moved else None,
-            rates={tier: rate for tier, rate in rates.items() if rate != tiers["rate"][tier]},
-            source=self._source,
+    def _caveat(self) -> str:
+        """What is assumed, in a line: the sliders and the figure show the numbers."""
+        answer, changed = self.result, self.result.changed
+        what = []
+        if changed["share"].any():
+            what.append("another mix")
+        if (other := int(changed["rate"].sum())) > 0:
+            what.append(f"other rates in {counted(other, 'tier')}")
+        n = " and ".join(count(one) for one in answer.table["n"].iloc[-2:])
+        said = f"with {' and '.join(what)}" if what else "as observed"
+        caveat = (
+            " This is arithmetic on assumed numbers and has no interval: it is no forecast." if what else ""
         )
-        self.answer.value = _told(self.result)
-        self.figure.value = pieces.drawn(self.result, (ROW * len(self.result.parts) + AROUND) / 100)
+        return (
+            f"{answer.name}, {answer.question}, {said}: the gap is the sum of the mix and the rate component; "
+            f"{answer.turn}. {answer.confidence * 100:g} % intervals, n = {n}.{caveat}"
+        )
+
+    def _draw(self) -> tuple[bytes, str]:
+        return drawn(self.result, AROUND + ROW * len(self.result.parts))
 
     def __repr__(self) -> str:
         answer = self.result
@@ -170,19 +182,6 @@ class MixPanel(widgets.VBox):
             f"MixPanel: {answer.name}, gap {points(answer.gap)} (observed {points(answer.now('gap')['estimate'])}), "
             f"mix {points(answer.mix)}, rate {points(answer.rate)}{turned}"
         )
-
-
-def _told(answer: WhatIfMix) -> str:
-    """Three large numbers, the flag, and the sentence."""
-    numbers = []
-    for part, value in (("gap", answer.gap), ("mix", answer.mix), ("rate", answer.rate)):
-        seen = answer.now(part)
-        interval = points_interval(seen["low"], seen["high"])
-        name = part if part == "gap" else f"{part} part"
-        numbers.append((points(value), f"{name} (observed {points(seen['estimate'])}, {interval})"))
-    was = "" if answer.reverses == answer.reverses_now else f" (observed {_flag(answer.reverses_now)})"
-    numbers.append((_flag(answer.reverses), f"order reverses inside tiers{was}"))
-    return pieces.told(numbers, answer.sentence())
 
 
 def _flag(reverses: bool) -> str:

@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
-import ipywidgets as widgets
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
 
 from toolkit import style
 from toolkit.cohorts.curves import aged
-from toolkit.panels import pieces
+from toolkit.panels.calls import Call
+from toolkit.panels.controls import choice
+from toolkit.panels.faces import drawn
+from toolkit.panels.panel import Panel
 from toolkit.scenarios.returns import DEFINITIONS, WhoReturns, offered, who_returns
 from toolkit.wording import count, percent, percent_interval
 
 if TYPE_CHECKING:
     from toolkit.logs.events import EventLog
 
-PERIODS = ("day", "week", "month")
-KINDS = (("at that age", "exact"), ("at that age or later", "rolling"), ("in a bracket of ages", "bracket"))
+#: Of the figure, as shares of it: room for per cent on the left and a name below.
+MARGINS: Final = {"left": 0.1, "right": 0.97, "top": 0.9, "bottom": 0.13}
+PERIODS: Final = ("day", "week", "month")
+KINDS: Final = (
+    ("in that very period", "exact"),
+    ("in that period or later", "rolling"),
+    ("in a bracket of periods", "bracket"),
+)
 
 
-class ReturnsPanel(widgets.VBox):
+class Everyone(Enum):
+    """The choice of no platform: an option whose value is None would show as an empty box."""
+
+    ALL = "all platforms"
+
+
+class ReturnsPanel(Panel):
     """Change what coming back means, and see the curve change.
 
     Parameters
@@ -36,11 +50,15 @@ class ReturnsPanel(widgets.VBox):
 
     Attributes
     ----------
-    period, kind, definition, platform : Dropdown
-    answer : HTML
-    figure : Image
+    period, kind, definition : RadioButtons, or SelectionSlider through many
+    platform : RadioButtons, or SelectionSlider through many
+        Its values are platforms, and `Everyone.ALL`.
     result : WhoReturns
-        The same answer as plain data.
+
+    Raises
+    ------
+    ValueError
+        For definitions none of whose events is in the log.
 
     Examples
     --------
@@ -48,9 +66,16 @@ class ReturnsPanel(widgets.VBox):
     >>> from toolkit import read_events
     >>> days = pd.to_datetime(["2019-11-04", "2019-11-12", "2019-11-05", "2019-11-18"])
     >>> log = read_events(pd.DataFrame({"user_id": [1, 1, 2, 3], "event": "open", "timestamp": days}))
-    >>> ReturnsPanel(log)
+    >>> panel = ReturnsPanel(log)
+    >>> panel
     ReturnsPanel: came back, 50.0 % in week 1 (n = 2)
+    >>> panel.kind.value = "rolling"
+    >>> panel.code.value
+    "who_returns(log, kind='rolling')"
     """
+
+    question = "Who comes back, and when?"
+    result: WhoReturns
 
     def __init__(
         self,
@@ -64,50 +89,62 @@ class ReturnsPanel(widgets.VBox):
         held = [] if self._column is None else [self._column]
         indexed = log.memory is not None and set(held) <= set(log.memory.kept)
         self._log = log if indexed else log.index(keep=held)
-        self._definitions = offered(log, definitions)
         self._source = source
-        platforms: list[Any] = []
-        if self._column is not None:
-            assert self._log.memory is not None
+        self._definitions = offered(log, definitions)
+        if not self._definitions:
+            raise ValueError(
+                "the log has the events of none of the definitions; give definitions= of its own"
+            )
+        platforms: list[str] = []
+        if self._column is not None and self._log.memory is not None:
             values = self._log.memory.codes([self._column])[2][0].to_pylist()
             platforms = sorted(str(value) for value in values)
-        self.period = self._choice("period", PERIODS, "week")
-        self.kind = self._choice("came back", KINDS, "exact")
-        self.definition = self._choice("definition", list(self._definitions), next(iter(self._definitions)))
-        options = [("all", None), *((style.label(name, english=True), name) for name in platforms)]
-        self.platform = self._choice("platform", options, None)
+
+        self.period = choice("period", PERIODS, "week")
+        self.kind = choice("came back", KINDS, "exact")
+        self.definition = choice("definition", self._definitions)
+        everyone: list[tuple[str, Any]] = [(Everyone.ALL.value, Everyone.ALL)]
+        named = [(style.label(name, english=True), name) for name in platforms]
+        self.platform = choice(column or "platform", everyone + named)
         self.platform.layout.display = "" if platforms else "none"
-        self.answer = widgets.HTML()
-        self.figure = widgets.Image(format="png", layout={"width": "640px", "height": "400px"})
-        controls = (self.period, self.kind, self.definition, self.platform)
-        super().__init__([widgets.VBox(controls), self.answer, self.figure])
-        for control in controls:
-            control.observe(self._update, "value")
-        self._update()
+        super().__init__([self.period, self.kind, self.definition, self.platform])
 
-    @staticmethod
-    def _choice(name: str, options: Any, value: Any) -> widgets.Dropdown:
-        return widgets.Dropdown(
-            options=options,
-            value=value,
-            description=name,
-            style={"description_width": "9em"},
-            layout={"width": "27em"},
-        )
+    def _begin(self) -> None:
+        self.period.value, self.kind.value = "week", "exact"
+        self.definition.index = self.platform.index = 0
 
-    def _update(self, _: object = None) -> None:
-        self.result = who_returns(
+    def _call(self) -> Call:
+        platform, name = self.platform.value, self.definition.value
+        asked = {
+            "definition": name,
+            "period": self.period.value,
+            "kind": self.kind.value,
+            "platform": None if platform is Everyone.ALL else platform,
+            "column": self._column or "platform",
+            "source": self._source,
+        }
+        known = DEFINITIONS.get(name) == self._definitions[name]
+        written = {} if known else {"definitions": {name: self._definitions[name]}}
+        return Call(
+            who_returns,
             self._log,
-            definition=self.definition.value,
-            period=self.period.value,
-            kind=self.kind.value,
-            platform=self.platform.value,
-            column=self._column or "",
-            definitions=self._definitions,
-            source=self._source,
+            "log",
+            {**asked, "definitions": self._definitions},
+            {"definitions": DEFINITIONS, **written},
         )
-        self.answer.value = pieces.told(_numbers(self.result), self.result.sentence())
-        self.figure.value = pieces.drawn(self.result)
+
+    def _numbers(self) -> list[tuple[str, str]]:
+        """The first and the last period with a rate."""
+        later, numbers = self.result.later, []
+        for at in sorted({0, len(later) - 1} if len(later) else ()):
+            row = later.iloc[at]
+            limits = percent_interval(row["low"], row["high"])
+            when = aged(self.result.cohorts.period, row)
+            numbers.append((percent(row["estimate"]), f"{when} ({limits}, n = {count(row['n'])})"))
+        return numbers
+
+    def _draw(self) -> tuple[bytes, str]:
+        return drawn(self.result, margins=MARGINS)
 
     def __repr__(self) -> str:
         later = self.result.later
@@ -118,18 +155,3 @@ class ReturnsPanel(widgets.VBox):
         return (
             f"ReturnsPanel: {self.result.name}, {percent(row['estimate'])} in {when} (n = {count(row['n'])})"
         )
-
-
-def _numbers(result: WhoReturns) -> list[tuple[str, str]]:
-    """The first and the last age with a rate, in large type."""
-    later, numbers = result.later, []
-    for at in sorted({0, len(later) - 1} if len(later) else ()):
-        row = later.iloc[at]
-        limits = percent_interval(row["low"], row["high"])
-        numbers.append(
-            (
-                percent(row["estimate"]),
-                f"{aged(result.cohorts.period, row)} ({limits}, n = {count(row['n'])})",
-            )
-        )
-    return numbers

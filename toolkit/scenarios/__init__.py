@@ -1,4 +1,4 @@
-"""What if: pure models without widgets. Each answer is arithmetic on assumptions, and says so.
+"""What if: models without widgets. Each answer is arithmetic on stated assumptions, and says so.
 
 what_if        how many would buy, for how much, if a funnel's step rates were others
 WhatIf         is the answer

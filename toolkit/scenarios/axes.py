@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
@@ -21,11 +20,6 @@ if TYPE_CHECKING:
 MOST_ROWS = 40
 #: Lines beyond the colours there are.
 DASHES = ("-", "--", ":", "-.")
-
-
-def new(ax: Axes | None, rows: int = 0) -> Axes:
-    """The axes given, or those of a new figure, tall enough for so many rows."""
-    return plt.subplots(figsize=(6.4, max(4.0, 1.2 + 0.3 * rows)))[1] if ax is None else ax
 
 
 def estimates(
@@ -55,7 +49,7 @@ def estimates(
     """
     shown = table.head(MOST_ROWS)
     with style.context():
-        ax = new(ax, len(shown))
+        ax = style.axes(ax, height=max(4.0, 1.2 + 0.3 * len(shown)))
         scale = 100 if rate else 1
         labels = [" · ".join(style.drawn(value) for value in row) for row in shown[list(names)].to_numpy()]
         for place, row in enumerate(shown.to_dict("records")):
@@ -101,7 +95,7 @@ def curves(
         The axes that are logarithmic: "", "x", "y" or "xy".
     """
     with style.context():
-        ax = new(ax)
+        ax = style.axes(ax)
         colours = list(dict.fromkeys(colour for colour, _ in style.OTHERS))
         for at_line, name in enumerate(lines):
             known = frame[[x, name]].dropna()

@@ -13,7 +13,16 @@ import pandas as pd
 
 from toolkit import style
 from toolkit.results import Result
-from toolkit.wording import count, interval_level, percent, percent_interval, some
+from toolkit.wording import (
+    count,
+    interval_level,
+    percent,
+    percent_interval,
+    points,
+    points_interval,
+    some,
+    unknown,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,9 +49,20 @@ class WhatIfMix(Result):
     observed : DataFrame
         `part` ("gap", "mix", "rate"), `estimate`, `low`, `high` as `compare` found them.
     gap, mix, rate : float
-        At the assumed mix and rates; the gap is the sum of the two parts.
+        At the assumed mix and rates; the gap is the sum of the composition (mix) and the rate component.
     standardised, standardised_now : float
         The gap at the standard mix of `compare`, which stays as it was: at assumed rates, and as observed.
+
+    Examples
+    --------
+    >>> from toolkit.tiers import compare
+    >>> rows = pd.DataFrame({"platform": ["A", "A", "B", "B"], "city_tier": ["small", "large"] * 2,
+    ...                      "n": [87, 263, 270, 80], "converted": [81, 192, 234, 55]})  # Charig et al. (1986)
+    >>> what_if_mix(compare(rows), mix={"small": 0.75}).parts.round(3)
+        tier    mix   rate
+    0  small -0.019  0.049
+    1  large  0.015  0.010
+    2    all -0.004  0.059
     """
 
     table: pd.DataFrame
@@ -66,12 +86,12 @@ class WhatIfMix(Result):
 
     @property
     def mix(self) -> float:
-        """What the assumed difference in mix makes of the assumed gap."""
+        """The composition component of the assumed gap."""
         return float(self.parts["mix"].iloc[-1])
 
     @property
     def rate(self) -> float:
-        """What the assumed difference in tiers' rates makes of the assumed gap."""
+        """The rate component of the assumed gap."""
         return float(self.parts["rate"].iloc[-1])
 
     @property
@@ -85,15 +105,15 @@ class WhatIfMix(Result):
 
     @property
     def reverses(self) -> bool:
-        """Whether the assumed gap and the assumed gap at the standard mix have opposite signs."""
-        from toolkit.tiers.splits import opposite
+        """Simpson's paradox: whether the assumed gap and the one at the standard mix have opposite signs."""
+        from toolkit.tiers.simpson import opposite
 
         return opposite(self.gap, self.standardised)
 
     @property
     def reverses_now(self) -> bool:
         """The same as observed."""
-        from toolkit.tiers.splits import opposite
+        from toolkit.tiers.simpson import opposite
 
         return opposite(float(self.now("gap")["estimate"]), self.standardised_now)
 
@@ -123,17 +143,16 @@ class WhatIfMix(Result):
         """Source and platforms as a reader calls them."""
         return " · ".join(filter(None, (self.source, self.pair)))
 
+    @property
     def turn(self) -> str:
         """Whether the order reverses, in words."""
         if not self.reverses:
-            return "the order does not reverse"
+            return "the order does not reverse at one mix of tiers"
         tiers = f"{self.tiers_opposite} of {len(self.parts) - 1} tiers"
-        return f"the order reverses at the {self.standard} mix, and in {tiers}"
+        return f"the order reverses at the {self.standard} mix, and in {tiers} (Simpson's paradox)"
 
     def sentence(self) -> str:
         """The answer in words, with the mix and the rates that it assumes."""
-        from toolkit.wording import points, points_interval
-
         assumed, moved = self._assumed(), bool(self.changed.to_numpy().any())
         parts = {}
         for part, value in (("gap", self.gap), ("mix", self.mix), ("rate", self.rate)):
@@ -147,8 +166,8 @@ class WhatIfMix(Result):
             " This is arithmetic on assumed numbers and has no interval: it is no forecast." if moved else ""
         )
         return (
-            f"{self.name}, {self.question}, {assumed}: {parts['gap']}, of it {parts['mix']} and {parts['rate']}; "
-            f"{sizes}; {self.turn()}.{caveat}"
+            f"{self.name} ({self.question}): {parts['gap']}, the sum of {parts['mix']} and {parts['rate']}, {sizes}, "
+            f"{assumed}; {self.turn}.{caveat}"
         )
 
     def _assumed(self) -> str:
@@ -170,7 +189,22 @@ class WhatIfMix(Result):
         """Rates by tier with marks as large as a tier's share: open marks as observed, filled marks as assumed."""
         from toolkit.scenarios import plots
 
-        return plots.mixes(self, ax)
+        return plots.mixes(
+            self.of(self.platform),
+            self.of(self.reference),
+            ax,
+            platforms=(self.platform, self.reference),
+            question=self.question,
+            level=f"{interval_level(self.confidence)}s",
+            title=self._title,
+        )
+
+    @property
+    def _title(self) -> str:
+        mix, rate = (points(part).removesuffix(" points") for part in (self.mix, self.rate))
+        said = f"gap {points(self.gap)}, mix {mix} and rate {rate}"
+        said = f"{self.source}: {said}" if self.source else f"{said[0].upper()}{said[1:]}"
+        return f"{said}\n{self.turn[0].upper()}{self.turn[1:]}" if self.reverses else said
 
 
 def what_if_mix(
@@ -182,7 +216,7 @@ def what_if_mix(
     rates: Mapping[str, float] | None = None,
     source: str = "",
 ) -> WhatIfMix:
-    """Work out a platform's gap to another one if its users were spread over tiers, or converted, otherwise.
+    """Work out a platform's gap to another one if its users had another mix of tiers, or converted at other rates.
 
     Parameters
     ----------
@@ -204,15 +238,18 @@ def what_if_mix(
 
     Raises
     ------
-    KeyError
-        For a pair or a tier that is not there.
     ValueError
-        For a share or a rate that is none, and for shares that do not add up to 1.
+        For a pair or a tier that is not there, a share or a rate that is none, and shares that do not add up to 1;
+        the message names it.
 
     Notes
     -----
-    Of assumed shares v and rates s, and the reference's w and r: mix = sum (v - w) (s + r) / 2, rate = sum (s - r)
-    (v + w) / 2. It takes for granted that a tier converts alike however many of it there are.
+    Kitagawa decomposition of assumed shares v and rates s, and the reference's w and r: mix = sum (v - w) (s + r) / 2,
+    rate = sum (s - r) (v + w) / 2. It assumes that a tier's rate does not depend on how many users the tier has.
+
+    References
+    ----------
+    Kitagawa (1955), JASA 50, 1168-1194.
 
     Examples
     --------
@@ -223,7 +260,7 @@ def what_if_mix(
     >>> round(answer.gap, 3), round(answer.mix, 3), answer.reverses_now, answer.reverses
     (0.055, -0.004, True, False)
     """
-    from toolkit.tiers import splits
+    from toolkit.tiers import tier_split
 
     counts = gaps.counts
     pair = _pair(gaps, platform, to)
@@ -234,7 +271,7 @@ def what_if_mix(
         assumed[_place(counts.tiers, tier)] = _share(rate, f"rate of tier {tier!r}")
 
     both = np.stack([shares, counts.mixes[pair[1]]])
-    parts, _ = splits.parts(np.stack([assumed, counts.rates[pair[1]]]), both, (0, 1))
+    parts, _ = tier_split.parts(np.stack([assumed, counts.rates[pair[1]]]), both, (0, 1))
     low, high = (end.reshape(counts.n.shape) for end in counts.cell_rates.interval(gaps.confidence))
     wholes = counts.crude.interval(gaps.confidence)
     frames = [
@@ -285,13 +322,13 @@ def _pair(gaps: Gaps, platform: str | None, to: str | None) -> tuple[int, int]:
         return found[0]
     there = some([f"{first} to {second}" for first, second in pairs(gaps)])
     if found:
-        raise KeyError(f"several pairs were compared: {there}; give platform= and to=")
-    raise KeyError(f"no comparison of {platform!r} to {to!r}; there are {there}")
+        raise ValueError(f"several pairs were compared: {there}; give platform= and to=")
+    raise ValueError(f"no comparison of {platform!r} to {to!r}; there are: {there}")
 
 
 def _place(tiers: tuple[str, ...], tier: str) -> int:
     if tier not in tiers:
-        raise KeyError(f"no tier {tier!r}; there are {some(list(tiers))}")
+        raise ValueError(unknown("tier", tier, tiers))
     return tiers.index(tier)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot as plt
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
@@ -15,75 +15,122 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from toolkit.scenarios.mixes import WhatIfMix
-    from toolkit.scenarios.rates import WhatIf
-    from toolkit.scenarios.returns import WhoReturns
-
 #: Points squared of a mark for a tier of all users.
 AREA = 900
+#: Inches of a new figure for each tier and around them.
+ROW, AROUND = 0.42, 1.2
+#: Ticks are drawn late, so their names need the font by name.
+FAMILY = style.SETTINGS["font.family"]
 
 
-def rates(answer: WhatIf, ax: Axes | None = None) -> Axes:
-    """Draw counts by step on a log scale: open marks as observed, filled marks at the assumed rates."""
-    ax = plt.gca() if ax is None else ax
-    platform = next((part for part in answer.group if part in style.PLATFORMS), answer.name)
+def steps(
+    table: pd.DataFrame, ax: Axes | None = None, *, changed: Sequence[bool], platform: Any, title: str
+) -> Axes:
+    """Draw counts by step on a log scale: open marks as observed, filled marks at the assumed rates.
+
+    Parameters
+    ----------
+    table
+        A row per step: `step`, `reached`, `would_reach`, `from_previous` and `assumed`.
+    changed
+        By step, whether its rate is assumed to differ.
+    platform
+        Whose look it is drawn in.
+    """
     look = style.look(platform)
-    now, then = answer.table["reached"].tolist(), answer.table["would_reach"].tolist()
+    now, then = table["reached"].tolist(), table["would_reach"].tolist()
     seen = [number for number in (*now, *then) if number > 0]
     # Nobody has no place on a log scale: drawn at the left edge, with its label.
     floor, top = min(seen, default=1) / 2, max(seen, default=1)
-    ax.set_xscale("log")
-    ax.set_xlim(floor, top * (top / floor) ** 0.3)
-    for at, (before, after) in enumerate(zip(now, then, strict=True)):
-        ends = [max(before, floor), max(after, floor)]
-        ax.plot(ends, [at, at], color=look.colour, alpha=0.35, linewidth=5, solid_capstyle="round")
-        ax.plot(ends[:1], [at], look.marker, markersize=8, color="white", markeredgecolor=look.colour)
-        ax.plot(ends[1:], [at], look.marker, markersize=8, color=look.colour)
-        text = count(after) if before == after else f"{count(before)} → {count(after)}"
-        ax.annotate(text, (max(ends), at), (10, 0), textcoords="offset points", va="center")
-    ax.set_yticks(range(len(now)), [style.drawn(line) for line in _lines(answer)])
-    ax.set_ylim(len(now) - 0.5, -0.5)
-    ax.tick_params(axis="y", length=0)
-    ax.spines["left"].set_visible(False)
-    ax.grid(axis="x")
-    ax.xaxis.set_major_locator(LogLocator(numticks=6))
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:,g}"))
-    ax.set_xlabel("how many reach the step, log scale (%: of the step before)")
-    ax.set_title(style.drawn(_title(answer)))
-    return ax
+    with style.context():
+        ax = style.axes(ax)
+        ax.set_xscale("log")
+        ax.set_xlim(floor, top * (top / floor) ** 0.3)
+        for at, (before, after) in enumerate(zip(now, then, strict=True)):
+            ends = [max(before, floor), max(after, floor)]
+            ax.plot(ends, [at, at], color=look.colour, alpha=0.35, linewidth=5, solid_capstyle="round")
+            ax.plot(ends[:1], [at], look.marker, markersize=8, color="white", markeredgecolor=look.colour)
+            ax.plot(ends[1:], [at], look.marker, markersize=8, color=look.colour)
+            text = count(after) if before == after else f"{count(before)} → {count(after)}"
+            ax.annotate(text, (max(ends), at), (10, 0), textcoords="offset points", va="center")
+        lines = _steps(table, changed)
+        ax.set_yticks(range(len(now)), [style.drawn(line) for line in lines], fontfamily=FAMILY)
+        ax.set_ylim(len(now) - 0.5, -0.5)
+        ax.tick_params(axis="y", length=0)
+        ax.spines["left"].set_visible(False)
+        ax.grid(axis="x")
+        ax.xaxis.set_major_locator(LogLocator(numticks=6))
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:,g}"))
+        ax.set_xlabel("how many reach the step, log scale (%: of the step before)")
+        ax.set_title(style.drawn(title))
+        return ax
 
 
-def mixes(answer: WhatIfMix, ax: Axes | None = None) -> Axes:
-    """Draw both platforms' rates by tier, marks as large as the tier's share: open as observed, filled as assumed."""
-    ax = plt.gca() if ax is None else ax
-    looks = style.looks([answer.platform, answer.reference])
-    own, other = looks[answer.platform], looks[answer.reference]
-    table, reference = answer.of(answer.platform), answer.of(answer.reference)
-    for look, rows, lift in ((own, table, -0.06), (other, reference, 0.06)):
-        ax.hlines(
-            rows.index + lift,
-            100 * rows["low"],
-            100 * rows["high"],
-            color=look.colour,
-            linewidth=3,
-            alpha=0.3,
+def mixes(
+    own: pd.DataFrame,
+    reference: pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    platforms: tuple[str, str],
+    question: str,
+    level: str,
+    title: str,
+) -> Axes:
+    """Draw two platforms' rates by tier, marks as large as a tier's share: open as observed, filled as assumed.
+
+    Parameters
+    ----------
+    own, reference
+        A row per tier and last one for all tiers: `tier`, `share`, `assumed_share`, `rate`, `low`, `high` and
+        `assumed_rate`.
+    platforms
+        Names of the two.
+    question, level
+        What the rate is, and the level of its intervals, in words.
+    """
+    looks = style.looks(platforms)
+    look, other = (looks[name] for name in platforms)
+    with style.context():
+        ax = style.axes(ax, height=max(4.0, ROW * len(own) + AROUND))
+        for own_look, rows, lift in ((look, own, -0.06), (other, reference, 0.06)):
+            ax.hlines(
+                rows.index + lift,
+                100 * rows["low"],
+                100 * rows["high"],
+                color=own_look.colour,
+                linewidth=3,
+                alpha=0.3,
+            )
+        _marks(ax, reference, "rate", "share", other)
+        _marks(ax, own, "assumed_rate", "assumed_share", look)
+        _marks(ax, own, "rate", "share", look, hollow=True)
+        ax.axhline(len(own) - 1.5, color=style.QUIET, linewidth=0.8)
+        lines = [style.drawn(line) for line in _tiers(own, reference, style.label(platforms[1]))]
+        ax.set_yticks(own.index, lines, fontsize=9, fontfamily=FAMILY)
+        ax.set_ylim(len(own) - 0.5, -0.6)
+        ax.set_xlim(left=0)
+        ax.tick_params(axis="y", length=0)
+        ax.spines["left"].set_visible(False)
+        ax.grid(axis="x")
+        ax.set_xlabel(f"{style.drawn(question)}, % (area: share of the tier; bars: observed, {level})")
+        ax.legend(
+            handles=_key(look, other), loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0
         )
-    _marks(ax, reference, "rate", "share", other)
-    _marks(ax, table, "assumed_rate", "assumed_share", own)
-    _marks(ax, table, "rate", "share", own, hollow=True)
-    ax.axhline(len(table) - 1.5, color=style.QUIET, linewidth=0.8)
-    ax.set_yticks(table.index, [style.drawn(line) for line in _tiers(answer)], fontsize=9)
-    ax.set_ylim(len(table) - 0.5, -0.6)
-    ax.set_xlim(left=0)
-    ax.tick_params(axis="y", length=0)
-    ax.spines["left"].set_visible(False)
-    ax.grid(axis="x")
-    ax.set_xlabel(
-        f"{style.drawn(answer.question)}, % (area: share of the tier; bars: observed, {_level(answer)})"
-    )
-    ax.legend(handles=_key(own, other), loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0)
-    ax.set_title(style.drawn(_gap_title(answer)), pad=26)
+        ax.set_title(style.drawn(title), pad=26)
+        return ax
+
+
+def named(ax: Axes, *, platform: Any, title: str) -> Axes:
+    """Put a curve that is drawn into its platform's look, and say whose it is in the title."""
+    if platform is not None:
+        look = style.look(platform)
+        for band in ax.collections:
+            band.set_facecolor(look.colour)
+        ax.lines[-1].set_color(look.colour)
+        ax.lines[-1].set_marker(look.marker)
+    with style.context():
+        ax.set_title(style.drawn(title))
     return ax
 
 
@@ -105,12 +152,11 @@ def _marks(
     )
 
 
-def _tiers(answer: WhatIfMix) -> list[str]:
-    lines, reference = [], style.label(answer.reference)
-    tiers = answer.of(answer.platform).assign(other=answer.of(answer.reference)["share"])
+def _tiers(own: pd.DataFrame, reference: pd.DataFrame, name: str) -> list[str]:
+    lines, tiers = [], own.assign(other=reference["share"])
     for row in tiers.iloc[:-1].itertuples(index=False):
         now, then, other = (f"{100 * share:.0f} %" for share in (row.share, row.assumed_share, row.other))
-        lines.append(f"{row.tier}\n{now}{'' if then == now else f' → {then}'} ({reference} {other})")
+        lines.append(f"{row.tier}\n{now}{'' if then == now else f' → {then}'} ({name} {other})")
     return [*lines, str(tiers["tier"].iloc[-1])]
 
 
@@ -132,45 +178,9 @@ def _key(own: style.Look, other: style.Look) -> list[Line2D]:
     ]
 
 
-def _gap_title(answer: WhatIfMix) -> str:
-    from toolkit.wording import points
-
-    mix, rate = (points(part).removesuffix(" points") for part in (answer.mix, answer.rate))
-    said = f"gap {points(answer.gap)}, mix {mix} and rate {rate}"
-    said = f"{answer.source}: {said}" if answer.source else f"{said[0].upper()}{said[1:]}"
-    return f"{said}\n{answer.turn()[0].upper()}{answer.turn()[1:]}" if answer.reverses else said
-
-
-def _level(answer: WhatIfMix) -> str:
-    return f"{answer.confidence * 100:g} % intervals"
-
-
-def _lines(answer: WhatIf) -> list[str]:
+def _steps(table: pd.DataFrame, changed: Sequence[bool]) -> list[str]:
     lines = []
-    for at, row in enumerate(answer.table.itertuples(index=False)):
-        now = f"{percent(row.from_previous)} → " if answer.changed[at] else ""
+    for at, row in enumerate(table.itertuples(index=False)):
+        now = f"{percent(row.from_previous)} → " if changed[at] else ""
         lines.append(f"{row.step}\n{now}{percent(row.assumed)}" if at else str(row.step))
     return lines
-
-
-def _title(answer: WhatIf) -> str:
-    more = answer.buyers - answer.buyers_now
-    change = f"{count(abs(more))} {'more' if more > 0 else 'fewer'} buyers" if more else "as observed"
-    if more and answer.buyers_now:
-        change += f" ({100 * more / answer.buyers_now:+,.0f} %)"
-    return f"{answer.name}: {change}" if answer.name else change
-
-
-def returns(answer: WhoReturns, ax: Axes | None = None) -> Axes:
-    """Draw the curve in its platform's look, with the definition in the title."""
-    from toolkit.cohorts import plots
-
-    ax = plots.curve(answer.cohorts.curve(), ax)
-    if answer.platform is not None:
-        look = style.look(answer.platform)
-        for band in ax.collections:
-            band.set_facecolor(look.colour)
-        ax.lines[-1].set_color(look.colour)
-        ax.lines[-1].set_marker(look.marker)
-    ax.set_title(style.drawn(answer.name))
-    return ax

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pandas as pd
 
 from toolkit import style
+from toolkit.funnels import Funnel
+from toolkit.funnels.from_counts import grouped
 from toolkit.results import Result
-from toolkit.wording import count, percent, percent_interval, some
+from toolkit.wording import change, count, group_name, percent, percent_interval, some, unknown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from toolkit.funnels import Funnel
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -27,6 +27,12 @@ class WhatIf(Result):
 
     `table` has one row per step: the group, step, reached (observed), from_previous with low and high
     (observed), assumed (rate), would_reach.
+
+    Examples
+    --------
+    >>> counts = pd.DataFrame({"step": ["enter", "cart", "pay"], "reached": [1000, 200, 50]})
+    >>> print(what_if(counts, {"pay": 0.5}).sentence().partition("(")[0])
+    100 buyers instead of 50, of 1,000 who reach enter, with 50.0 % from cart to pay
     """
 
     table: pd.DataFrame
@@ -49,12 +55,12 @@ class WhatIf(Result):
 
     @property
     def gmv(self) -> float | None:
-        """What they would pay in all, if an amount per buyer was given."""
+        """Gross merchandise value at the assumed rates, if an amount per buyer was given."""
         return None if self.amount_per_buyer is None else self.buyers * self.amount_per_buyer
 
     @property
     def gmv_now(self) -> float | None:
-        """What the observed buyers paid at that amount, if it was given."""
+        """Gross merchandise value of the observed buyers at that amount, if it was given."""
         return None if self.amount_per_buyer is None else self.buyers_now * self.amount_per_buyer
 
     @property
@@ -76,12 +82,10 @@ class WhatIf(Result):
                 n = count(self.table["reached"].iloc[at - 1])
                 changes.append(f"{percent(row.assumed)} from {steps[at - 1]} to {row.step} ({now}, n = {n})")
         whom = f"{self.name}: " if self.name else ""
-        assumed = (
-            f"with {' and '.join(changes)} and the other rates as observed" if changes else "as observed"
-        )
+        assumed = f"with {' and '.join(changes)} and the other rates as observed"
         numbers = f"{count(self.buyers)} buyers"
         if changes:
-            numbers += f" instead of {count(self.buyers_now)}"
+            numbers += f" instead of {count(self.buyers_now)},"
         numbers += f" of {count(self.table['reached'].iloc[0])} who reach {steps[0]}"
         if self.gmv is not None and self.gmv_now is not None:
             numbers += f"; GMV {self.currency} {count(self.gmv)}"
@@ -91,19 +95,28 @@ class WhatIf(Result):
         caveat = (
             " This is arithmetic on assumed rates and has no interval: it is no forecast." if changes else ""
         )
-        return f"{whom}{assumed}, {numbers}.{caveat}"
+        return f"{whom}{numbers}, {assumed if changes else 'as observed'}.{caveat}"
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Counts by step on a log scale: open marks as observed, filled marks at the assumed rates."""
         from toolkit.scenarios import plots
 
-        return plots.rates(self, ax)
+        platform = next((part for part in self.group if part in style.PLATFORMS), self.name)
+        return plots.steps(self.table, ax, changed=self.changed, platform=platform, title=self._title)
 
     @property
     def changed(self) -> list[bool]:
         """Whose rate is assumed to differ, by step."""
         assumed = self.table["assumed"]
-        return ((assumed != self.table["from_previous"]) & assumed.notna()).tolist()
+        return [bool(one) for one in (assumed != self.table["from_previous"]) & assumed.notna()]
+
+    @property
+    def _title(self) -> str:
+        more = self.buyers - self.buyers_now
+        said = f"{count(abs(more))} {'more' if more > 0 else 'fewer'} buyers" if more else "as observed"
+        if more and self.buyers_now:
+            said += f" ({change(more / self.buyers_now)})"
+        return f"{self.name}: {said}" if self.name else said
 
 
 def what_if(
@@ -126,7 +139,7 @@ def what_if(
     group : value or tuple of values, optional
         Whose funnel, where `counts` are broken down: the value of each `by` column.
     amount_per_buyer : float, optional
-        What one who reaches the last step pays.
+        What each user who reaches the last step pays.
     currency : str
         Of that amount.
     source : str
@@ -139,14 +152,13 @@ def what_if(
     Raises
     ------
     ValueError
-        For a rate that is none, an unknown rate that is needed, or a negative amount.
-    KeyError
-        For a step or a group that `counts` do not have.
+        For a step or a group that `counts` do not have, a rate outside 0 to 1, a rate that is needed but was never
+        observed, or a negative amount; the message names it.
 
     Notes
     -----
-    would_reach(j) = reached(1) x rate(2) x ... x rate(j), rounded to whole buyers. It holds every other rate
-    fixed. Those whom a higher rate adds are often less decided than the rest, so later rates would fall.
+    would_reach(j) = reached(1) x rate(2) x ... x rate(j), rounded to whole buyers. Every other rate is held
+    constant. Users whom a higher rate adds are often less decided than the rest, so later rates would fall.
 
     Examples
     --------
@@ -159,7 +171,7 @@ def what_if(
     steps = [str(step) for step in rows["step"]]
     for step, rate in rates.items():
         if step not in steps[1:]:
-            raise KeyError(f"no rate to step {step!r}; there are rates to {some(steps[1:])}")
+            raise ValueError(unknown("rate to step", step, steps[1:]))
         if isinstance(rate, bool) or not isinstance(rate, Real) or not 0 <= rate <= 1:
             raise ValueError(f"rate {rate!r} to step {step!r}: give a number between 0 and 1")
     if amount_per_buyer is not None and not 0 <= amount_per_buyer < math.inf:
@@ -198,16 +210,11 @@ def groups(table: pd.DataFrame) -> list[tuple[Any, ...]]:
 
 
 def checked(counts: Funnel | pd.DataFrame) -> pd.DataFrame:
-    """The table of a funnel, of its counts, or the one given."""
+    """The table of a funnel, or of the counts that `Funnel.from_counts` takes; a table's own limits stay."""
     if not isinstance(counts, pd.DataFrame):
         return counts.table
-    if "reached" not in counts:
-        from toolkit.funnels import Funnel
-
-        return Funnel.from_counts(counts).table
-    if "step" not in counts:
-        raise KeyError(f"counts need a column 'step'; they have {some(list(map(str, counts.columns)))}")
-    return counts
+    table, given = Funnel.from_counts(counts).table, grouped(counts)
+    return table.assign(**{name: given[name].to_numpy() for name in ("low", "high") if name in given})
 
 
 def _rows(counts: Funnel | pd.DataFrame, group: Any) -> tuple[pd.DataFrame, tuple[Any, ...]]:
@@ -215,13 +222,16 @@ def _rows(counts: Funnel | pd.DataFrame, group: Any) -> tuple[pd.DataFrame, tupl
     wanted = () if group is None else group if isinstance(group, tuple) else (group,)
     names = broken_down_by(table)
     if len(wanted) != len(names):
-        raise KeyError(f"counts are broken down by {some(names) or 'nothing'}: give group= one value of each")
+        raise ValueError(
+            f"counts are broken down by {some(names) or 'nothing'}: give group= one value of each"
+        )
     # As text, since a missing value equals nothing, itself included.
-    text = [str(value) for value in wanted]
-    chosen = [list(map(str, row)) == text for row in table[names].itertuples(index=False, name=None)]
+    text = [group_name([value]) for value in wanted]
+    chosen = [
+        [group_name([value]) for value in row] == text
+        for row in table[names].itertuples(index=False, name=None)
+    ]
     rows = (table[chosen] if names else table).reset_index(drop=True)
     if len(rows) < 2:
-        raise KeyError(
-            f"no group {group!r}; there are {some([' · '.join(map(str, g)) for g in groups(table)])}"
-        )
+        raise ValueError(unknown("group", group_name(wanted), [group_name(one) for one in groups(table)]))
     return rows, wanted

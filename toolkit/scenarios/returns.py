@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import pandas as pd
 
@@ -13,7 +13,7 @@ from toolkit.cohorts import Retention, retention
 from toolkit.funnels import Step
 from toolkit.logs.engines import identifier, literal
 from toolkit.results import Result
-from toolkit.wording import some
+from toolkit.wording import unknown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,13 +26,22 @@ DEFINITIONS: dict[str, tuple[str | None, str | None]] = {
     "bought again": ("pay", "pay"),
     "bought, from the first visit on": (None, "pay"),
 }
-#: Brackets double, as retention falls ever more slowly.
+#: Brackets of periods double, as retention falls ever more slowly.
 BRACKETS = ((0, 0), (1, 1), (2, 3), (4, 7), (8, 15), (16, 31))
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class WhoReturns(Result):
-    """A retention curve and what it is a curve of. `table` is that of `Retention.curve`."""
+    """A retention curve and its definition. `table` is that of `Retention.curve`.
+
+    Examples
+    --------
+    >>> from toolkit import read_events
+    >>> days = pd.to_datetime(["2019-11-04", "2019-11-12", "2019-11-05", "2019-11-18"])
+    >>> log = read_events(pd.DataFrame({"user_id": [1, 1, 2, 3], "event": "open", "timestamp": days}))
+    >>> who_returns(log, source="By hand").name
+    'By hand · came back'
+    """
 
     table: pd.DataFrame
     definition: str
@@ -50,7 +59,7 @@ class WhoReturns(Result):
 
     @property
     def later(self) -> pd.DataFrame:
-        """The ages after the first that have a rate."""
+        """The periods after the first that have a rate."""
         return self.table[(self.table["age"] > 0) & (self.table["n"] > 0)]
 
     def sentence(self) -> str:
@@ -61,15 +70,15 @@ class WhoReturns(Result):
         """The curve with its interval; the title says whose it is."""
         from toolkit.scenarios import plots
 
-        return plots.returns(self, ax)
+        return plots.named(self.cohorts.curve().plot(ax), platform=self.platform, title=self.name)
 
 
 def who_returns(
     log: EventLog,
     *,
     definition: str = "came back",
-    period: str = "week",
-    kind: str = "exact",
+    period: Literal["day", "week", "month"] = "week",
+    kind: Literal["exact", "rolling", "bracket"] = "exact",
     platform: str | None = None,
     column: str = "platform",
     definitions: Mapping[str, tuple[Any, Any]] = DEFINITIONS,
@@ -85,9 +94,10 @@ def who_returns(
         A name in `definitions`.
     period : {"day", "week", "month"}
     kind : {"exact", "rolling", "bracket"}
-        As for `toolkit.retention`; brackets double: 1, 2 to 3, 4 to 7 and so on.
+        As for `toolkit.retention`: in the period, on or after it (unbounded), or in a bracket of periods that
+        doubles: 1, 2 to 3, 4 to 7 and so on.
     platform : value, optional
-        Rows of this value in `column` alone count, as starts and as returns.
+        Only rows with this value in `column` count, as starts and as returns.
     column : str
     definitions : dict of str to (start, returns)
         Events' names, or None for any event.
@@ -100,8 +110,8 @@ def who_returns(
 
     Raises
     ------
-    KeyError
-        For a definition that is not there.
+    ValueError
+        For a definition or a column that is not there; the message names those that are.
 
     Examples
     --------
@@ -114,7 +124,7 @@ def who_returns(
     1    1       0.5  2
     """
     if definition not in definitions:
-        raise KeyError(f"no definition {definition!r}; there are {some(list(definitions))}")
+        raise ValueError(unknown("definition", definition, definitions))
     start, returns = (_rows(log, events, platform, column) for events in definitions[definition])
     brackets = BRACKETS if kind == "bracket" else None
     cohorts = retention(log, start=start, returns=returns, period=period, kind=kind, brackets=brackets)

@@ -1,26 +1,20 @@
-"""`simulate_days` makes daily series of the four platforms, 2018 to 2020, through the public anchor points.
-
-``python -m toolkit.sources.days datasets`` rebuilds the series that come with the project.
-"""
+"""`simulate_days` makes daily series of the four platforms, 2018 to 2020, through the public anchor points."""
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from toolkit.sources.definitions import read
 from toolkit.sources.dice import Dice
 from toolkit.sources.festivals import calendar
 from toolkit.sources.mechanisms import PLATFORMS, Mechanisms
-from toolkit.sources.truth import as_json, fingerprint
+
+Floats = npt.NDArray[np.float64]
 
 FIRST, LAST, SEED = "2018-01-01", "2020-12-31", 2019
 #: Days before the first that are simulated and thrown away, so that it has users of every age.
@@ -28,12 +22,6 @@ LEAD = 60
 #: Days after the first on which an account counts as new.
 NEW = 30
 COUNTS = ("dau", "installs", "new_active", "new_returned", "old_active", "old_returned")
-MONEY = ("gmv", "head_gmv")
-SCHEMA = pa.schema(
-    [("platform", pa.string()), ("date", pa.timestamp("us"))]
-    + [(name, pa.int64()) for name in COUNTS]
-    + [(name, pa.float64()) for name in MONEY]
-)
 
 
 def simulate_days(*, seed: int = SEED, parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
@@ -55,7 +43,7 @@ def simulate_days(*, seed: int = SEED, parameters: Mapping[str, Any] | None = No
 
     Raises
     ------
-    KeyError, TypeError, ValueError
+    ValueError, TypeError
         A parameter that does not exist or does not fit.
 
     Notes
@@ -123,15 +111,16 @@ class _Days:
             frame["head_gmv"] = np.rint(frame["gmv"] * head)
         return frame.astype(dict.fromkeys(COUNTS, "int64")).iloc[LEAD:]
 
-    def level(self, name: str, column: str, week: list[float], dice: Dice) -> np.ndarray:
+    def level(self, name: str, column: str, week: list[float], dice: Dice) -> Floats:
         """A column on its own scale: baseline, effects, weekday, holidays and noise."""
         parameter = f"baseline.{name}.{column}"
         at = self.days.get_indexer(pd.DatetimeIndex(self.of.about[parameter]["days"]))
         logs = np.interp(self.number, at, np.log(np.array(self.of.values[parameter], dtype=float)))
         logs += self.planted(name, column) + np.array(week)[self.days.day_of_week] + self.holidays(column)
-        return np.exp(logs + self.noise(column, dice, name, column))
+        values: Floats = np.exp(logs + self.noise(column, dice, name, column))
+        return values
 
-    def planted(self, name: str, column: str) -> np.ndarray:
+    def planted(self, name: str, column: str) -> Floats:
         """Sum of the effects on a column."""
         total = np.zeros(len(self.days))
         for parameter, about in self.of.about.items():
@@ -139,20 +128,21 @@ class _Days:
                 total += self.of.values[parameter] * self.term(about)
         return total
 
-    def term(self, about: Mapping[str, Any]) -> np.ndarray:
+    def term(self, about: Mapping[str, Any]) -> Floats:
         """The regressor that an effect stands on."""
         first = self.days.get_loc(about["days"][0])
-        since = (self.number - first).astype(float)
-        begun = since >= 0
+        since: Floats = (self.number - first).astype(float)
+        begun: npt.NDArray[np.bool_] = since >= 0
         if about["term"] == "level":
             return begun.astype(float)
         if about["term"] == "slope":
             return np.maximum(since, 0.0)
         if about["term"] == "decay":
-            return np.where(begun, np.exp(-np.maximum(since, 0.0) / about["tau"]), 0.0)
-        return (begun & (self.number <= self.days.get_loc(about["days"][1]))).astype(float)
+            return np.where(begun, np.exp(-np.maximum(since, 0.0) / float(about["tau"])), 0.0)
+        last = int(self.days.get_loc(about["days"][1]))
+        return (begun & (self.number <= last)).astype(float)
 
-    def holidays(self, column: str) -> np.ndarray:
+    def holidays(self, column: str) -> Floats:
         """What the calendar's events do to a column; where windows overlap, the event's own days come first."""
         total = np.zeros(len(self.days))
         for event in self.events["event"].unique():
@@ -167,12 +157,12 @@ class _Days:
             total += np.append(values, 0.0)[phase]
         return total
 
-    def share(self, name: str, kind: str, dice: Dice) -> np.ndarray:
+    def share(self, name: str, kind: str, dice: Dice) -> Floats:
         """Share of new or old users who are active the next day too."""
         base = _logit(self.of.values[f"return.{kind}.{name}"]) + self.planted(name, f"{kind}_returned")
         return _share(base + self.noise("return", dice, name, f"{kind}_returned"))
 
-    def noise(self, kind: str, dice: Dice, name: str, column: str) -> np.ndarray:
+    def noise(self, kind: str, dice: Dice, name: str, column: str) -> Floats:
         """AR(1) and white noise, tied down to 0 on the days of the column's anchors."""
         rho, spread, white = self.of.values[f"noise.{kind}"]
         size = len(self.days)
@@ -181,53 +171,26 @@ class _Days:
         state[0] = shocks[0]
         for at in range(1, size):
             state[at] = rho * state[at - 1] + np.sqrt(1 - rho * rho) * shocks[at]
-        total = spread * state + white * other
+        total: Floats = spread * state + white * other
         table = anchors()
         columns = [column, f"head_{column}"]
         own = table[(table["platform"] == name) & table["column"].isin(columns) & (table["of"] == "day")]
         if own.empty:
             return total
         ties = np.sort(self.days.get_indexer(pd.DatetimeIndex(own["start"])))
-        return total - np.interp(self.number, ties, total[ties])
+        line: Floats = np.interp(self.number, ties, total[ties])
+        return total - line
 
 
-def _normal(dice: Dice, size: int) -> np.ndarray:
+def _normal(dice: Dice, size: int) -> Floats:
     """Nearly normal draws, of sums alone: twelve uniform ones less six (variance 1, no tail beyond 6)."""
-    return dice.words(12 * size).astype(float).reshape(12, size).sum(axis=0) / 2**32 - 6
+    draws: Floats = dice.words(12 * size).astype(float).reshape(12, size).sum(axis=0) / 2**32
+    return draws - 6
 
 
 def _logit(share: float) -> float:
     return float(np.log(share / (1 - share)))
 
 
-def _share(logits: np.ndarray) -> np.ndarray:
+def _share(logits: Floats) -> Floats:
     return 1 / (1 + np.exp(-logits))
-
-
-def write(folder: str | Path, *, seed: int = SEED) -> Path:
-    """Write `daily.parquet` into a folder, and what was planted into its `truth.json`, beside what is there."""
-    folder = Path(folder)
-    path, notes = folder / "daily.parquet", folder / "truth.json"
-    mechanisms = Mechanisms(None, "days")
-    frame = _Days(seed, mechanisms).frame()
-    folder.mkdir(parents=True, exist_ok=True)
-    table = pa.Table.from_pandas(frame, schema=SCHEMA, preserve_index=False).replace_schema_metadata()
-    pq.write_table(table, path, compression="zstd")
-    truth = json.loads(notes.read_text(encoding="utf-8")) if notes.exists() else {}
-    truth["daily"] = {
-        "note": "Simulated, calibrated to public anchor points: daily.parquet. No platform's data.",
-        "seed": seed,
-        "period": {"from": FIRST, "to": LAST},
-        "rows": len(frame),
-        "sha256": fingerprint(path),
-    }
-    truth["daily_anchors"] = anchors().to_dict("records")
-    truth["daily_parameters"] = mechanisms.record()
-    notes.write_text(as_json(truth), encoding="utf-8")
-    return path
-
-
-if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m toolkit.sources.days FOLDER")
-    print(f"simulated days: {write(sys.argv[1])}")

@@ -42,7 +42,8 @@ class Dice:
         """Whole numbers with this median and a heavy tail, P(wait > x) = (s / (s + x))^2, cut at `most`."""
         survival = (self.words(size).astype(float) + 1) / _RANGE
         drawn = median / (np.sqrt(2.0) - 1) * (1 / np.sqrt(survival) - 1)
-        return np.minimum(drawn, most).astype(np.int64)
+        whole: np.ndarray = np.minimum(drawn, most).astype(np.int64)
+        return whole
 
     def shuffled(self, size: int) -> np.ndarray:
         """The positions 0 to `size` - 1 in a random order."""

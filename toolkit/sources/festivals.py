@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from toolkit.sources import definitions
+from toolkit.wording import unknown
 
 YEARS = range(2015, 2028)
 _ONE_DAY = timedelta(days=1)
@@ -70,8 +71,8 @@ def calendar(
     names = list(tables) if events is None else [events] if isinstance(events, str) else list(events)
     for name in names:
         if name not in tables:
-            raise ValueError(f"no event {name!r} in the calendar; it has: {', '.join(tables)}")
-    rows, unknown = [], []
+            raise ValueError(unknown("event", name, tables, of="the calendar"))
+    rows, undated = [], []
     for name, table in tables.items():
         if name not in names and table.get("part_of") not in names:
             continue
@@ -80,7 +81,7 @@ def calendar(
         for year in range(first.year, min(last.year + 1, YEARS[-1]) + 1):
             if (known := _dates(name, year)) is None:
                 if table.get("since", 0) <= year <= last.year:
-                    unknown.append(f"{name} {year}")
+                    undated.append(f"{name} {year}")
                 continue
             begins, ends, source = known
             if begins - before <= last and ends + after >= first:
@@ -89,7 +90,7 @@ def calendar(
     frame = frame.astype({"event": "str", "before": "int64", "after": "int64", "source": "str"})
     frame[["start", "end"]] = frame[["start", "end"]].astype("datetime64[us]")
     frame = frame.sort_values(["start", "end"], kind="stable", ignore_index=True)
-    frame.attrs["unknown"] = unknown
+    frame.attrs["unknown"] = undated
     return frame
 
 
@@ -105,7 +106,7 @@ def _day(value: Any, name: str) -> date:
     day = pd.Timestamp(value)
     if day is pd.NaT or day.year not in YEARS:
         raise ValueError(f"the calendar covers {YEARS[0]} to {YEARS[-1]}; {name} is {value!r}")
-    return day.date()
+    return date(day.year, day.month, day.day)
 
 
 @cache
@@ -140,13 +141,16 @@ def _run(name: str, year: int) -> tuple[date, date, str]:
 
 @cache
 def _days_off(year: int) -> tuple[Any, str]:
+    from importlib.metadata import version
+
     import holidays
 
     # The neighbours too: a run at New Year crosses the year.
     years = range(year - 1, year + 2)
-    return holidays.country_holidays("CN", years=years, language="en_US"), holidays.__version__
+    return holidays.country_holidays("CN", years=years, language="en_US"), version("holidays")
 
 
 def _named(off: Any, name: str, year: int) -> date:
     """The first day of a year that a holiday gives its name to."""
-    return min(at for at, text in off.items() if at.year == year and name in text.split("; "))
+    days: list[date] = [at for at, text in off.items() if at.year == year and name in text.split("; ")]
+    return min(days)

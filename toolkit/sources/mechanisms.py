@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
 from numbers import Real
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from toolkit.sources.definitions import platform_funnels, read
+from toolkit.wording import nearest
 
 PLATFORMS = ("xiaohongshu", "taobao_live", "douyin", "kuaishou")
 TIERS = ("tier_1", "tier_new_1", "tier_2", "tier_3", "tier_4", "tier_5")
@@ -46,13 +46,15 @@ class Mechanisms:
 
     Raises
     ------
-    KeyError
-        A name that does not exist; the nearest is named.
-    TypeError, ValueError
-        A value of another shape than the one it replaces, or outside the range of its unit.
+    ValueError
+        A name that does not exist (the nearest is named), or a value outside the range of its unit.
+    TypeError
+        A value of another shape than the one it replaces.
     """
 
-    def __init__(self, changes: Mapping[str, Any] | None = None, of: str = "mechanisms") -> None:
+    def __init__(
+        self, changes: Mapping[str, Any] | None = None, of: Literal["mechanisms", "days"] = "mechanisms"
+    ) -> None:
         self.file = of
         self.values: dict[str, Any] = {}
         self.about: dict[str, dict[str, str]] = {}
@@ -96,14 +98,14 @@ class Mechanisms:
             rates[..., at] *= np.array(tiers, dtype=float)[:, None, None]
             rates[:, 1, :, at] *= self.get(f"new.{step}", platform, 1.0)
             rates[:, :, 1, at] *= self.get(f"fan.{step}", platform, 1.0)
-        return np.minimum(rates, HIGHEST_RATE) * (np.arange(len(steps)) > 0) + (np.arange(len(steps)) == 0)
+        rates[..., 1:] = np.minimum(rates[..., 1:], HIGHEST_RATE)
+        return rates
 
     def _checked(self, name: str, value: Any) -> Any:
         if name not in self.values:
-            near = difflib.get_close_matches(name, self.values, n=1, cutoff=0.4)
-            hint = f"; the nearest is {near[0]!r}" if near else ""
-            raise KeyError(
-                f"no parameter {name!r}{hint}; toolkit/sources/definitions/{self.file}.toml lists all"
+            near = nearest(name, self.values)
+            raise ValueError(
+                f"no parameter {name!r}{near}; toolkit/sources/definitions/{self.file}.toml lists all"
             )
         old, unit = self.values[name], self.about[name]["unit"]
         numbers = value if isinstance(value, list | tuple) else [value]

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from toolkit.sources.mechanisms import RELATIONS, TIERS, TYPES
-from toolkit.sources.visits import Accounts, Platform, Visits
+from toolkit.sources.visits import CREATORS, Accounts, Platform, Visits
 
 
 class Tally:
@@ -51,7 +51,7 @@ class Tally:
             self._users += np.bincount(accounts.tier, minlength=len(TIERS))
         events = self.platform.events
         paid = rows["event"] == events.index("pay")
-        cents, creator = rows["cents"][paid], rows["creator_id"][paid] % 100_000
+        cents, creator = rows["cents"][paid], rows["creator_id"][paid] % CREATORS
         times = np.unique(rows["user_id"][paid], return_counts=True)[1]
         for name, more in (
             ("visits", visits),

@@ -27,7 +27,11 @@ WAITS = {
     "pay": 15_000,
 }
 LONGEST_WAIT = 8 * 60 * SECOND
+#: A creator's id is the platform's code times this, plus a number from 1 on.
+CREATORS = 100_000
 REPEATED = ("impression", "product_shown", "product_click")
+#: Rows of one kind: visit, event, time, session.
+Block = tuple[np.ndarray, str, np.ndarray, np.ndarray]
 PRICE_QUARTERS = np.array([1, 2, 3, 4, 6, 10, 20])
 
 
@@ -132,7 +136,7 @@ class Platform:
         at[:, 0] = visits.start
         for step, name in enumerate(self.steps[1:], start=1):
             at[:, step] = at[:, step - 1] + dice.wait(WAITS[name], LONGEST_WAIT, size)
-        blocks: list[tuple[np.ndarray, str, np.ndarray, np.ndarray]] = []  # visit, event, time, session
+        blocks: list[Block] = []
 
         def add(visit: np.ndarray, event: str, time: np.ndarray, session: np.ndarray | None = None) -> None:
             blocks.append((visit, event, time, visit if session is None else session))
@@ -181,7 +185,7 @@ class Platform:
         return self._columns(blocks, accounts, visits, cents)
 
     def _columns(
-        self, blocks: list, accounts: Accounts, visits: Visits, cents: np.ndarray
+        self, blocks: list[Block], accounts: Accounts, visits: Visits, cents: np.ndarray
     ) -> dict[str, np.ndarray]:
         visit, time, session = (np.concatenate([block[at] for block in blocks]) for at in (0, 2, 3))
         event = np.concatenate([np.full(len(b[0]), self.events.index(b[1]), dtype=np.int64) for b in blocks])
@@ -195,7 +199,7 @@ class Platform:
         )
         number = np.full(len(visit), -1, dtype=np.int64)
         number[with_order] = by_appearance(visit[with_order])
-        creator = self.code * 100_000 + visits.creator[visit] + 1
+        creator = self.code * CREATORS + visits.creator[visit] + 1
         return {
             "user_id": accounts.user[account],
             "timestamp": time,

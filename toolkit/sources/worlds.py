@@ -1,13 +1,9 @@
-"""`simulate` writes the event log of a simulated world: four platforms, 28 days, and the truth that was planted.
-
-``python -m toolkit.sources.worlds datasets`` rebuilds the log that comes with the project.
-"""
+"""`simulate` writes the event log of a simulated world: four platforms, 28 days, and the truth that was planted."""
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -98,7 +94,7 @@ def simulate(
 
     Raises
     ------
-    ValueError, TypeError, KeyError
+    ValueError, TypeError
         Fewer than one user; a parameter that does not exist or does not fit; a folder that holds other files.
 
     Notes
@@ -234,9 +230,3 @@ def _table(platform: Platform, rows: dict[str, np.ndarray], tally: Tally) -> pa.
         pa.array(amount, from_pandas=True),
     ]
     return pa.Table.from_arrays(columns, schema=SCHEMA)
-
-
-if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m toolkit.sources.worlds FOLDER")
-    print(simulate(sys.argv[1]))

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from toolkit.counts import counts_table, numbers, row_name
+from toolkit.funnels import Funnel
 from toolkit.intervals import Rate
 from toolkit.propagation import Moments, Precision, correlated
 from toolkit.sources.mechanisms import TIERS
-from toolkit.tiers.users import MISSING, counts_by, moments_by
-from toolkit.wording import count, some
-
-if TYPE_CHECKING:
-    from toolkit.funnels import Funnel
+from toolkit.tiers.from_funnel import Movers, counts_by, places_of
+from toolkit.wording import count, group_name, some, unknown
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,12 +40,14 @@ class Counts:
     @cached_property
     def rates(self) -> np.ndarray:
         """Successes over trials, platforms x tiers."""
-        return self.y / self.n
+        rates: np.ndarray = self.y / self.n
+        return rates
 
     @cached_property
     def mixes(self) -> np.ndarray:
         """Each platform's shares of tiers."""
-        return self.n / self.n.sum(1, keepdims=True)
+        mixes: np.ndarray = self.n / self.n.sum(1, keepdims=True)
+        return mixes
 
     @cached_property
     def cell_rates(self) -> Rate:
@@ -144,7 +145,8 @@ def _influence(n: np.ndarray, y: np.ndarray) -> np.ndarray:
 def _covariance(influence: np.ndarray, found: Moments) -> np.ndarray:
     flat = influence.reshape(len(influence), -1)
     size = flat.shape[1]
-    return flat @ found.products.reshape(size, size) @ flat.T
+    covariance: np.ndarray = flat @ found.products.reshape(size, size) @ flat.T
+    return covariance
 
 
 def counts_of(
@@ -156,7 +158,7 @@ def counts_of(
     of: str | None,
     pool: Mapping[str, str] | None,
     exclude: Sequence[str],
-    movers: str | None,
+    movers: Movers | None,
 ) -> Counts:
     """Check a table or a funnel and lay its counts out by platform and tier. See `toolkit.tiers.compare`."""
     if isinstance(source, pd.DataFrame):
@@ -170,7 +172,7 @@ def counts_of(
             for name, old in (("platform", platform), ("tier", tier))
             if isinstance(source[old].dtype, pd.CategoricalDtype)
         }
-    elif hasattr(source, "steps") and hasattr(source, "counts"):
+    elif isinstance(source, Funnel):
         frame, of, outcome, notes = counts_by(source, platform, tier, outcome, of, movers)
         order = {}
     else:
@@ -180,7 +182,7 @@ def counts_of(
     known = [*order.get("tier", ()), *frame["tier"]]
     for name in (*joined, *left):
         if name not in known:
-            raise ValueError(f"no tier {name!r} to pool or exclude; there are {some(sorted(set(known)))}")
+            raise ValueError(f"to pool or exclude: {unknown('tier', name, sorted(set(known)))}")
     out = frame["tier"].isin(left)
     if out.any():
         notes.append(f"{count(frame.loc[out, 'n'].sum())} in {some(left)} are left out")
@@ -201,40 +203,23 @@ def counts_of(
     n, y = (summed[name].to_numpy(float).reshape(len(platforms), len(tiers)) for name in ("n", "y"))
     _refuse_absent(platforms, tiers, n)
     cells = whole = None
-    if not isinstance(source, pd.DataFrame) and source.unit in ("pairs", "entries"):
-        cells, whole = moments_by(source, (platform, tier), (of, outcome), joined, platforms, tiers)
+    if isinstance(source, Funnel) and source.unit in ("pairs", "entries"):
+        counts, groups = source.step_counts, len(source.step_counts.groups)
+        pairs = [(p, t) for p in platforms for t in tiers]
+        cells, _ = counts.moments(places_of(frame, ["platform", "tier"], pairs, groups), [of, outcome])
+        whole, _ = counts.moments(places_of(frame, ["platform"], platforms, groups), [of, outcome])
     return Counts(platforms, tiers, n, y, of, outcome, cells, whole, tuple(notes))
 
 
-def of_table(source: pd.DataFrame, keys: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
-    """Columns of a table of counts: keys as text, missing ones under a name of their own; whole numbers."""
-    for name in (*keys, *numbers):
-        if name not in source.columns:
-            raise ValueError(
-                f"no column {name!r} among the counts; they have: {some(list(map(str, source.columns)))}"
-            )
-    if not len(source):
-        raise ValueError("the table of counts has no rows")
+def of_table(source: pd.DataFrame, keys: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
+    """Columns of a table of counts: keys as text, missing ones by the name of a missing group; whole numbers."""
+    counts_table(source, [*keys, *columns])
     frame = pd.DataFrame(index=source.index)
     for name in keys:
-        frame[name] = [MISSING if pd.isna(value) else str(value) for value in source[name]]
-    for name in numbers:
-        values = pd.to_numeric(source[name], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-        for bad, fault in (
-            (~np.isfinite(values), "is missing or no number"),
-            (values < 0, "is negative"),
-            (values != np.floor(values), "is fractional: give counts, not rates"),
-        ):
-            if bad.any():
-                at = int(np.flatnonzero(bad)[0])
-                raise ValueError(f"{row_name(frame, at, keys)}: {name} = {source[name].iloc[at]} {fault}")
-        frame[name] = values
+        frame[name] = [group_name([value]) for value in source[name]]
+    for name in columns:
+        frame[name] = numbers(source, name, keys)
     return frame
-
-
-def row_name(frame: pd.DataFrame, at: int, keys: Sequence[str]) -> str:
-    """A row as an error names it."""
-    return f"row {frame.index[at]} ({', '.join(str(frame[key].iloc[at]) for key in keys)})"
 
 
 def _refuse_more_than_all(frame: pd.DataFrame, of: str, outcome: str) -> None:
@@ -242,7 +227,7 @@ def _refuse_more_than_all(frame: pd.DataFrame, of: str, outcome: str) -> None:
     if len(more):
         row = frame.iloc[more[0]]
         raise ValueError(
-            f"{row_name(frame, more[0], list(frame.columns[:2]))}: {outcome} = {count(row[outcome])} is more than "
+            f"{row_name(frame, int(more[0]), list(frame.columns[:2]))}: {outcome} = {count(row[outcome])} is more than "
             f"{of} = {count(row[of])}; count the same unit in both (people, not orders)"
         )
 

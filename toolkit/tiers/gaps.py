@@ -1,19 +1,19 @@
-"""`compare`: whether the gap between two platforms is mix or rate."""
+"""`compare`: whether the gap between two platforms is composition (mix of tiers) or rate (Kitagawa decomposition)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 
 from toolkit.counts import confidence_level, one_of
 from toolkit.multiplicity import METHODS, Method, adjusted
-from toolkit.tiers import splits, standards
-from toolkit.tiers.answers import Answer
+from toolkit.tiers import simpson, standards, tier_split
 from toolkit.tiers.counts import Counts, counts_of
+from toolkit.tiers.estimates import Estimates
 from toolkit.tiers.rates import FEW, Rates, rates_by_tier
 from toolkit.wording import count, counted, percent, points, points_interval
 
@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from toolkit.tiers.logits import Coefficients, Effects, GapTests
     from toolkit.tiers.ratios import Ratios
 
+Movers = Literal["first", "last", "split"]
+
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Gaps(Answer):
-    """Gaps between platforms, each the sum of a mix part and a rate part. Made by `compare`.
+class Gaps(Estimates):
+    """Gaps between platforms, each the sum of a composition (mix) and a rate component. Made by `compare`.
 
     Attributes
     ----------
@@ -36,6 +38,13 @@ class Gaps(Answer):
         The tests that p values are adjusted over, and how.
     counts : Counts
         By platform and tier.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"platform": ["A", "A", "B", "B"], "city_tier": ["small", "large"] * 2,
+    ...                      "n": [87, 263, 270, 80], "converted": [81, 192, 234, 55]})  # Charig et al. (1986)
+    >>> compare(rows, adjust=None).sentence().partition(":")[0]
+    'A 78.0 % against B 82.6 % (converted of n), a gap of −4.6 points (−10.4 to 1.3)'
     """
 
     counts: Counts = field(repr=False)
@@ -45,12 +54,12 @@ class Gaps(Answer):
     adjust: Method | None
     family: str
 
-    rates: ClassVar = frozenset({"estimate", "low", "high"})
+    differences: ClassVar = frozenset({"estimate", "low", "high"})
     named: ClassVar = ("platform", "reference", "part")
     axis: ClassVar = "gap, points"
 
     def sentence(self) -> str:
-        """The widest gap, its two parts, whether the order reverses, and how sure that is."""
+        """The widest gap, its two components with intervals, n, and whether the order reverses (Simpson's paradox)."""
         lines = self.table[self.table["part"] == "gap"]
         top = lines.loc[lines["estimate"].abs().idxmax()]
         own = self.table[
@@ -61,15 +70,16 @@ class Gaps(Answer):
             part: f"{points(row['estimate'])} ({points_interval(row['low'], row['high'])})"
             for part, row in own.iterrows()
         }
-        widest = "" if len(lines) == 1 else f"widest of {len(lines)} gaps: "
+        widest = "" if len(lines) == 1 else f"Widest of {len(lines)} gaps: "
         rates = dict(zip(self.counts.platforms, self.counts.crude.estimate, strict=True))
         first, second = top["platform"], top["reference"]
         text = (
-            f"{self.counts.outcome} of {self.counts.of}, {widest}{first} {percent(rates[first])} against {second} "
-            f"{percent(rates[second])}, {told['gap']}: mix {told['mix']}, rate {told['rate']} ({self.level}s, n = "
-            f"{count(top['n'])} and {count(top['n_reference'])})"
+            f"{widest}{first} {percent(rates[first])} against {second} {percent(rates[second])} "
+            f"({self.counts.outcome} of {self.counts.of}), a gap of {told['gap']}: composition (mix of tiers) "
+            f"{told['mix']}, rates inside tiers {told['rate']}; {self.level}s, n = {count(top['n'])} and "
+            f"{count(top['n_reference'])}"
         )
-        turned = splits.in_words(self.reversal())
+        reversed_ = simpson.in_words(self.reversal())
         few = int((np.minimum(self.counts.y, self.counts.n - self.counts.y) < FEW).sum())
         small = (
             f"{counted(few, 'rate')} of {self.counts.n.size} rest{'s' * (few == 1)} on fewer than {FEW}"
@@ -77,18 +87,18 @@ class Gaps(Answer):
             else ""
         )
         family = "" if len(self.table) == 3 and self.adjust is None else self.family
-        return f"{text}{self.closing(turned, small and f'{small} conversions or non-conversions', family)}"
+        return f"{text}{reversed_}{self.closing(small and f'{small} conversions or non-conversions', family)}"
 
-    def by_tier(self) -> splits.TierSplit:
-        """What each tier adds to the mix part and to the rate part."""
-        return splits.by_tier(self.counts, self.pairs, self.confidence)
+    def by_tier(self) -> tier_split.TierSplit:
+        """What each tier adds to the composition and to the rate component."""
+        return tier_split.by_tier(self.counts, self.pairs, self.confidence)
 
     def rates_by_tier(self) -> Rates:
-        """Rates of all platforms and tiers with Wilson intervals, and drawn towards the platform's rate."""
+        """Rates of all platforms and tiers with Wilson intervals, and shrunk towards the platform's rate."""
         return rates_by_tier(self.counts, self.confidence)
 
     def standardised(self, standard: str | Mapping[str, float] | None = None) -> standards.Standardised:
-        """Each platform's rate if all had one mix of tiers.
+        """Each platform's rate if all had one mix of tiers (direct standardisation).
 
         Parameters
         ----------
@@ -100,12 +110,11 @@ class Gaps(Answer):
 
     def sensitivity(self) -> standards.Sensitivity:
         """The gaps at every standard mix: pooled, each platform's, equal shares, and the mean of the two."""
-        crude = {pair: splits.crude_gap(self.counts, pair, self.confidence) for pair in self.pairs}
-        return standards.sensitivity(self.counts, self.pairs, crude, self.standard, self.confidence)
+        return standards.sensitivity(self.counts, self.pairs, self.standard, self.confidence)
 
-    def reversal(self) -> splits.Reversal:
-        """Whether the order turns round inside tiers, and the table that shows it."""
-        return splits.reversal(self.counts, self.pairs, self.mix, self.confidence)
+    def reversal(self) -> simpson.Reversal:
+        """Simpson's paradox: whether the order of platforms reverses inside tiers, and the table that shows it."""
+        return simpson.reversal(self.counts, self.pairs, self.mix, self.confidence)
 
     @property
     def reverses(self) -> bool:
@@ -113,7 +122,7 @@ class Gaps(Answer):
         return bool(self.reversal())
 
     def effects(self) -> Effects:
-        """Average marginal effects of the platform, from a logit of platform and tier, over all units as observed."""
+        """Average marginal effects of the platform on the probability scale, from a logit of platform and tier."""
         from toolkit.tiers import logits
 
         return logits.effects(self.counts, self.pairs, self.confidence)
@@ -134,7 +143,7 @@ class Gaps(Answer):
         return logits.tests(self.counts, self.pairs, self.adjust, self.confidence)
 
     def ratios(self) -> Ratios:
-        """Ratios of rates, crude and standardised, and Mantel-Haenszel odds ratios, with E-values."""
+        """Ratios of rates, crude and standardised, and Mantel-Haenszel odds ratios, with E-values (confounding)."""
         from toolkit.tiers import ratios
 
         return ratios.ratios(self.counts, self.pairs, self.mix, self.confidence)
@@ -151,7 +160,7 @@ def compare(
     standard: str | Mapping[str, float] = "pooled",
     pool: Mapping[str, str] | None = None,
     exclude: Sequence[str] = (),
-    movers: str | None = None,
+    movers: Movers | None = None,
     adjust: Method | None = "auto",
     confidence: float = 0.95,
 ) -> Gaps:
@@ -163,7 +172,7 @@ def compare(
         A funnel with ``by=[platform, tier]``, or a tidy table: one row per platform and tier (rows of the same two
         are added up).
     platform, tier : str
-        Columns. Rows without a value count as "missing", a tier of its own.
+        Columns. Rows without a value are a tier of their own, ``<null>``.
     outcome, of : str, optional
         Names of steps, by default the last and the first; or of columns of counts, by default "converted"
         and "n".
@@ -172,14 +181,14 @@ def compare(
     standard : {"pooled", "equal"}, a platform, or dict of tier to share
         The mix of tiers at which rates are compared.
     pool : dict of str to str, optional
-        Tiers that count together with another one.
+        Tiers that count together with another one: old name to the name it joins.
     exclude : list of str, optional
         Tiers that are left out.
     movers : {"first", "last", "split"}, optional
-        Where users of several tiers count. The funnel decides that; here it is confirmed, and must be where the
+        Where users who change tier count. The funnel decides that; here it is confirmed, and must be where the
         funnel left it to its default.
     adjust : {"auto", "holm", "benjamini_hochberg", None}
-        Of p values; "auto" takes Holm up to 20 tests.
+        How p values are adjusted over the family; "auto" takes Holm up to 20 tests, Benjamini-Hochberg above.
     confidence : float
         Of every interval, between 0 and 1.
 
@@ -195,10 +204,11 @@ def compare(
 
     Notes
     -----
-    Of a gap between platforms 1 and 0 with shares w and rates r of tiers, mix = sum (w1 - w0) (r1 + r0) / 2 and
-    rate = sum (r1 - r0) (w1 + w0) / 2. Neither is a cause: who would move between tiers or platforms is another
-    question. Intervals: see `toolkit.propagation`. Where users count more than once (pairs, entries) they are
-    clustered by user, also across platforms.
+    Kitagawa decomposition with mean weights: of a gap between platforms 1 and 0 with shares w and rates r of tiers,
+    mix = sum (w1 - w0) (r1 + r0) / 2 and rate = sum (r1 - r0) (w1 + w0) / 2, which add up to the gap. Neither is a
+    cause: what would happen if users moved between tiers or platforms is another question. Intervals: see
+    `toolkit.propagation`. Where users count more than once (pairs, entries) they are clustered by user, also
+    across platforms.
 
     References
     ----------
@@ -230,7 +240,7 @@ def compare(
         movers=movers,
     )
     pairs = found.pairs(to)
-    lines = [line for pair in pairs for line in splits.in_all(found, pair, confidence)]
+    lines = [line for pair in pairs for line in tier_split.in_all(found, pair, confidence)]
     names = ["platform", "reference", "part", "estimate", "low", "high", "n", "n_reference", "p"]
     many = "the pair" if len(pairs) == 1 else f"{len(pairs)} pairs"
     table, family = adjusted(pd.DataFrame(lines, columns=names), adjust, f"gap, mix and rate of {many}")

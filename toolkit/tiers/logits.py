@@ -1,10 +1,12 @@
-"""Logits of platform and tier: coefficients, average effects on the probability scale, and tests."""
+"""Logit (binomial GLM) of platform and tier: coefficients, average marginal effects, and tests of interaction."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -12,22 +14,25 @@ from scipy import special
 
 from toolkit.multiplicity import Method, adjusted
 from toolkit.propagation import Precision
-from toolkit.tiers.answers import Answer
 from toolkit.tiers.counts import Counts
+from toolkit.tiers.estimates import Estimates
 from toolkit.tiers.ratios import strata
-from toolkit.wording import count, points, points_interval
+from toolkit.wording import count, p_value, points, points_interval
 
-#: A coefficient beyond this is on its way to infinity: some platform or tier has none or all converted.
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: A coefficient beyond this is on its way to infinity (separation): some platform or tier has none or all converted.
 INFINITE = 12.0
-#: Steps of Newton's method, and how still the likelihood must lie at the end.
-STEPS, STILL = 50, 1e-10
+#: Steps of iteratively reweighted least squares, and how still the coefficients must lie at the end.
+STEPS, STILL = 50, 1e-9
 
 
 @dataclass(frozen=True, eq=False)
 class Fit:
     """A logit fitted to cells: `design` (cells x coefficients), names, coefficients and fitted rates.
 
-    `ok` is False where the likelihood has no maximum.
+    `ok` is False under separation, where the likelihood has no maximum.
     """
 
     names: tuple[str, ...]
@@ -37,98 +42,142 @@ class Fit:
     n: np.ndarray = field(repr=False)
     ok: bool
 
-    @property
-    def inverse(self) -> np.ndarray:
-        """Inverse of the information."""
-        weight = self.n * self.fitted * (1 - self.fitted)
-        return np.linalg.pinv(self.design.T @ (weight[:, None] * self.design))
-
+    @cached_property
     def influence(self) -> np.ndarray:
-        """How each coefficient moves with the rate of each cell."""
-        return self.inverse @ (self.design * self.n[:, None]).T
+        """How each coefficient moves with the rate of each cell: inverse of the information times the scores."""
+        weight = self.n * self.fitted * (1 - self.fitted)
+        inverse = np.linalg.pinv(self.design.T @ (weight[:, None] * self.design))
+        return np.asarray(inverse @ (self.design * self.n[:, None]).T)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Coefficients(Answer):
-    """Log odds ratios of a logit. `table`: `term`, `estimate`, `error`, `low`, `high`, `n`."""
+class Coefficients(Estimates):
+    """Log odds ratios of a logit. Made by `Gaps.logit`.
+
+    `table`: `term`, `estimate`, `error` (standard error), `low`, `high`, `n`.
+
+    Examples
+    --------
+    >>> from toolkit.tiers import compare
+    >>> rows = pd.DataFrame({"platform": ["A", "A", "B", "B"], "city_tier": ["small", "large"] * 2,
+    ...                      "n": [87, 263, 270, 80], "converted": [81, 192, 234, 55]})  # Charig et al. (1986)
+    >>> compare(rows, to="B").logit().table[["term", "estimate", "low", "high"]].round(3)
+           term  estimate    low   high
+    0  constant     1.937  1.602  2.271
+    1         A     0.357 -0.092  0.806
+    2     large    -1.261 -1.729 -0.792
+    """
 
     named: ClassVar = ("term",)
     axis: ClassVar = "log odds ratio"
 
     def sentence(self) -> str:
-        """What the model is, and how many units it was fitted to."""
+        """What the model is, what it compares with, and how many units it was fitted to."""
         terms = ", ".join(self.table["term"].iloc[1:])
-        return f"Logit with {terms}, fitted to {self.table['n'].iloc[0]:,} units{self.closing()}"
+        return f"Logit with {terms}; {self.level}s, n = {count(self.table['n'].iloc[0])}{self.closing()}"
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Effects(Answer):
-    """Average marginal effects of the platform on the probability scale, tiers held fixed.
+class Effects(Estimates):
+    """Average marginal effects of the platform on the probability scale, tiers held constant. Made by `Gaps.effects`.
 
-    `table`: `platform`, `reference`, `estimate`, `error`, `low`, `high`, `n`, `n_reference`.
+    `table`: `platform`, `reference`, `estimate`, `error` (standard error), `low`, `high`, `n`, `n_reference`.
+
+    Examples
+    --------
+    >>> from toolkit.tiers import compare
+    >>> rows = pd.DataFrame({"platform": ["A", "A", "B", "B"], "city_tier": ["small", "large"] * 2,
+    ...                      "n": [87, 263, 270, 80], "converted": [81, 192, 234, 55]})  # Charig et al. (1986)
+    >>> compare(rows).effects().table[["platform", "estimate", "error", "low", "high"]].round(3)
+      platform  estimate  error    low   high
+    0        A     0.054  0.035 -0.014  0.121
     """
 
-    rates: ClassVar = frozenset({"estimate", "error", "low", "high"})
+    differences: ClassVar = frozenset({"estimate", "error", "low", "high"})
     named: ClassVar = ("platform", "reference")
     axis: ClassVar = "average effect, points"
 
     def sentence(self) -> str:
-        """By how much each platform's users convert more often, tiers held fixed."""
+        """By how many points each platform's rate is above its reference, tiers held constant, with interval and n."""
         parts = [
             f"{row.platform} against {row.reference} {points(row.estimate)} ({points_interval(row.low, row.high)}, n = "
             f"{count(row.n)} and {count(row.n_reference)})"
             for row in self.table.itertuples()
         ]
         model = "from a logit in which a platform's odds ratio is the same in every tier"
-        return f"With tiers held fixed, on average: {'; '.join(parts)} ({self.level}s){self.closing(model)}"
+        return (
+            f"With tiers held constant, on average: {'; '.join(parts)} ({self.level}s){self.closing(model)}"
+        )
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class GapTests(Answer):
+class GapTests(Estimates):
     """Tests of whether the gap is the same in every tier, and of whether there is one at all.
 
     `table`: `platform`, `reference`, `test`, `statistic`, `freedom`, `p`, `p_adjusted`, `least_expected` (the
-    smallest count that the model expects), `n`, `n_reference`.
+    smallest count that the model without interaction expects), `n`, `n_reference`.
+
+    References
+    ----------
+    Breslow & Day (1980), Statistical Methods in Cancer Research 1, section 4.4. Mantel & Haenszel (1959), Journal of
+    the National Cancer Institute 22, 719-748, with continuity correction.
+
+    Examples
+    --------
+    >>> from toolkit.tiers import compare
+    >>> rows = pd.DataFrame({"platform": ["A", "A", "B", "B"], "city_tier": ["small", "large"] * 2,
+    ...                      "n": [87, 263, 270, 80], "converted": [81, 192, 234, 55]})  # Charig et al. (1986)
+    >>> compare(rows).tests().table[["test", "statistic", "freedom", "p"]].round(3)
+                                            test  statistic  freedom      p
+    0              interaction, likelihood ratio      1.008        1  0.315
+    1                   interaction, Breslow-Day      0.968        1  0.325
+    2  equal odds in every tier, Mantel-Haenszel      2.091        1  0.148
     """
 
     named: ClassVar = ("platform", "reference", "test")
 
     def sentence(self) -> str:
-        """For how many pairs the gap differs between tiers."""
-        column = "p_adjusted" if "p_adjusted" in self.table else "p"
+        """For how many pairs the odds ratio differs between tiers, with adjusted p values."""
+        column = self._column
         rows = self.table[self.table["test"].str.startswith("interaction, likelihood")]
-        found = rows[rows[column] < 1 - self.confidence]
+        limit = round(1 - self.confidence, 10)
+        found = rows[rows[column] < limit]
         if not len(found):
-            return f"No pair's odds ratio differs surely between tiers{self.closing()}"
+            return f"No pair's odds ratio is shown to differ between tiers at p < {limit:g}{self.closing()}"
         pairs = ", ".join(
-            f"{row.platform} and {row.reference} (p {_p(getattr(row, column))})" for row in found.itertuples()
+            f"{row.platform} and {row.reference} ({_p(getattr(row, column))}, n = "
+            f"{count(row.n)} and {count(row.n_reference)})"
+            for row in found.itertuples()
         )
         return f"The odds ratio differs between tiers for {len(found)} of {len(rows)} pairs: {pairs}{self.closing()}"
 
-    def plot(self, ax: object = None) -> object:  # type: ignore[override]
+    def plot(self, ax: Axes | None = None) -> Axes:
         """P values of all tests, on a log scale."""
         from toolkit.tiers import plots
 
-        return plots.p_values(self, ax)  # type: ignore[arg-type]
+        return plots.p_values(
+            self.table, ax, column=self._column, named=self.named, threshold=1 - self.confidence
+        )
+
+    @property
+    def _column(self) -> str:
+        return "p_adjusted" if "p_adjusted" in self.table else "p"
 
 
 def fit(n: np.ndarray, y: np.ndarray, names: tuple[str, ...], design: np.ndarray) -> Fit:
-    """Maximum likelihood by Newton's method, on cells of trials and successes."""
-    beta = np.zeros(design.shape[1])
-    beta[0] = special.logit(np.clip(y.sum() / n.sum(), 1e-9, 1 - 1e-9))
-    before, still = -np.inf, False
-    for _ in range(STEPS):
-        fitted = special.expit(design @ beta)
-        likelihood = float(np.sum(special.xlogy(y, fitted) + special.xlog1py(n - y, -fitted)))
-        still = abs(likelihood - before) <= STILL * (abs(likelihood) + 1)
-        before = likelihood
-        information = design.T @ ((n * fitted * (1 - fitted))[:, None] * design)
-        # One more step than the likelihood needs, since the coefficients come to rest later.
-        beta = beta + np.clip(np.linalg.pinv(information) @ (design.T @ (y - n * fitted)), -4, 4)
-        if still:
-            break
-    fitted = special.expit(design @ beta)
-    return Fit(names, design, beta, fitted, n, still and bool(np.abs(beta[1:]).max(initial=0) < INFINITE))
+    """Maximum likelihood of a binomial GLM with logit link, on cells of trials and successes."""
+    from statsmodels.genmod.families import Binomial  # a second to import
+    from statsmodels.genmod.generalized_linear_model import GLM
+
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter(
+            "ignore"
+        )  # of separation, which `ok` says, and of a saturated model, which is meant
+        model = GLM(np.column_stack([y, n - y]), design, family=Binomial())
+        found = model.fit(maxiter=STEPS, tol_criterion="params", tol=STILL)
+    beta, fitted = np.asarray(found.params), np.asarray(found.mu)
+    ok = bool(found.converged and np.abs(beta[1:]).max(initial=0) < INFINITE)
+    return Fit(names, design, beta, fitted, n, ok)
 
 
 def design_of(
@@ -152,20 +201,20 @@ def coefficients(
     """See `Gaps.logit`."""
     names, design = design_of(counts, reference, tiers=tiers, interaction=interaction)
     found = fit(counts.n.ravel(), counts.y.ravel(), names, design)
-    slopes = found.influence()
+    slopes = found.influence
     errors = _precision(counts, found).error(slopes) if found.ok else np.full(len(names), np.nan)
     beta = found.beta if found.ok else np.full(len(names), np.nan)
     reach = special.ndtri((1 + confidence) / 2) * errors
     table = pd.DataFrame(
         {"term": names, "estimate": beta, "error": errors, "low": beta - reach, "high": beta + reach}
     ).assign(n=int(counts.n.sum()))
-    against = f"against {counts.platforms[reference]} and {counts.tiers[0]}"
+    against = f"log odds ratios against {counts.platforms[reference]} and {counts.tiers[0]}"
     return Coefficients(table, confidence, (against, _infinite(found), *counts.notes))
 
 
 def effects(counts: Counts, pairs: Sequence[tuple[int, int]], confidence: float) -> Effects:
     """See `Gaps.effects`."""
-    # A tier where none or all converted tells nothing of the odds ratio, and no platform changes its rate.
+    # A tier in which none or all converted says nothing of the odds ratio, and its rate is the same on any platform.
     some = (counts.y.sum(0) > 0) & (counts.y.sum(0) < counts.n.sum(0))
     weight = counts.n.sum(0)[some] / counts.n.sum()
     kept = Counts(
@@ -190,7 +239,7 @@ def effects(counts: Counts, pairs: Sequence[tuple[int, int]], confidence: float)
             slope = (weight * one * (1 - one)) @ design[cells[0]] - (weight * two * (1 - two)) @ design[
                 cells[1]
             ]
-            estimate, gradient = weight @ (one - two), slope @ found.influence()
+            estimate, gradient = weight @ (one - two), slope @ found.influence
             limits = precision.interval(estimate, gradient, confidence, -1.0)
             line = [estimate, float(precision.error(gradient)), limits.low, min(limits.high, 1.0)]
         sizes = [int(counts.n[at].sum()) for at in (i, j)]
@@ -207,34 +256,38 @@ def tests(
     lines = []
     for i, j in pairs:
         own = [i, j]
-        two = Counts(
-            tuple(counts.platforms[at] for at in own), counts.tiers, n[own], y[own], counts.of, counts.outcome
-        )
-        some = (two.y.sum(0) > 0) & (two.y.sum(0) < two.n.sum(0))
+        # A tier in which none or all converted says nothing of an odds ratio.
+        some = (y[own].sum(0) > 0) & (y[own].sum(0) < n[own].sum(0))
         freedom = int(some.sum()) - 1
-        both = bool(two.y.sum(1).all() and (two.n - two.y).sum(1).all())
+        both = bool(y[own].sum(1).all() and (n[own] - y[own]).sum(1).all()) and freedom >= 0
+        two = Counts(
+            tuple(counts.platforms[at] for at in own),
+            tuple(np.array(counts.tiers)[some]),
+            n[own][:, some],
+            y[own][:, some],
+            counts.of,
+            counts.outcome,
+        )
         statistic, least = np.nan, np.nan
-        names, design = design_of(two, 1)
-        found = fit(two.n.ravel(), two.y.ravel(), names, design)
-        expected = two.n.ravel() * found.fitted
         if both and freedom > 0:
-            least = float(np.minimum(expected, two.n.ravel() - expected).reshape(two.n.shape)[:, some].min())
-            statistic = 2 * float(
-                np.sum(special.xlogy(two.y.ravel(), two.y.ravel() / expected))
-                + np.sum(
-                    special.xlogy(
-                        (two.n - two.y).ravel(), (two.n - two.y).ravel() / (two.n.ravel() - expected)
-                    )
-                )
+            trials, successes = two.n.ravel(), two.y.ravel()
+            expected = trials * fit(trials, successes, *design_of(two, 1)).fitted
+            least = float(np.minimum(expected, trials - expected).min())
+            # The deviance, since the model with the interaction is saturated.
+            deviance = special.rel_entr(successes, expected) + special.rel_entr(
+                trials - successes, trials - expected
             )
-        table = strata(two.n[:, some], two.y[:, some], (0, 1)) if both and some.any() else None
-        equal = table.test_equal_odds() if table is not None and freedom > 0 else None
+            statistic = 2 * float(deviance.sum())
+        table = strata(two.n, two.y, (0, 1)) if both else None
+        equal = (
+            breslow_day(two.n, two.y, table.oddsratio_pooled) if table is not None and freedom > 0 else np.nan
+        )
         null = table.test_null_odds(correction=True) if table is not None else None
         common = [two.platforms[0], two.platforms[1]]
         sizes = [int(counts.n[at].sum()) for at in own]
         for name, value, df in (
             ("interaction, likelihood ratio", statistic, freedom),
-            ("interaction, Breslow-Day", np.nan if equal is None else equal.statistic, freedom),
+            ("interaction, Breslow-Day", equal, freedom),
             ("equal odds in every tier, Mantel-Haenszel", np.nan if null is None else null.statistic, 1),
         ):
             p = special.chdtrc(df, value) if df > 0 and np.isfinite(value) else np.nan
@@ -256,8 +309,21 @@ def tests(
     return GapTests(table, confidence, (family, *counts.notes))
 
 
+def breslow_day(n: np.ndarray, y: np.ndarray, odds: float) -> float:
+    """Breslow & Day's statistic of one odds ratio in all tiers, from trials and successes, 2 x tiers.
+
+    statsmodels has it too, but divides 0 by 0 where the odds ratio is 1.
+    """
+    successes, others = y.sum(0), (n - y).sum(0)
+    b = odds * (n[0] + successes) + others - n[0]
+    # The root of (1 - odds) x^2 + b x - odds n y = 0 in the form that does not cancel.
+    expected = 2 * odds * n[0] * successes / (b + np.sqrt(b * b + 4 * (1 - odds) * odds * n[0] * successes))
+    cells = (expected, n[0] - expected, successes - expected, others - n[0] + expected)
+    return float(((y[0] - expected) ** 2 * sum(1 / cell for cell in cells)).sum())
+
+
 def _precision(counts: Counts, found: Fit, cells: np.ndarray | None = None) -> Precision:
-    """What is known of cell rates if the model holds: at the fitted rates, at the cells' effective sizes."""
+    """Precision of cell rates if the model holds: at the fitted rates, with the cells' effective sizes."""
     known = np.flatnonzero(np.ones(counts.n.size, bool) if cells is None else cells)
     rates = counts.cell_rates
     size = np.asarray(rates.size)[known]
@@ -267,11 +333,12 @@ def _precision(counts: Counts, found: Fit, cells: np.ndarray | None = None) -> P
     return Precision(found.fitted, size, freedom, error, np.ones(len(known), bool), correlation)
 
 
+def _p(p: float) -> str:
+    text = p_value(p)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
 def _infinite(found: Fit | None) -> str:
     if found is not None and found.ok:
         return ""
-    return "too few: where none or all converted, the model has no answer"
-
-
-def _p(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"= {p:.3f}"
+    return "too few: where none or all converted (separation) the model has no answer"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.ticker import FuncFormatter
 
 from toolkit import style
@@ -13,51 +14,70 @@ from toolkit import style
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from toolkit.tiers.answers import Answer
-    from toolkit.tiers.logits import GapTests
-
 #: Ticks are drawn late, so their names need the font by name.
 FAMILY = style.SETTINGS["font.family"]
 #: More rows than this cannot be read.
 MOST_ROWS = 60
+#: Inches of a new figure for each row and around them, and the least height.
+ROW, AROUND, LEAST = 0.28, 1.2, 4.0
 
 
-def estimates(result: Answer, ax: Axes | None = None) -> Axes:
-    """Draw the table's estimates from top to bottom, platforms in their colours."""
+def estimates(
+    table: pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    named: Sequence[str],
+    axis: str,
+    level: str,
+    scale: float = 1,
+    null: float | None = 0.0,
+) -> Axes:
+    """Draw a table's estimates with their intervals from top to bottom, platforms in their colours.
+
+    Parameters
+    ----------
+    table
+        Columns `estimate`, `low`, `high`, and those that name a row.
+    named
+        Columns that name a row, at the left.
+    axis, level
+        What is measured, and the level of the intervals, in words.
+    scale
+        100 for rates and their differences, which are drawn as per cent and points.
+    null
+        Where a line stands for no difference.
+    """
     with style.context():
-        return _marks(result, _axes(len(result.table), ax))
+        ax = _axes(len(table), ax)
+        names = table["platform"] if "platform" in table else table[named[0]]
+        looks = style.looks(names)
+        for place, name, row in zip(_rows(table, named, ax), names, table.itertuples(), strict=True):
+            look = looks[name]
+            if np.isfinite(row.low) and np.isfinite(row.high):
+                ax.hlines(
+                    place, row.low * scale, row.high * scale, color=look.colour, linewidth=3.5, alpha=0.35
+                )
+            ax.plot(row.estimate * scale, place, look.marker, color=look.colour, markersize=6)
+        if null is not None:
+            ax.axvline(null, color=style.INK, linewidth=1)
+        against = ""
+        if "reference" in table and len(table[["platform", "reference"]].drop_duplicates()) == 1:
+            against = f", {style.drawn(names.iloc[0])} against {style.drawn(table['reference'].iloc[0])}"
+        ax.set_xlabel(f"{axis}{against} ({level})")
+        return ax
 
 
-def _marks(result: Answer, ax: Axes) -> Axes:
-    table = result.table
-    places = _rows(result, ax)
-    scale = 100 if "estimate" in result.rates else 1
-    names = table["platform"] if "platform" in table else table[result.named[0]]
-    looks = style.looks(names)
-    for place, name, row in zip(places, names, table.itertuples(), strict=True):
-        look = looks[name]
-        if np.isfinite(row.low) and np.isfinite(row.high):
-            ax.hlines(place, row.low * scale, row.high * scale, color=look.colour, linewidth=3.5, alpha=0.35)
-        ax.plot(row.estimate * scale, place, look.marker, color=look.colour, markersize=6)
-    if result.null is not None:
-        ax.axvline(result.null, color=style.INK, linewidth=1)
-    against = ""
-    if "reference" in table and len(table[["platform", "reference"]].drop_duplicates()) == 1:
-        against = f", {style.drawn(names.iloc[0])} against {style.drawn(table['reference'].iloc[0])}"
-    ax.set_xlabel(f"{result.axis}{against} ({result.level}s)")
-    return ax
-
-
-def p_values(result: GapTests, ax: Axes | None = None) -> Axes:
-    """Draw p values on a log scale, with the line below which one is called sure."""
+def p_values(
+    table: pd.DataFrame, ax: Axes | None = None, *, column: str, named: Sequence[str], threshold: float
+) -> Axes:
+    """Draw p values on a log scale, with the line below which one is called significant."""
     with style.context():
-        ax = _axes(len(result.table), ax)
-        column = "p_adjusted" if "p_adjusted" in result.table else "p"
-        p = np.maximum(result.table[column].to_numpy(float), 1e-6)
-        for place, name, value in zip(_rows(result, ax), result.table["platform"], p, strict=True):
-            look = style.look(name)
-            ax.plot(value, place, look.marker, color=look.colour, markersize=6)
-        ax.axvline(1 - result.confidence, color=style.INK, linewidth=1)
+        ax = _axes(len(table), ax)
+        p = np.maximum(table[column].to_numpy(float), 1e-6)
+        looks = style.looks(table["platform"])
+        for place, name, value in zip(_rows(table, named, ax), table["platform"], p, strict=True):
+            ax.plot(value, place, looks[name].marker, color=looks[name].colour, markersize=6)
+        ax.axvline(threshold, color=style.INK, linewidth=1)
         ax.set_xscale("log")
         ax.set_xlim(5e-7, 1.5)
         ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -68,17 +88,16 @@ def p_values(result: GapTests, ax: Axes | None = None) -> Axes:
 def _axes(rows: int, ax: Axes | None) -> Axes:
     if rows > MOST_ROWS:
         raise ValueError(f"{rows} rows are too many for one figure; keep {MOST_ROWS} at most, or draw .table")
-    return plt.gca() if ax is None else ax
+    return style.axes(ax, height=max(LEAST, rows * ROW + AROUND))
 
 
-def _rows(result: Answer, ax: Axes) -> np.ndarray:
+def _rows(table: pd.DataFrame, named: Sequence[str], ax: Axes) -> np.ndarray:
     """Places of the rows, named at the left; a name that all rows share is left out."""
-    table = result.table
-    named = [name for name in result.named if table[name].nunique() > 1] or [result.named[-1]]
+    told = [name for name in named if table[name].nunique() > 1] or [named[-1]]
     places = np.arange(len(table))[::-1]
     texts = [
         " · ".join(style.drawn(value) for value in row)
-        for row in table[named].itertuples(index=False, name=None)
+        for row in table[told].itertuples(index=False, name=None)
     ]
     ax.set_yticks(places, texts, fontfamily=FAMILY, fontsize=9 if len(table) <= 20 else 6)
     ax.set_ylim(-0.6, len(table) - 0.4)

@@ -1,20 +1,20 @@
-"""Ratios of two platforms' rates, and how strong an unseen cause must be to explain them away."""
+"""Ratios of two platforms' rates, Mantel-Haenszel odds ratios, and E-values against unmeasured confounding."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
 from toolkit import intervals
-from toolkit.tiers.answers import Answer
+from toolkit.counts import one_of
 from toolkit.tiers.counts import Counts
-from toolkit.tiers.splits import platform_rate
+from toolkit.tiers.estimates import Estimates
 from toolkit.tiers.standards import Mix, gradient
 from toolkit.wording import count
 
@@ -23,14 +23,26 @@ if TYPE_CHECKING:
 
 #: From this rate on an odds ratio is no longer close to a ratio of rates (VanderWeele & Ding 2017, table 2).
 COMMON = 0.15
+Measure = Literal["risk ratio", "odds ratio"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Ratios(Answer):
-    """Crude and adjusted ratios with their E-values.
+class Ratios(Estimates):
+    """Crude, standardised and Mantel-Haenszel ratios with their E-values. Made by `Gaps.ratios`.
 
     `table`: `platform`, `reference`, `measure`, `estimate`, `low`, `high`, `n`, `n_reference`, `e_value`,
-    `e_value_limit` (of the limit nearer to 1; 1 where the interval holds 1).
+    `e_value_limit` (of the limit nearer to 1; 1 where the interval contains 1).
+
+    Examples
+    --------
+    >>> from toolkit.tiers import compare
+    >>> rows = pd.DataFrame({"platform": ["A", "A", "B", "B"], "city_tier": ["small", "large"] * 2,
+    ...                      "n": [87, 263, 270, 80], "converted": [81, 192, 234, 55]})  # Charig et al. (1986)
+    >>> compare(rows).ratios().table[["measure", "estimate", "low", "high", "e_value"]].round(2)
+                           measure  estimate   low  high  e_value
+    0            rate ratio, crude      0.94  0.88  1.02     1.31
+    1     rate ratio, standardised      1.07  0.99  1.16     1.34
+    2  odds ratio, Mantel-Haenszel      1.45  0.92  2.29     1.70
     """
 
     named: ClassVar = ("platform", "reference", "measure")
@@ -38,21 +50,24 @@ class Ratios(Answer):
     null: ClassVar = 1.0
 
     def sentence(self) -> str:
-        """The standardised ratios, and what an unseen cause would have to do."""
+        """The standardised ratios with intervals and n, and how strong unmeasured confounding must be (E-value)."""
         parts = [
-            f"{row.platform} converts {row.estimate:.3g} times as often as {row.reference} ({self.level} "
-            f"{row.low:.3g} to {row.high:.3g}; to explain it away an unseen cause must go with platform and with "
-            f"outcome by a ratio of {row.e_value:.3g} each, for its interval {row.e_value_limit:.3g}; n = "
-            f"{count(row.n)} and {count(row.n_reference)})"
+            f"the rate of {row.platform} is ×{row.estimate:.3g} that of {row.reference} ({self.level} "
+            f"×{row.low:.3g} to ×{row.high:.3g}, n = {count(row.n)} and {count(row.n_reference)}; E-value "
+            f"{row.e_value:.3g}, of the interval {row.e_value_limit:.3g})"
             for row in self.table[self.table["measure"] == "rate ratio, standardised"].itertuples()
         ]
-        return f"At one mix of tiers {'; '.join(parts)}{self.closing()}"
+        meaning = (
+            "an unmeasured confounder explains a ratio away only if it goes with both platform and outcome by a risk "
+            "ratio of at least the E-value"
+        )
+        return f"At one mix of tiers {'; '.join(parts)}{self.closing(meaning)}"
 
 
 def e_value(
-    estimate: float, low: float, high: float, *, measure: str = "risk ratio", common: bool = False
+    estimate: float, low: float, high: float, *, measure: Measure = "risk ratio", common: bool = False
 ) -> tuple[float, float]:
-    """How strongly an unseen cause must go with both platform and outcome to explain a ratio away.
+    """E-value: how strongly an unmeasured confounder must go with platform and outcome to explain a ratio away.
 
     Parameters
     ----------
@@ -60,17 +75,22 @@ def e_value(
         A ratio and its interval, above 0.
     measure : {"risk ratio", "odds ratio"}
     common : bool
-        Whether the outcome is not rare (15 % or more), so that an odds ratio is first brought nearer to a
-        risk ratio, by its square root.
+        Whether the outcome is common (15 % or more), so that the square root of an odds ratio stands for the
+        risk ratio.
 
     Returns
     -------
     tuple of float
-        E-value of the estimate, and of the limit nearer to 1 (1 where the interval holds 1).
+        E-value of the estimate, and of the limit nearer to 1 (1 where the interval contains 1).
+
+    Raises
+    ------
+    ValueError
+        For an estimate below 0 or outside its interval, and an unknown measure; the message names it.
 
     Notes
     -----
-    RR + sqrt(RR (RR - 1)), for RR below 1 of 1 / RR. It says how strong a cause must be, not that there is one.
+    RR + sqrt(RR (RR - 1)), for RR below 1 of 1 / RR. It says how strong confounding must be, not that there is any.
 
     References
     ----------
@@ -81,8 +101,7 @@ def e_value(
     >>> "{:.1f} {:.1f}".format(*e_value(3.9, 1.8, 8.7))
     '7.3 3.0'
     """
-    if measure not in ("risk ratio", "odds ratio"):
-        raise ValueError(f"measure={measure!r}; use 'risk ratio' or 'odds ratio'")
+    one_of("measure", measure, get_args(Measure))
     if not (estimate >= 0 and low <= estimate <= high):
         if math.isnan(estimate) or math.isnan(low) or math.isnan(high):
             return math.nan, math.nan
@@ -106,22 +125,22 @@ def ratios(counts: Counts, pairs: Sequence[tuple[int, int]], mix: Mix, confidenc
     """See `Gaps.ratios`."""
     lines = []
     for i, j in pairs:
-        one, two = (platform_rate(counts, at) for at in (i, j))
+        one, two = (counts.crude.at(at) for at in (i, j))
         crude = intervals.ratio(one, two, correlation=counts.crude_correlation[i, j], confidence=confidence)
         fixed = [float(mix.shares @ counts.rates[at]) for at in (i, j)]
         slopes = [gradient(counts, mix, at) for at in (i, j)]
         limits = counts.precision.ratio(fixed[0], slopes[0], fixed[1], slopes[1], confidence)
         sizes = [int(counts.n[at].sum()) for at in (i, j)]
         common = counts.y[[i, j]].sum() >= COMMON * counts.n[[i, j]].sum()
-        for measure, estimate, low, high in (
-            ("rate ratio, crude", _over(one.estimate, two.estimate), crude.low, crude.high),
-            ("rate ratio, standardised", _over(*fixed), limits.low, limits.high),
-            ("odds ratio, Mantel-Haenszel", *mantel_haenszel(counts, (i, j), confidence)),
-        ):
-            kind = "odds ratio" if measure.startswith("odds") else "risk ratio"
-            away = e_value(estimate, low, high, measure=kind, common=bool(common))
-            names = [counts.platforms[i], counts.platforms[j]]
-            lines.append([*names, measure, estimate, low, high, *sizes, *away])
+        names = [counts.platforms[i], counts.platforms[j]]
+        found: list[tuple[str, Measure, float, float, float]] = [
+            ("rate ratio, crude", "risk ratio", _over(one.estimate, two.estimate), crude.low, crude.high),
+            ("rate ratio, standardised", "risk ratio", _over(*fixed), limits.low, limits.high),
+            ("odds ratio, Mantel-Haenszel", "odds ratio", *mantel_haenszel(counts, (i, j), confidence)),
+        ]
+        for name, measure, *line in found:
+            away = e_value(*line, measure=measure, common=bool(common))
+            lines.append([*names, name, *line, *sizes, *away])
     names = ["platform", "reference", "measure", "estimate", "low", "high", "n", "n_reference"]
     return Ratios(
         pd.DataFrame(lines, columns=[*names, "e_value", "e_value_limit"]),
@@ -133,9 +152,15 @@ def ratios(counts: Counts, pairs: Sequence[tuple[int, int]], mix: Mix, confidenc
 def mantel_haenszel(counts: Counts, pair: tuple[int, int], confidence: float) -> tuple[float, float, float]:
     """Odds ratio common to all tiers, with its interval; unknown where a platform has none or all converted.
 
-    Users who repeat widen it through effective sizes. The estimate itself is made of the counts.
+    Users who repeat widen its interval through effective sizes. The estimate itself is made of the counts.
+
+    References
+    ----------
+    Mantel & Haenszel (1959), Journal of the National Cancer Institute 22, 719-748; variance of Robins, Breslow &
+    Greenland (1986), Biometrics 42, 311-323.
     """
-    estimate = strata(counts.n, counts.y, pair).oddsratio_pooled
+    with np.errstate(divide="ignore", invalid="ignore"):  # no discordant tier on one side: unknown, below
+        estimate = strata(counts.n, counts.y, pair).oddsratio_pooled
     successes, failures = counts.y[list(pair)].sum(1), (counts.n - counts.y)[list(pair)].sum(1)
     if not successes.all() or not failures.all() or not np.isfinite(estimate) or estimate <= 0:
         return (np.nan,) * 3

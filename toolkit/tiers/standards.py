@@ -1,4 +1,4 @@
-"""Rates at one mix of tiers for all: direct standardisation, and what the choice of the mix does."""
+"""Direct standardisation: crude rates, rates at one standard mix of tiers, and what the choice of the mix does."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from toolkit.tiers.answers import Answer
+from toolkit import intervals
 from toolkit.tiers.counts import Counts
-from toolkit.wording import count, percent, percent_interval, points, points_interval, some
+from toolkit.tiers.estimates import Estimates
+from toolkit.wording import NOTHING, count, percent, percent_interval, points, points_interval, some
 
 #: A mix that misses 1 by no more than this is rounded, not wrong.
 ROUNDING = 1e-6
@@ -27,10 +28,20 @@ class Mix:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Standardised(Answer):
-    """Each platform's rate if its tiers had one common mix.
+class Standardised(Estimates):
+    """Directly standardised rates: each platform's rate if its tiers had one common mix. Made by `Gaps.standardised`.
 
     `table`: `platform`, `standard`, `crude`, `estimate`, `low`, `high`, `n`.
+
+    Examples
+    --------
+    >>> from toolkit.tiers import compare
+    >>> rows = pd.DataFrame({"platform": ["A", "A", "B", "B"], "city_tier": ["small", "large"] * 2,
+    ...                      "n": [87, 263, 270, 80], "converted": [81, 192, 234, 55]})  # Charig et al. (1986)
+    >>> compare(rows).standardised("pooled").table[["platform", "crude", "estimate", "low", "high"]].round(3)
+      platform  crude  estimate    low   high
+    0        A  0.780     0.833  0.788  0.866
+    1        B  0.826     0.779  0.722  0.828
     """
 
     rates: ClassVar = frozenset({"crude", "estimate", "low", "high"})
@@ -50,35 +61,50 @@ class Standardised(Answer):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Sensitivity(Answer):
-    """Gaps between platforms under each standard mix.
+class Sensitivity(Estimates):
+    """Gaps between platforms under each standard mix. Made by `Gaps.sensitivity`.
 
     `table`: `platform`, `reference`, `standard`, `estimate`, `low`, `high`, `n`, `n_reference`. "none" is the crude
-    gap; "mean of the two" is the rate part of the split.
+    gap; "mean of the two" is the rate component of the Kitagawa decomposition.
+
+    Examples
+    --------
+    >>> from toolkit.tiers import compare
+    >>> rows = pd.DataFrame({"platform": ["A", "A", "B", "B"], "city_tier": ["small", "large"] * 2,
+    ...                      "n": [87, 263, 270, 80], "converted": [81, 192, 234, 55]})  # Charig et al. (1986)
+    >>> compare(rows).sensitivity().table[["standard", "estimate"]].round(3).to_numpy().tolist()
+    [['none', -0.046], ['pooled', 0.054], ['A', 0.048], ['B', 0.059], ['equal', 0.053], ['mean of the two', 0.054]]
     """
 
-    rates: ClassVar = frozenset({"estimate", "low", "high"})
+    differences: ClassVar = frozenset({"estimate", "low", "high"})
     named: ClassVar = ("platform", "reference", "standard")
     axis: ClassVar = "gap, points"
 
     def sentence(self) -> str:
-        """Over what range the choice of the mix moves each gap, and whether it turns one round."""
+        """Over what range the choice of the standard mix moves each gap, and whether its sign depends on it."""
         parts = []
         for (platform, reference), rows in self.table.groupby(["platform", "reference"], sort=False):
             rows = rows[rows["standard"] != "none"]
             low, high = rows.loc[rows["estimate"].idxmin()], rows.loc[rows["estimate"].idxmax()]
-            turned = " and changes sides" if low["estimate"] < 0 < high["estimate"] else ""
+            if high["estimate"] - low["estimate"] < NOTHING:
+                parts.append(
+                    f"the gap of {platform} against {reference} stays at {points(low['estimate'])} "
+                    f"({points_interval(low['low'], low['high'])}), n = {count(low['n'])} and "
+                    f"{count(low['n_reference'])}"
+                )
+                continue
+            changes = ", so its sign depends on that choice" if low["estimate"] < 0 < high["estimate"] else ""
             parts.append(
-                f"{platform} against {reference} runs from {points(low['estimate'])} "
+                f"the gap of {platform} against {reference} runs from {points(low['estimate'])} "
                 f"({points_interval(low['low'], low['high'])}; {low['standard']} mix) to {points(high['estimate'])} "
-                f"({points_interval(high['low'], high['high'])}; {high['standard']} mix){turned}, n = "
+                f"({points_interval(high['low'], high['high'])}; {high['standard']} mix){changes}, n = "
                 f"{count(low['n'])} and {count(low['n_reference'])}"
             )
-        return f"By the choice of the standard, {'; '.join(parts)} ({self.level}s){self.closing()}"
+        return f"Depending on the standard mix of tiers, {'; '.join(parts)} ({self.level}s){self.closing()}"
 
 
 def mix_of(counts: Counts, standard: str | Mapping[str, float]) -> Mix:
-    """A named or given mix."""
+    """The standard mix by its name, or as given."""
     totals = counts.n.sum(1)
     if isinstance(standard, Mapping):
         given = {str(tier): float(share) for tier, share in standard.items()}
@@ -128,7 +154,17 @@ def gradient(counts: Counts, mix: Mix, at: int) -> np.ndarray:
     return found.ravel()
 
 
-def gap(counts: Counts, mix: Mix, pair: tuple[int, int], confidence: float) -> tuple[float, float, float]:
+def crude_gap(counts: Counts, pair: tuple[int, int], confidence: float) -> tuple[float, float, float]:
+    """Difference of two platforms' own rates, with its interval."""
+    one, two = (counts.crude.at(at) for at in pair)
+    together = counts.crude_correlation[pair]
+    limits = intervals.difference(one, two, correlation=together, confidence=confidence)
+    return one.estimate - two.estimate, limits.low, limits.high
+
+
+def standardised_gap(
+    counts: Counts, mix: Mix, pair: tuple[int, int], confidence: float
+) -> tuple[float, float, float]:
     """Difference of two platforms' standardised rates, with its interval."""
     one, two = (gradient(counts, mix, at) for at in pair)
     estimate = float(mix.shares @ (counts.rates[pair[0]] - counts.rates[pair[1]]))
@@ -139,7 +175,6 @@ def gap(counts: Counts, mix: Mix, pair: tuple[int, int], confidence: float) -> t
 def sensitivity(
     counts: Counts,
     pairs: Sequence[tuple[int, int]],
-    crude: Mapping[tuple[int, int], tuple[float, float, float]],
     standard: str | Mapping[str, float],
     confidence: float,
 ) -> Sensitivity:
@@ -153,9 +188,10 @@ def sensitivity(
         both = Mix("mean of the two", half @ counts.mixes, half)
         common = [counts.platforms[i], counts.platforms[j]]
         sizes = [int(counts.n[i].sum()), int(counts.n[j].sum())]
-        lines.append([*common, "none", *crude[i, j], *sizes])
+        lines.append([*common, "none", *crude_gap(counts, (i, j), confidence), *sizes])
         lines += [
-            [*common, mix.name, *gap(counts, mix, (i, j), confidence), *sizes] for mix in [*mixes, both]
+            [*common, mix.name, *standardised_gap(counts, mix, (i, j), confidence), *sizes]
+            for mix in [*mixes, both]
         ]
     names = ["platform", "reference", "standard", "estimate", "low", "high", "n", "n_reference"]
     return Sensitivity(pd.DataFrame(lines, columns=names), confidence, counts.notes)

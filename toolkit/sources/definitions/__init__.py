@@ -7,6 +7,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+import pandas as pd
+
 
 @cache
 def read(name: str) -> dict[str, Any]:
@@ -30,3 +32,9 @@ def platform_funnels() -> dict[str, list[dict[str, str]]]:
     ['impression', 'enter', 'product_shown', 'product_click', 'pay']
     """
     return {name: [dict(row) for row in rows] for name, rows in read("funnels").items()}
+
+
+def table(name: str, group: str, blank: dict[str, Any]) -> pd.DataFrame:
+    """A TOML file of groups of rows as one frame, the group's name first."""
+    groups = read(name).items()
+    return pd.DataFrame([{group: key} | blank | row for key, rows in groups for row in rows])

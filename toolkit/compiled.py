@@ -1,0 +1,63 @@
+"""Loops that numba compiles: cached on disk where that can be, and never broken by an interrupt.
+
+compiled      the decorator of every compiled loop
+uninterrupted holds Ctrl+C back while numba is loaded or compiles
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from types import FrameType
+from typing import Any
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold an interrupt back until the block is done, and then let it come.
+
+    Numba, stopped in the middle of its own import or of a compilation, stays broken until Python is started anew.
+    Only the main thread is ever interrupted, so other threads need no such care.
+    """
+    usual = signal.getsignal(signal.SIGINT)
+    if usual is None or threading.current_thread() is not threading.main_thread():
+        yield  # a handler that is not Python's cannot be put back
+        return
+    held: list[tuple[int, FrameType | None]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: held.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
+        if held and callable(usual):
+            usual(*held[0])
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile a function when it is first called, without the interpreter's lock.
+
+    The machine code is kept beside the module, or in the user's cache; where neither can be written it is made
+    anew in each process.
+    """
+    with uninterrupted():
+        from numba import njit
+    dispatcher: Any
+    try:
+        dispatcher = njit(cache=True, nogil=True)(function)
+    except RuntimeError:  # numba's "no locator available": there is no place for a cache
+        dispatcher = njit(nogil=True)(function)
+    # The one method through which every compilation goes: of a call, and of a call from another compiled loop.
+    dispatcher.compile = _whole(dispatcher.compile)
+    return dispatcher
+
+
+def _whole(function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def whole(*arguments: Any) -> Any:
+        with uninterrupted():
+            return function(*arguments)
+
+    return whole

@@ -1,0 +1,105 @@
+"""A funnel from a table of counts, which is what most analysts hold: the one reader of such tables."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from toolkit.counts import counts_table, numbers, refuse_taken
+from toolkit.funnels.question import OWN
+from toolkit.funnels.step_counts import StepCounts
+from toolkit.wording import group_name, some, unknown
+
+#: Names under which a table may give its counts: by hand, and as a funnel's own table does.
+COUNT_COLUMNS = ("n", "reached")
+#: Columns of a funnel's own table that are computed anew.
+COMPUTED = ("from_previous", "low", "high", "from_first", "first_low", "first_high")
+
+
+def count_column(frame: pd.DataFrame) -> str:
+    """The column that holds a table's counts: `n` or `reached`."""
+    found = [name for name in COUNT_COLUMNS if name in frame.columns]
+    if not found:
+        raise ValueError(f"{unknown('column', 'n', frame.columns, of='the counts')}; 'reached' is taken too")
+    if len(found) > 1:
+        raise ValueError(
+            "the counts have a column 'n' and a column 'reached'; drop the one that is not meant"
+        )
+    return found[0]
+
+
+def broken_down_by(frame: pd.DataFrame) -> list[str]:
+    """The columns that a table of counts is broken down by: all that are not a funnel's own."""
+    own = {"step", "open", *COUNT_COLUMNS, *COMPUTED}
+    return [str(name) for name in frame.columns if name not in own]
+
+
+def grouped(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of each group together, in the order in which groups first come: as the table of the funnel has them."""
+    by = broken_down_by(frame)
+    if not by:
+        return frame
+    return frame.iloc[
+        np.argsort(frame.groupby(by, sort=False, dropna=False).ngroup().to_numpy(), kind="stable")
+    ]
+
+
+def step_counts(frame: pd.DataFrame) -> StepCounts:
+    """Steps, groups and counts from a tidy frame, checked. See `Funnel.from_counts`."""
+    counts_table(frame, ["step"])
+    column = count_column(frame)
+    by = broken_down_by(frame)
+    # A table with `n` is written by hand: a column in it that only a funnel's own table has would be lost.
+    refuse_taken([name for name in frame.columns if name not in ("step", "open", column)], _taken(column))
+    frame = frame.assign(**{column: numbers(frame, column, ["step"])})
+    if "open" in frame:
+        frame = frame.assign(open=numbers(frame, "open", ["step"], missing=True))
+    keys, reached, in_window, steps = [], [], [], None
+    for key, rows in frame.groupby(by, sort=False, dropna=False) if by else [((), frame)]:
+        names = tuple(rows["step"].astype(str))
+        steps = names if steps is None else steps
+        _refuse_other_steps(names, steps, key)
+        _refuse_rising(rows[column].to_numpy(), names, key)
+        keys.append(key)
+        reached.append(rows[column].to_numpy(np.int64))
+        in_window.append(rows["open"].to_numpy() if "open" in rows else np.full(len(rows), np.nan))
+    if steps is None or len(steps) < 2:
+        raise ValueError(f"a funnel needs at least two steps; got {some(list(steps or ()))}")
+    still = np.array(in_window)
+    still[:, -1] = np.nan
+    return StepCounts(
+        steps=steps,
+        by=tuple(by),
+        unit="counts",
+        groups=pd.DataFrame([dict(zip(by, key, strict=True)) for key in keys]),
+        texts=tuple(tuple(None if pd.isna(value) else str(value) for value in key) for key in keys),
+        reached=np.array(reached),
+        in_window=still,
+    )
+
+
+def _taken(column: str) -> frozenset[str]:
+    return OWN - set(COMPUTED) if column == "reached" else OWN
+
+
+def _refuse_other_steps(names: tuple[str, ...], steps: tuple[str, ...], key: tuple[Any, ...]) -> None:
+    if len(set(names)) < len(names):
+        raise ValueError(f"a step stands twice among the counts{_of(key)}: {some(names)}")
+    if names != steps:
+        raise ValueError(f"the steps{_of(key)} are {some(names)}; those of the first group {some(steps)}")
+
+
+def _refuse_rising(reached: np.ndarray, names: tuple[str, ...], key: tuple[Any, ...]) -> None:
+    for (before, after), step in zip(pairwise(reached), names[1:], strict=True):
+        if after > before:
+            raise ValueError(
+                f"counts rise along the funnel{_of(key)}: {before:,.0f} before {step!r}, {after:,.0f} at it; steps "
+                "must be in order and count the same unit (people, not views)"
+            )
+
+
+def _of(key: tuple[Any, ...]) -> str:
+    return f" of {group_name(key)}" if key else ""

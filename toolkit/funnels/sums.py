@@ -1,0 +1,164 @@
+"""Sums over the table of counting units, as SQL: what leaves the engine, and nothing else does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from toolkit.funnels.question import Question
+from toolkit.funnels.sql import grouped, held
+from toolkit.logs.engines import literal
+
+#: A group's values of `by` as text, as the engine writes it; None for null.
+Text = tuple[str | None, ...]
+
+
+def texts(question: Question) -> list[str]:
+    """SQL of the values of `by` as text, as columns l0.. ."""
+    return [f"CAST({name} AS VARCHAR) AS l{i}" for i, name in enumerate(grouped(question))]
+
+
+def counted(question: Question, units: str) -> str:
+    """Units as they are counted: with values held constant and count="users", each user's best unit."""
+    if question.count != "users" or not question.hold:
+        return units
+    order = ", ".join(["level DESC", "ended", *(f"CAST({name} AS VARCHAR)" for name in held(question))])
+    return (
+        "SELECT * REPLACE (latest AS start) FROM (SELECT *, max(start) OVER (PARTITION BY u, level) AS latest, "
+        f"row_number() OVER (PARTITION BY u ORDER BY {order}) AS best FROM ({units})) WHERE best = 1"
+    )
+
+
+def reduce(question: Question, units: str) -> str:
+    """Counts per group from the table of counting units, one row per group.
+
+    Columns: b0.. and l0.. (the same as text), by step `reached_j` units and `open_j` of them still in
+    window; and, where a user may count more than once, `users_j` among them and sums over users of products of
+    their counts n_j: `squares_j` of n_j squared, `with_previous_j` of n_(j-1) n_j, `with_first_j` of n_1 n_j,
+    `per_previous_j` of n_j squared over n_(j-1), `per_first_j` of n_j squared over n_1.
+    """
+    k, groups = question.size, grouped(question)
+    by = "".join(f"{name}, " for name in groups)
+    shown = by + "".join(f"{text}, " for text in texts(question))
+    grouping = f" GROUP BY {', '.join(groups)}" if groups else ""
+    rows = f"SELECT * FROM ({counted(question, units)}) WHERE level >= {_least(question)}"
+    reached = [_reached(j) for j in range(1, k + 1)]
+    opened = [_open(question, j) for j in range(1, k)]
+    if question.count == "users":
+        sums = [f"sum({one}) AS reached_{j}" for j, one in enumerate(reached, 1)]
+        sums += [f"sum({one}) AS open_{j}" for j, one in enumerate(opened, 1)]
+        return f"SELECT {shown}{', '.join(sums)} FROM ({rows}){grouping}"
+    add = "{}" if question.single else "sum({})"
+    own = [f"{add.format(one)} AS y{j}" for j, one in enumerate(reached, 1)]
+    own += [f"{add.format(one)} AS o{j}" for j, one in enumerate(opened, 1)]
+    per_user = f"SELECT {by}u, {', '.join(own)} FROM ({rows})"
+    per_user += "" if question.single else f" GROUP BY {by}u"
+    sums = []
+    for j in range(1, k + 1):
+        sums.append(f"sum(y{j}) AS reached_{j}, sum(y{j} * y{j}) AS squares_{j}")
+        sums.append(
+            f"sum(y1 * y{j}) AS with_first_{j}, sum(CASE WHEN y{j} > 0 THEN 1 ELSE 0 END) AS users_{j}"
+        )
+    for j in range(2, k + 1):
+        share = f"CASE WHEN y{j - 1} > 0 THEN CAST(y{j} * y{j} AS DOUBLE) / y{j - 1} END"
+        sums.append(f"sum(y{j - 1} * y{j}) AS with_previous_{j}, sum({share}) AS per_previous_{j}")
+        sums.append(f"sum(CAST(y{j} * y{j} AS DOUBLE) / y1) AS per_first_{j}")
+    sums += [f"sum(o{j}) AS open_{j}" for j in range(1, k)]
+    return f"SELECT {shown}{', '.join(sums)} FROM ({per_user}){grouping}"
+
+
+def shared(question: Question, units: str, reference: Text) -> str:
+    """Sums over users who are in a group and in the reference group of products of their counts.
+
+    One row per group: l0.., and `x{i}_{j}` = sum of n_i here times n_j there.
+    """
+    k, groups = question.size, grouped(question)
+    by = ", ".join(groups)
+    own = ", ".join(f"sum({_reached(j)}) AS y{j}" for j in range(1, k + 1))
+    rows = f"SELECT * FROM ({counted(question, units)}) WHERE level >= {_least(question)}"
+    sums = ", ".join(f"sum(p.y{i} * q.y{j}) AS x{i}_{j}" for i in range(1, k + 1) for j in range(1, k + 1))
+    there = " AND ".join(
+        f"CAST({name} AS VARCHAR) IS NOT DISTINCT FROM {literal(text)}"
+        for name, text in zip(groups, reference, strict=True)
+    )
+    return (
+        f"WITH mine AS (SELECT {by}, u, {own} FROM ({rows}) GROUP BY {by}, u), "
+        f"other AS (SELECT * FROM mine WHERE {there}) "
+        f"SELECT {', '.join(text.replace('CAST(', 'CAST(p.') for text in texts(question))}, {sums} "
+        f"FROM mine p JOIN other q ON p.u = q.u GROUP BY {', '.join(f'p.{name}' for name in groups)}"
+    )
+
+
+def own_counts(
+    question: Question, units: str, places: Mapping[Text, int], levels: Sequence[int], *, extra: str = ""
+) -> str:
+    """One row per user and place: columns place, u, and v0.. = the user's units that reached each level.
+
+    Parameters
+    ----------
+    places
+        Where a group's users count; groups that share a place are one, others are left out.
+    levels
+        Steps, from 1 on.
+    extra
+        SQL of one more value per unit to add up, such as an amount.
+    """
+    names = [f"l{i}" for i in range(len(question.by))]
+    rows = ", ".join(
+        f"({', '.join([*(f'CAST({literal(text)} AS VARCHAR)' for text in texts_), str(place)])})"
+        for texts_, place in places.items()
+    )
+    same = " AND ".join(
+        f"CAST({name} AS VARCHAR) IS NOT DISTINCT FROM {text}"
+        for name, text in zip(grouped(question), names, strict=True)
+    )
+    values = [f"sum({_reached(level)}) AS v{i}" for i, level in enumerate(levels)]
+    values += [f"sum({extra}) AS v{len(levels)}"] * bool(extra)
+    least = max(levels[0], _least(question))
+    return (
+        f"SELECT place, u, {', '.join(values)} FROM ({counted(question, units)}) "
+        f"JOIN (VALUES {rows}) places({', '.join([*names, 'place'])}) ON {same} "
+        f"WHERE level >= {least} GROUP BY place, u"
+    )
+
+
+def products(own: str, size: int) -> str:
+    """Sums over users of products of any two of their values, by two places: here, there, p0_0.. ."""
+    pairs = [(i, j) for i in range(size) for j in range(size)]
+    sums = ", ".join(f"CAST(sum(a.v{i} * b.v{j}) AS DOUBLE) AS p{i}_{j}" for i, j in pairs)
+    return (
+        f"WITH own AS ({own}) SELECT a.place AS here, b.place AS there, {sums} "
+        "FROM own a JOIN own b ON a.u = b.u GROUP BY a.place, b.place"
+    )
+
+
+def alone(own: str, size: int) -> str:
+    """By place, of each value: c0.. users who have some, s0.. sums of its square over the one before, t0.. totals."""
+    values = range(size)
+    columns = [f"sum(CASE WHEN v{i} > 0 THEN 1 ELSE 0 END) AS c{i}" for i in values]
+    # A zero share comes first, so that every sum has a column per value.
+    columns.append("0.0 AS s0")
+    columns += [
+        f"sum(CASE WHEN v{i} > 0 THEN CAST(v{i + 1} * v{i + 1} AS DOUBLE) / v{i} END) AS s{i + 1}"
+        for i in values[:-1]
+    ]
+    columns += [f"CAST(sum(v{i}) AS DOUBLE) AS t{i}" for i in values]
+    return f"SELECT place, {', '.join(columns)} FROM ({own}) GROUP BY place"
+
+
+def _least(question: Question) -> int:
+    """The furthest step from which on a unit has a group: with attribution to a step, that one."""
+    return question.attribution if isinstance(question.attribution, int) and question.by else 1
+
+
+def _reached(level: int) -> str:
+    return f"CASE WHEN level >= {level} THEN 1 ELSE 0 END"
+
+
+def _open(question: Question, j: int) -> str:
+    if question.mode != "ordered":
+        return "NULL"
+    if question.within is None:
+        return f"CASE WHEN level = {j} THEN 1 ELSE 0 END"
+    return (
+        f"CASE WHEN level = {j} AND start + {question.within} > {question.observed_until} THEN 1 ELSE 0 END"
+    )

@@ -1,0 +1,77 @@
+"""What a reader sees of an answer: numbers in large type, and a figure that is as wide as the window lets it.
+
+told    numbers with what they are, and a sentence
+image   a PNG as HTML, with a text for those who do not see it
+drawn   the figure of a result as PNG
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from toolkit import style
+from toolkit.results import Result
+
+#: Inches; dots an inch, twice those of other figures, so that a wide window shows them sharp; pixels at most.
+WIDTH, HEIGHT, DOTS, WIDEST = 6.4, 4.0, 200, 800
+
+
+def told(numbers: Iterable[tuple[str, str]], sentence: str) -> str:
+    """Numbers in large type, each with what it is, and a sentence; names are text."""
+    blocks = (
+        f'<div style="max-width: 27em"><div style="font-size: 1.8em; line-height: 1.3">{html.escape(number)}</div>'
+        f"<div>{html.escape(what)}</div></div>"
+        for number, what in numbers
+    )
+    return (
+        '<div role="status"><div style="display: flex; flex-wrap: wrap; gap: 0.5em 2.5em; padding: 0.5em 0">'
+        f'{"".join(blocks)}</div><p style="max-width: 50em; margin: 0 0 0.6em">{html.escape(sentence)}</p></div>'
+    )
+
+
+def image(picture: bytes, text: str) -> str:
+    """A PNG as HTML as wide as the window lets it, with a text for those who do not see it."""
+    wide, high = (int.from_bytes(picture[at : at + 4]) * 100 // DOTS for at in (16, 20))
+    data = base64.b64encode(picture).decode("ascii")
+    return (
+        f'<img alt="{html.escape(text)}" width="{wide}" height="{high}" decoding="sync" '
+        f'style="width: 100%; max-width: {WIDEST}px; height: auto" src="data:image/png;base64,{data}">'
+    )
+
+
+def drawn(
+    answer: Result,
+    height: float = HEIGHT,
+    *,
+    title: str = "",
+    margins: Mapping[str, float] | None = None,
+    finish: Callable[[Axes], None] | None = None,
+) -> tuple[bytes, str]:
+    """An answer's figure as PNG and its title, without touching the session's own figures or style.
+
+    Given margins spare the search for them, which takes as long as the drawing.
+    """
+    with style.context():
+        layout: Any = "none" if margins else None  # matplotlib's own types do not know "none"
+        figure = Figure(figsize=(WIDTH, height), dpi=DOTS, layout=layout)
+        if margins:
+            figure.subplots_adjust(**margins)
+        canvas = FigureCanvasAgg(figure)
+        axes = answer.plot(figure.subplots())
+        if title:
+            # A place of its own: the search for one measures every tick.
+            axes.set_title(title.replace("$", r"\$"), y=1.0)
+        if finish is not None:
+            finish(axes)
+        buffer = io.BytesIO()
+        # The same picture as savefig's, which draws twice; little compression, since nobody keeps it.
+        canvas.print_png(buffer, pil_kwargs={"compress_level": 1})  # type: ignore[no-untyped-call]
+        return buffer.getvalue(), axes.get_title(loc="left").replace(r"\$", "$")
