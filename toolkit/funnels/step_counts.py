@@ -215,6 +215,16 @@ class StepCounts:
         found[reference] = 0
         return found
 
+    def products(self) -> np.ndarray:
+        """Sums over a group's users of products of their counts at two steps: groups x steps x steps."""
+        at = np.arange(len(self.steps))
+        # Where a user counts once in a group, the later of two steps says both.
+        found = self.reached[:, np.maximum(at, at[:, None])].astype(float)
+        if self.clustered:
+            own = self.need_log("sums over users").own_products()
+            found = np.array([own.get(text, found[place]) for place, text in enumerate(self.texts)])
+        return found
+
     def seen_in_several(self, column: str) -> int:
         """How many users (with what is held constant) were seen with several values of a column."""
         return self.need_log("users in several groups").seen_in_several(column)
