@@ -88,7 +88,7 @@ class StepCounts:
         facts = question.log.facts
         left = f"{counted(facts.unusable, 'row')} without a user or a time {'is' if facts.unusable == 1 else 'are'}"
         return cls(
-            steps=tuple(step.name for step in question.steps),
+            steps=question.names,
             by=question.by,
             unit=question.count,
             groups=frame[[f"b{i}" for i in range(groups)]].set_axis([*question.by], axis=1),
