@@ -88,7 +88,7 @@ class StepCounts:
         facts = question.log.facts
         left = f"{counted(facts.unusable, 'row')} without a user or a time {'is' if facts.unusable == 1 else 'are'}"
         return cls(
-            steps=tuple(step.name for step in question.steps),
+            steps=question.names,
             by=question.by,
             unit=question.count,
             groups=frame[[f"b{i}" for i in range(groups)]].set_axis([*question.by], axis=1),
@@ -213,6 +213,16 @@ class StepCounts:
         for text, products in self.need_log("shared users").shared(self.texts[reference]).items():
             found[places[text]] = products
         found[reference] = 0
+        return found
+
+    def products(self) -> np.ndarray:
+        """Sums over a group's users of products of their counts at two steps: groups x steps x steps."""
+        at = np.arange(len(self.steps))
+        # Where a user counts once in a group, the later of two steps says both.
+        found = self.reached[:, np.maximum(at, at[:, None])].astype(float)
+        if self.clustered:
+            own = self.need_log("sums over users").own_products()
+            found = np.array([own.get(text, found[place]) for place, text in enumerate(self.texts)])
         return found
 
     def seen_in_several(self, column: str) -> int:
