@@ -113,9 +113,9 @@ def test_the_answer_shows_n_and_the_observed_intervals():
         ({"rates": {"small": -0.1}}, ValueError, "rate of tier 'small' is -0.1: give"),
         ({"rates": {"small": "0.3"}}, ValueError, "rate of tier 'small' is '0.3'"),
         ({"rates": {"small": float("nan")}}, ValueError, "is nan"),
-        ({"rates": {"medium": 0.3}}, ValueError, "no tier 'medium'.*; there are: small, large"),
-        ({"mix": {"medium": 0.3}}, ValueError, "no tier 'medium'.*; there are: small, large"),
-        ({"platform": "C"}, ValueError, "no comparison of 'C' to None.*; there are: A to B"),
+        ({"rates": {"medium": 0.3}}, ValueError, "no tier 'medium'; there are: small, large"),
+        ({"mix": {"medium": 0.3}}, ValueError, "no tier 'medium'; there are: small, large"),
+        ({"platform": "C"}, ValueError, "no comparison of 'C' to None; there are: A to B"),
     ],
 )
 def test_what_cannot_be_assumed_is_named(arguments, error, message):
