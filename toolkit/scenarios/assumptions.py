@@ -57,7 +57,9 @@ def one_currency(frame: pd.DataFrame) -> None:
     """Refuse amounts of several currencies in one column, where the table says which."""
     if "currency" in frame.columns and frame["currency"].nunique(dropna=False) > 1:
         found = sorted(map(str, frame["currency"].unique()))
-        raise ValueError(f"amounts in {', '.join(found)} cannot be added up: bring them into one currency first")
+        raise ValueError(
+            f"amounts in {', '.join(found)} cannot be added up: bring them into one currency first"
+        )
 
 
 def two_places(value: float) -> str:
