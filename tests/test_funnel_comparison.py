@@ -73,7 +73,7 @@ def test_where_no_end_to_end_gap_is_certain_steps_are_ranked_by_points_and_that_
 
 def test_where_a_rate_is_0_steps_are_ranked_by_points_and_that_is_said():
     said = counts(a=[10_000, 5_000, 0], b=[10_000, 5_000, 1_000]).compare("b").sentence()
-    assert "; The rate from click to cart of a lies 20.0 points below that of b" in said
+    assert "; the rate from click to cart of a lies 20.0 points below that of b" in said
     assert "where a rate is 0, steps are ranked by points" in said
 
 

@@ -17,6 +17,7 @@ from toolkit.funnels.sentence import MANY_IN_WINDOW, Sentence
 from toolkit.funnels.step_counts import StepCounts
 from toolkit.logs.engines import identifier
 from toolkit.results import Result
+from toolkit.wording import interval_level
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -129,21 +130,7 @@ entries.
         `from_first` with `first_low` and `first_high`. Intervals are Wilson's, at the effective number of
         observations where users count more than once.
         """
-        counts = self.step_counts
-        groups, size = counts.reached.shape
-        nothing = np.full(groups, np.nan)
-        rates = [[nothing, nothing, nothing, np.ones(groups), nothing, nothing]]
-        for step in self.steps[1:]:
-            of = [counts.rate(step, base) for base in (None, self.steps[0])]
-            rates.append([part for rate in of for part in (rate.estimate, *rate.interval(self.confidence))])
-        measures = ["from_previous", "low", "high", "from_first", "first_low", "first_high"]
-        at = np.repeat(np.arange(groups), size)
-        return pd.DataFrame(
-            {name: counts.groups[name].array.take(at) for name in self.by}
-            | {"step": list(self.steps) * groups, "reached": counts.reached.ravel()}
-            | {"open": pd.array(counts.in_window.ravel()).astype("Int64")}
-            | dict(zip(measures, np.array(rates).transpose(1, 2, 0).reshape(len(measures), -1), strict=True))
-        )
+        return _rates(self.step_counts, self.confidence)
 
     @cached_property
     def times(self) -> pd.DataFrame:
@@ -266,11 +253,37 @@ entries.
         return str(Sentence(self.step_counts, question, self.confidence, self.excluded, complete, disorder))
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Share that reached each step: bars for one group, hatched where still in window; lines for several."""
+        """Share that reached each step: bars for one group, hatched where still in window; lines for several.
+
+        Of more than 12 groups the largest are drawn, and all others together as one line.
+        """
         from toolkit.funnels import plots
 
-        names = self.step_counts.names if self.by else []
-        endless = self.question is not None and self.question.within is None
-        # Without a window everybody may still go on, which a hatch would not tell apart.
-        table = self.table.assign(open=pd.NA) if endless else self.table
-        return plots.funnel(table, names=names, unit=self.unit, ax=ax)
+        counts, places = self.step_counts, self.step_counts.places_drawn()
+        if places is not None:
+            counts = counts.drawn(places)
+        table = self.table if places is None else _rates(counts, self.confidence)
+        if self.question is not None and self.question.within is None:
+            # Without a window everybody may still go on, which a hatch would not tell apart.
+            table = table.assign(open=pd.NA)
+        names = counts.names if self.by else []
+        level = interval_level(self.confidence)
+        return plots.funnel(table, names=names, unit=self.unit, level=level, others=places is not None, ax=ax)
+
+
+def _rates(counts: StepCounts, confidence: float) -> pd.DataFrame:
+    """Counts and rates by group and step. See `Funnel.table`."""
+    groups, size = counts.reached.shape
+    nothing = np.full(groups, np.nan)
+    rates = [[nothing, nothing, nothing, np.ones(groups), nothing, nothing]]
+    for step in counts.steps[1:]:
+        of = [counts.rate(step, base) for base in (None, counts.steps[0])]
+        rates.append([part for rate in of for part in (rate.estimate, *rate.interval(confidence))])
+    measures = ["from_previous", "low", "high", "from_first", "first_low", "first_high"]
+    at = np.repeat(np.arange(groups), size)
+    return pd.DataFrame(
+        {name: counts.groups[name].array.take(at) for name in counts.by}
+        | {"step": list(counts.steps) * groups, "reached": counts.reached.ravel()}
+        | {"open": pd.array(counts.in_window.ravel()).astype("Int64")}
+        | dict(zip(measures, np.array(rates).transpose(1, 2, 0).reshape(len(measures), -1), strict=True))
+    )
