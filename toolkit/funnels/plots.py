@@ -84,10 +84,10 @@ def _lines(table: pd.DataFrame, names: Sequence[str], ax: Axes) -> Axes:
         )
         last = np.flatnonzero(~np.isnan(share))
         if len(last) and own["reached"].iloc[0]:
-            text = f"{style.drawn(name)} {percent(share[last[-1]])}"
+            text = f"{style.drawn(name, english=True)} {percent(share[last[-1]])}"
             ends.append((share[last[-1]], places[last[-1]], text, look.colour))
     ax.set_yscale("log")
-    ax.set_xlim(-0.2, len(places) - 1 + 0.42 * len(places))
+    ax.set_xlim(-0.2, len(places) - 1 + 0.52 * len(places))
     smallest = min((share for share, *_ in ends), default=0.01)
     ax.set_ylim(10 ** (np.floor(np.log10(smallest) * 2) / 2), 1.15)
     _label_ends(ax, ends)
@@ -135,14 +135,14 @@ def _differences(table: pd.DataFrame, by: Sequence[str], reference: str, ax: Axe
         places = [len(steps) - 1 - steps.index(step) - offset for step in own["step"]]
         centre, low, high = (own[column].to_numpy(float) * 100 for column in ("estimate", "low", "high"))
         ax.hlines(places, low, high, color=look.colour, linewidth=3.5, alpha=0.35)
-        ax.plot(centre, places, look.marker, color=look.colour, markersize=6, label=style.drawn(name))
+        ax.plot(centre, places, look.marker, color=look.colour, markersize=6, label=style.drawn(name, english=True))
     ax.axvline(0, color=style.INK, linewidth=1)
     for edge in range(len(steps) - 1):
         ax.axhline(edge + 0.5, color=style.QUIET, linewidth=0.5, linestyle=":")
     ax.set_ylim(-0.5, len(steps) - 0.5)
     ax.tick_params(axis="y", length=0)
     ax.set_yticks(range(len(steps)), [style.drawn(step) for step in reversed(steps)], fontfamily=FAMILY)
-    ax.set_xlabel(f"points above (+) or below (−) {style.drawn(reference)}, rate from the step before")
+    ax.set_xlabel(f"points above (+) or below (−) {style.drawn(reference, english=True)}, rate from the step before")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=4, fontsize=9)
     ax.grid(axis="x")
     return ax
