@@ -26,7 +26,7 @@ os.environ.setdefault("TQDM_DISABLE", "1")
 
 
 def lighter(png: str) -> str:
-    """A figure in 64 colours, rare ones kept, since a platform's is one: a quarter of the bytes, and to the eye the same."""
+    """A figure in 64 colours, rare ones kept (a platform's is one): a quarter of the bytes, to the eye the same."""
     image = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGBA")
     image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     out = io.BytesIO()
