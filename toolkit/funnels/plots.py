@@ -223,7 +223,12 @@ def comparison(
             centre, low, high = (own[column].to_numpy(float) * 100 for column in ("estimate", "low", "high"))
             ax.hlines(places, low, high, color=look.colour, linewidth=3.5, alpha=0.35)
             ax.plot(
-                centre, places, look.marker or "|", color=look.colour, markersize=6, label=style.drawn(name)
+                centre,
+                places,
+                look.marker or "|",
+                color=look.colour,
+                markersize=6,
+                label=style.drawn(name, english=True),
             )
         ax.axvline(0, color=style.INK, linewidth=1)
         for edge in range(len(rows) - 1):
@@ -234,7 +239,7 @@ def comparison(
         ax.set_yticks(range(len(rows)), shown, fontfamily=FAMILY)
         ax.set_xlabel(
             f"points of the rate from {style.drawn(steps[0])} to {style.drawn(steps[-1])}, above (+) or\n"
-            f"below (−) {style.drawn(reference)} (bars: {level})",
+            f"below (−) {style.drawn(reference, english=True)} (bars: {level})",
             fontfamily=FAMILY,
         )
         ax.set_title(_wrapped(title, 70), fontfamily=FAMILY)
