@@ -114,7 +114,7 @@ def test_notebook_04_finds_the_published_rate_ratio_of_sicilys_smoking_ban(share
     assert found["n"] == 59
     assert found["panel"] == pytest.approx(found["effect"]["relative"])
     assert found["placebos"] == 13
-    assert "residuals are correlated" in seen
+    assert "Residuals are correlated" in seen
 
 
 def test_notebook_04_finds_volkswagens_fall_within_the_published_interval(shared, tmp_path):
