@@ -72,10 +72,11 @@ def connect(timezone: str = "UTC") -> duckdb.DuckDBPyConnection:
 
 
 @contextlib.contextmanager
-def readable(source: str) -> Iterator[None]:
+def readable(source: str, explained: Callable[[Exception], str] = lambda _: "") -> Iterator[None]:
     """Turn what DuckDB says of an unreadable source into an error that names the source and the fix.
 
-    An interrupt from the keyboard, which DuckDB reports as an error of its own, is a KeyboardInterrupt again.
+    `explained` knows more of a source of its kind, and says nothing where it does not. An interrupt
+    from the keyboard, which DuckDB reports as an error of its own, is a KeyboardInterrupt again.
     """
     try:
         yield
@@ -85,23 +86,32 @@ def readable(source: str) -> Iterator[None]:
         if str(error) != "Query interrupted":
             raise
         raise KeyboardInterrupt from error
+    except duckdb.OutOfMemoryException as error:
+        raise MemoryError(
+            f"{source} asks for more memory than DuckDB may take: {first_line(error)}; give it more, or a folder "
+            "to spill to: toolkit.logs.engines.limit(memory=, spill=)"
+        ) from error
     except duckdb.IOException as error:
         if "No files found" in str(error):
             raise FileNotFoundError(f"no file matches {source}") from error
-        raise ValueError(f"cannot read {source}: {_first_line(error)}") from error
+        raise ValueError(f"cannot read {source}: {first_line(error)}") from error
     except duckdb.Error as error:
+        if said := explained(error):
+            raise ValueError(said) from error
         text = str(error).lower()
-        if any(word in text for word in ("unicode", "utf-8", "utf8", "encod")):
+        if isinstance(error, duckdb.ConversionException):
             raise ValueError(
-                f"{source} is not UTF-8 text; Chinese Windows writes GBK: pass encoding='gb18030'"
+                f"a value of {source} cannot be compared as a condition asks: {first_line(error)}; write "
+                "TRY_CAST(column AS DOUBLE) where a column of text holds numbers, which leaves the others out"
             ) from error
         of_the_file = any(word in text for word in ("parquet", "magic bytes", "csv"))
         if isinstance(error, duckdb.ProgrammingError | duckdb.OperationalError) and not of_the_file:
             raise
-        raise ValueError(f"cannot read {source} (truncated or corrupt?): {_first_line(error)}") from error
+        raise ValueError(f"cannot read {source} (truncated or corrupt?): {first_line(error)}") from error
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The first line of what an engine says: those behind it are for its own users."""
     return str(error).strip().splitlines()[0]
 
 
@@ -209,6 +219,14 @@ class Reader(ABC):
         """The connection that reads the rows; None where it is the caller's and not known."""
         return connection
 
+    def explained(self, error: Exception) -> str:
+        """What is wrong with the source and how to mend it, where this kind of source tells; else nothing."""
+        return ""
+
+    def state(self) -> object:
+        """What changes when the rows do, where that can be seen at no cost."""
+        return None
+
 
 class _Place(threading.local):
     """One thread's connection and the log's rows on it."""
@@ -247,7 +265,8 @@ class DuckDB:
         self._process, self._thread = os.getpid(), threading.get_ident()
         self._turn = threading.RLock()
         self._place = _Place()
-        with readable(source):
+        self._state = reader.state()
+        with readable(source, reader.explained):
             self.columns = dict(zip(self.base.columns, map(str, self.base.types), strict=True))
 
     @property
@@ -262,7 +281,8 @@ class DuckDB:
 
     def relation(self, sql: str) -> duckdb.DuckDBPyRelation:
         """A query's answer, fetched when it is asked for."""
-        with readable(self.source):
+        self._refuse_changed()
+        with readable(self.source, self.reader.explained):
             if self.reader.shared or threading.get_ident() == self._thread:
                 return self._query(sql)
             # Another thread may use the caller's connection only in its turn, so the answer is fetched in it.
@@ -296,6 +316,11 @@ class DuckDB:
         one, two = (self.connection.from_arrow(part) for part in (table, other))
         return one.join(two, same, how="left").to_arrow_table()
 
+    def _refuse_changed(self) -> None:
+        # Counts that the log has taken already would not fit those of its new rows.
+        if self.reader.state() != self._state:
+            raise ValueError(f"{self.source} has changed since it was opened: read it again with read_events")
+
     def _query(self, sql: str) -> duckdb.DuckDBPyRelation:
         return cast("duckdb.DuckDBPyRelation", self.base.query(self.table.strip('"'), sql))
 
@@ -314,7 +339,7 @@ class DuckDB:
     def _asked(self, *, bar: bool = True) -> Iterator[Progress]:
         connection = self.reader.reading(self.connection)
         turn = contextlib.nullcontext() if self.reader.shared else self._turn
-        with readable(self.source), turn, Progress(connection, bar=bar) as progress:
+        with readable(self.source, self.reader.explained), turn, Progress(connection, bar=bar) as progress:
             yield progress
 
     def _here(self) -> _Place:

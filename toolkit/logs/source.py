@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from toolkit.logs.engines import Engine, identifier
+from toolkit.logs.time_forms import form_of
 from toolkit.logs.times import Clock
 from toolkit.wording import counted, unknown
 
@@ -84,7 +85,9 @@ class Source:
         user, time = identifier(self.user), identifier(self.time)
         table = self.engine.table
         counts = f"count(*) AS n, count({user}) AS u, count({time}) AS s"
-        if self.clock.kind in ("text", "unix"):
+        if self.clock.until is not None:
+            return self._facts_as_of()
+        if self.clock.kind in ("text", "unix", "compact", "form"):
             self._refuse_unreadable_times()
             ends = f"SELECT {counts}, min({self.at}) AS low, max({self.at}) AS high FROM {table}"
         else:
@@ -101,16 +104,28 @@ class Source:
             )[0]
         return Facts(rows, rows - users, rows - stamps, unusable, low, high)
 
+    def _facts_as_of(self) -> Facts:
+        """Counts of the rows before the moment as of which the log is asked."""
+        user, time = identifier(self.user), identifier(self.time)
+        found = self.engine.rows(
+            f"SELECT count(*), count(*) FILTER (u IS NULL), count(*) FILTER (s IS NULL), "
+            f"count(*) FILTER (u IS NULL OR s IS NULL), min(t) FILTER (u IS NOT NULL), "
+            f"max(t) FILTER (u IS NOT NULL) FROM (SELECT {self.at} AS t, {user} AS u, {time} AS s "
+            f"FROM {self.engine.table}) WHERE t IS NOT NULL OR s IS NULL"
+        )[0]
+        return Facts(*found)
+
     def _refuse_unreadable_times(self) -> None:
         time, table = identifier(self.time), self.engine.table
         where = f"{time} IS NOT NULL AND ({self.at}) IS NULL"
         bad = self.engine.rows(f"SELECT count(*) FROM {table} WHERE {where}")[0][0]
         if bad:
-            rows = self.engine.rows(f"SELECT CAST({time} AS VARCHAR) FROM {table} WHERE {where} LIMIT 3")
-            examples = ", ".join(repr(row[0]) for row in rows)
+            found = self.engine.rows(f"SELECT CAST({time} AS VARCHAR) FROM {table} WHERE {where} LIMIT 1000")
+            texts = [row[0] for row in found]
+            how = f"{form_of(texts)}; or " if self.clock.kind == "text" else ""
             raise ValueError(
                 f"{counted(bad, 'value')} of {self.time!r} cannot be read as a time ({self.clock.said}; first: "
-                f"{examples}); "
+                f"{', '.join(map(repr, texts[:3]))}); {how}"
                 "correct them or leave them empty: rows without a time are counted and left out"
             )
 
