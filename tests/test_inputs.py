@@ -467,3 +467,146 @@ def test_a_condition_that_cannot_be_computed_is_no_error_of_the_engine(where, ki
     log = read_events(FRAME.assign(amount=["N/A", "60"]))
     with pytest.raises(kind, match=said):
         reached(log, ["enter", Step("big", event="pay", where=where)])
+
+
+# What the log cannot tell
+
+
+def busy(days, a_day=30, **columns):
+    times = pd.DatetimeIndex(days).repeat(a_day)
+    return pd.DataFrame({"user_id": range(len(times)), "timestamp": times, "event": "enter", **columns})
+
+
+def problems(frame, **options):
+    found = read_events(frame, **options).summary().problems
+    return dict(zip(found["name"], found["value"], strict=True))
+
+
+def test_days_without_any_row_between_days_with_many_are_a_problem():
+    days = pd.date_range("2024-06-01 12:00", periods=14)
+    assert problems(busy(days)) == {}
+    assert problems(busy(days.delete([3, 4]))) == {"days without any row": 2}
+    assert problems(busy(days.delete([3, 4]), a_day=2)) == {}
+
+
+def test_a_null_date_is_a_problem_and_no_day_of_the_log():
+    frame = busy(["2024-06-01 12:00", "2024-06-02 12:00"])
+    frame = frame.assign(timestamp=frame["timestamp"].astype(str))
+    frame.loc[:9, "timestamp"] = "0001-01-01 00:00:00"
+    summary = read_events(frame).summary()
+    assert summary.problems[["name", "value"]].values.tolist() == [["rows of a null date", 10]]
+    assert summary.days["main"].tolist() == [False, True, True]
+
+
+def test_users_without_a_name_are_not_one_busy_user_in_silence():
+    frame = busy(["2024-06-01"], a_day=4).assign(user_id=["", "null", "a", "b"])
+    assert problems(frame) == {"rows of a user without a name": 2}
+
+
+def test_an_event_in_two_spellings_is_a_problem():
+    frame = busy(["2024-06-01"], a_day=4).assign(event=["pay", "pay", "Pay ", "enter"])
+    assert problems(frame) == {"rows of an event spelled in another way": 1}
+
+
+@pytest.mark.parametrize("kind", ["text", "local", "digits"])
+def test_local_times_that_a_change_of_clocks_left_out_are_counted(kind):
+    times = pd.to_datetime(["2021-03-14 01:30", "2021-03-14 02:30", "2021-03-14 03:30"])
+    written_as = {"text": times.astype(str), "local": times, "digits": times.strftime("%Y%m%d%H%M")}[kind]
+    frame = pd.DataFrame({"user_id": [1, 2, 3], "timestamp": written_as, "event": "enter"})
+    assert problems(frame, timezone="America/New_York") == {"local times that do not exist": 1}
+    assert problems(frame, timezone="Asia/Shanghai") == {}
+
+
+def test_one_row_per_user_with_flags_is_no_log_of_steps():
+    frame = busy(["2024-06-01"], a_day=6, bought=[0, 1, 0, 0, 1, 0])
+    assert problems(frame) == {"users with one row": 6}
+    assert problems(pd.concat([frame, frame[:1]])) == {}
+
+
+def test_the_research_file_of_one_row_per_session_is_told(shared):
+    log = read_events(shared / "reference/inputs_files/one_row_per_session.csv", event="group")
+    found = log.summary().problems
+    assert found[["name", "value"]].values.tolist() == [["users with one row", 120]]
+    assert "subscribed holds two values" in found["note"][0]
+
+
+def test_rows_without_a_value_held_constant_are_counted_and_said():
+    log = read_events(FRAME.assign(session=[None, "a"]))
+    assert log.without(["session"]) == 1
+    answer = funnel(log, ["enter", "pay"], within="1h", hold="session")
+    assert "1 row without session is left out" in answer.sentence()
+
+
+def test_the_research_file_without_sessions_says_how_many_rows(shared):
+    log = read_events(shared / "reference/inputs/half_without_session.csv")
+    answer = funnel(log, ["enter", "pay"], within="1h", hold="session")
+    assert "3 rows without session are left out" in answer.sentence()
+
+
+def test_a_window_shorter_than_the_log_can_tell_is_said():
+    log = read_events(busy(pd.date_range("2024-06-01", periods=3)).assign(event=["enter", "pay"] * 45))
+    assert log.resolution == "day"
+    said = "times are whole days, longer than the window"
+    assert said in funnel(log, ["enter", "pay"], within="1h").sentence()
+    assert said not in funnel(log, ["enter", "pay"], within="1d").sentence()
+
+
+# As of
+
+
+ASKED = [
+    {},
+    {"by": "room"},
+    {"hold": "room"},
+    {"count": "entries"},
+    {"mode": "strict"},
+    {"mode": "any"},
+    {"dedupe": "key"},
+]
+
+
+@pytest.mark.parametrize("path", ["asof", "windows", "stream", "index"])
+@pytest.mark.parametrize("asked", ASKED, ids=str)
+def test_rows_at_or_after_the_end_of_observation_do_not_exist(path, asked):
+    fast = not {"count", "mode", "dedupe"} & {*asked} or (path == "stream" and "count" in asked)
+    if path in ("asof", "stream") and not fast:
+        return  # these paths do not offer it
+    minutes = [0, 20, 90, 91, 130, 180, 180, 240]
+    frame = pd.DataFrame(
+        {
+            "user_id": [1, 2, 1, 3, 2, 1, 3, 3],
+            "timestamp": pd.Timestamp("2024-06-01 20:00") + pd.to_timedelta(minutes, unit="min"),
+            "event": ["enter", "enter", "pay", "enter", "pay", "enter", "pay", "pay"],
+            "room": ["a", "b", "a", "a", "b", "a", "a", "a"],
+            "key": [1, 2, 3, 4, 5, 6, 7, 7],
+        }
+    )
+    end = frame["timestamp"][5]
+
+    def counted(rows):
+        log = read_events(rows)
+        log = log.index(["room", "key"]) if path == "index" else log
+        return funnel(log, ["enter", "pay"], within="2h", observed_until=end, path=path, **asked).table
+
+    pd.testing.assert_frame_equal(counted(frame), counted(frame[:5]))
+
+
+def test_a_window_that_ends_at_the_end_of_observation_is_not_over():
+    log = read_events(FRAME.assign(user_id=[1, 2]))
+
+    def still(until):
+        return funnel(log, ["enter", "pay"], within="1h", observed_until=until).table["open"][0]
+
+    assert (still("2024-06-17 21:00"), still("2024-06-17 21:00:01")) == (1, 0)
+
+
+def test_the_research_file_as_of_the_tenth_of_june(shared):
+    log = read_events(shared / "reference/inputs/as_of.csv")
+    assert reached(log, within="30d", observed_until="2024-06-10") == [2, 1]
+    assert reached(log.index(), within="30d", observed_until="2024-06-10") == [2, 1]
+
+
+@pytest.mark.parametrize(("steps", "by"), [(None, None), (5, None), (["enter", "pay"], 5)])
+def test_steps_and_groups_that_are_no_lists_are_refused(steps, by):
+    with pytest.raises(TypeError, match="list of"):
+        funnel(read_events(FRAME), steps, within="1h", by=by)

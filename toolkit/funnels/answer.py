@@ -75,7 +75,7 @@ def funnel(
     entries : (from, to), optional
         Range of the first step's time, `from` included and `to` not; later steps may lie outside.
     observed_until : time, optional
-        End of observation. The last row's time if not given.
+        As of when: rows at or after it do not exist. Just after the last row if not given.
     dedupe : str, optional
         Of rows with the same value in this column only the first counts, as with retries of one order.
     mature : bool
@@ -129,6 +129,7 @@ def funnel(
     names = [step.name for step in chosen]
     window = None if within is None else asked.duration(within, "within")
     until = asked.observed_until(log, observed_until)
+    log = log.as_of(until + 1)
     if mature and window is None:
         raise ValueError("mature=True needs a window: without one, no window is ever complete")
     # The window's end is inclusive, so it is complete when entry + window <= end of observation.

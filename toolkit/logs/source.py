@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
-from toolkit.logs.engines import Engine, identifier
+from toolkit.logs.engines import Engine, identifier, literal
 from toolkit.logs.time_forms import form_of
 from toolkit.logs.times import Clock
 from toolkit.wording import counted, unknown
+
+#: Units in which times may be whole, in microseconds, the longest first.
+RESOLUTIONS = {"day": 86_400_000_000, "hour": 3_600_000_000, "minute": 60_000_000}
+#: First rows by which that is told, and how few tell nothing.
+SAMPLE, FEWEST = 100_000, 50
 
 
 @dataclass(frozen=True)
@@ -138,6 +144,31 @@ class Source:
                 f"WHERE {identifier(self.event)} IS NOT NULL GROUP BY 1 ORDER BY n DESC, 1"
             )
         )
+
+    def without(self, names: Sequence[str]) -> int:
+        """Usable rows that lack a value of one of some properties."""
+        key = tuple(names)
+        if key not in self._without:
+            lacking = " OR ".join(f"{identifier(name)} IS NULL" for name in key) or "FALSE"
+            self._without[key] = self.engine.rows(
+                f"SELECT count(*) FROM {self.engine.table} WHERE ({lacking}) AND {identifier(self.user)} IS NOT NULL "
+                f"AND ({self.at}) IS NOT NULL"
+            )[0][0]
+        return self._without[key]
+
+    @cached_property
+    def _without(self) -> dict[tuple[str, ...], int]:
+        return {}
+
+    @cached_property
+    def resolution(self) -> str:
+        """The unit in which times are whole, "day", "hour" or "minute", by the first rows; empty where in none."""
+        local = f"epoch_us(timezone({literal(self.timezone)}, make_timestamptz(t)))"
+        whole = ", ".join(f"count(*) FILTER ({local} % {length} = 0)" for length in RESOLUTIONS.values())
+        rows = f"SELECT {self.at} AS t FROM {self.engine.table} LIMIT {SAMPLE}"
+        known, *found = self.engine.rows(f"SELECT count(t), {whole} FROM ({rows})")[0]
+        units = (unit for unit, number in zip(RESOLUTIONS, found, strict=True) if number == known)
+        return next(units, "") if known >= FEWEST else ""
 
     @cached_property
     def vocabulary(self) -> set[str]:
