@@ -2,6 +2,8 @@
 
 import datetime as dt
 import gzip
+import subprocess
+import sys
 import zipfile
 
 import duckdb
@@ -11,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from toolkit import Step, funnel, read_events, repurchase
+from toolkit.logs.engines import limit
 
 HEADER = "user_id,timestamp,event\n"
 ROWS = "1,2024-06-17 20:00,enter\n1,2024-06-17 20:10,pay\n"
@@ -85,6 +88,13 @@ def test_one_file_of_several_that_is_unlike_the_others_is_named(tmp_path, second
         read_events(str(tmp_path / "*.csv"))
 
 
+def test_one_parquet_file_of_several_without_a_column_is_named(tmp_path):
+    FRAME.to_parquet(tmp_path / "a.parquet")
+    FRAME.rename(columns={"event": "action"}).to_parquet(tmp_path / "b.parquet")
+    with pytest.raises(ValueError, match=r"no event column 'event' in .*b\.parquet; it has: user_id"):
+        read_events(str(tmp_path / "*.parquet"))
+
+
 # What a file is
 
 
@@ -105,6 +115,12 @@ def archive(name):
         (lambda path: path.write_text(HEADER + ROWS, "utf-16"), "UTF-16 text: pass encoding='utf-16'"),
         (lambda path: path.write_text(HEADER + ROWS, "utf-16-le"), "encoding='utf-16-le'"),
         (lambda path: path.write_text("<!DOCTYPE html>"), "is a web page"),
+        (lambda path: path.write_text('{"user_id": 1}'), "is JSON lines"),
+        (lambda path: path.write_text((HEADER + ROWS).replace(",", "^")), "Its delimiter is none of"),
+        (
+            lambda path: path.write_bytes((HEADER + ROWS).replace("\n", "\r\n").encode() + ROWS.encode()),
+            "end in two ways",
+        ),
         (lambda path: path.write_text(""), "is empty: it has not even a header row"),
     ],
 )
@@ -196,6 +212,16 @@ def test_the_research_file_of_numbers_then_text_names_its_line(shared):
 def test_quotes_that_come_late_in_a_file_are_no_part_of_the_values(tmp_path):
     path = written(tmp_path, HEADER + ROWS * 15_000 + '2,2024-06-17 20:00,"pay"\n')
     assert read_events(path).events == {"pay": 15_001, "enter": 15_000}
+
+
+def test_single_quotes_around_fields_are_no_part_of_them(tmp_path):
+    path = written(tmp_path, HEADER + "'1','2024-06-17 20:00','enter'\n")
+    assert read_events(path).events == {"enter": 1}
+
+
+def test_an_address_is_not_fetched():
+    with pytest.raises(ValueError, match="nothing is fetched: download it first"):
+        read_events("http://127.0.0.1:9/log.csv")
 
 
 def test_names_must_be_as_many_as_columns(tmp_path):
@@ -381,6 +407,7 @@ def test_each_row_is_one_event_where_no_column_names_it():
         ),
         ({"time": {"a": "timestamp"}, "event": None}, ValueError, "leave event= out"),
         ({"time": {"a": "timestmp"}}, ValueError, "did you mean 'timestamp'"),
+        ({"user": "event"}, ValueError, "columns of their own; got 'event', 'timestamp', 'event'"),
         ({"user": None}, TypeError, "user=None; give the name of a column"),
         ({"time_format": 5}, TypeError, "time_format=5"),
         ({"names": ["a"]}, ValueError, "names= and encoding= are for CSV files"),
@@ -423,6 +450,13 @@ def test_a_reader_of_batches_is_read_once_and_asked_often():
             FRAME.assign(timestamp=pd.period_range("2024", periods=2, freq="D")),
             r"column 'timestamp' of the frame is period\[D\].*\.dt\.to_timestamp\(\)",
         ),
+        (
+            FRAME.assign(
+                timestamp=pd.Series([pd.Timestamp("2024", tz="UTC"), pd.Timestamp("2024")], dtype=object)
+            ),
+            "mixes times with and without a zone",
+        ),
+        (pd.concat({"x": FRAME}, axis=1), "no user column 'user_id' in the frame"),
         (FRAME.assign(x=[1j, 2j]), "column 'x' of the frame is complex128"),
         (FRAME.set_index("timestamp"), r"Its index has that name: reset_index\(\)"),
         (FRAME.assign(Event="x"), "2 columns named event, Event"),
@@ -432,7 +466,7 @@ def test_a_reader_of_batches_is_read_once_and_asked_often():
 )
 def test_a_frame_that_no_engine_reads_names_its_column(frame, said):
     with pytest.raises(ValueError, match=said):
-        read_events(frame)
+        _ = read_events(frame).facts
 
 
 def test_a_table_or_a_connection_that_is_gone_is_told():
@@ -457,7 +491,11 @@ def test_a_table_or_a_connection_that_is_gone_is_told():
 @pytest.mark.parametrize(
     ("where", "kind", "said"),
     [
-        ("amount > 50", ValueError, "cannot be computed on this log: Binder Error"),
+        (
+            "amount > 50",
+            ValueError,
+            r"cannot be computed on this log.*amount is text: TRY_CAST\(amount AS DOUBLE\)",
+        ),
         ("amount + 1 > event", ValueError, "cannot be computed on this log"),
         ("event = 5", ValueError, r"write TRY_CAST\(column AS DOUBLE\)"),
         (5, TypeError, "where=5 is no text"),
@@ -610,3 +648,35 @@ def test_the_research_file_as_of_the_tenth_of_june(shared):
 def test_steps_and_groups_that_are_no_lists_are_refused(steps, by):
     with pytest.raises(TypeError, match="list of"):
         funnel(read_events(FRAME), steps, within="1h", by=by)
+
+
+# Memory
+
+
+def test_memory_is_bounded_and_spills_to_a_folder_that_is_named(tmp_path):
+    code = f"""
+import duckdb, pandas as pd
+from toolkit import funnel, read_events
+from toolkit.logs.engines import limit
+limit(memory="60MB", spill={str(tmp_path / "spilled")!r})
+rows = "SELECT i % 50000 AS user_id, epoch_ms(1718625600000 + i * 1000) AS timestamp, 'e' || i % 2 AS event"
+duckdb.connect().execute(f"COPY ({{rows}} FROM range(1000000) AS r(i)) TO {str(tmp_path / "log.parquet")!r}")
+log = read_events({str(tmp_path / "log.parquet")!r})
+print(log.engine.rows("SELECT current_setting('memory_limit'), current_setting('temp_directory')")[0])
+print(funnel(log, ["e0", "e1"], within=None, path="windows").table["reached"].tolist())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    settings, counts = done.stdout.splitlines()
+    assert "57.2 MiB" in settings
+    assert str(tmp_path / "spilled") in settings
+    assert counts == "[25000, 0]"
+    assert not (tmp_path / ".tmp").exists()
+
+
+@pytest.mark.parametrize("wrong", ["much", "-1GB", 5])
+def test_a_bound_that_is_none_is_refused(wrong):
+    with pytest.raises((ValueError, TypeError), match=f"memory={wrong!r}"):
+        limit(memory=wrong)

@@ -31,7 +31,7 @@ class CsvFiles(Reader):
         """The rows, unread."""
         there = files.matching(self.paths)
         # A sniffer that sees no quotes in the first rows would leave those of later ones in the values.
-        options: dict[str, Any] = {"header": self.names is None, "quotechar": '"'}
+        options: dict[str, Any] = {"header": self.names is None, "quotechar": files.quote(there)}
         if len(there) == 1 and files.is_gzip(there[0]):
             options["compression"] = "gzip"
         if self.names is None:
@@ -77,6 +77,11 @@ class CsvFiles(Reader):
                 return f"{one} is not UTF-8 text (line {bad}); Chinese Windows writes GBK: pass encoding='gb18030'"
             if self.names is None and (said := files.fault(one, self.roles)):
                 return said if said.startswith(one) else f"{one}: {said}"
+        if "Error when sniffing" in text:
+            return (
+                f"{path} is no table as it stands: its lines end in two ways, or no delimiter divides them; save it "
+                f"anew, or give pd.read_csv({path!r})"
+            )
         return f"{path}, line {line[1]}: {_said(text)}" if line else ""
 
 

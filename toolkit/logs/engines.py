@@ -13,6 +13,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
+import tempfile
 import threading
 import uuid
 from abc import ABC, abstractmethod
@@ -32,6 +34,8 @@ T = TypeVar("T")
 WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
 #: Connections that a process has from its parent. They are useless after a fork, and closing one may wait forever.
 _inherited: list[object] = []
+#: What `limit` has set; a process after a fork takes it over.
+_limits: dict[str, str] = {}
 
 
 def identifier(name: str) -> str:
@@ -58,7 +62,44 @@ def literals(values: list[str] | tuple[str, ...]) -> str:
 @functools.cache
 def _database(process: int) -> duckdb.DuckDBPyConnection:
     """A process's database in memory, which never fetches an extension. Its threads do not survive a fork."""
-    return duckdb.connect(config={"autoinstall_known_extensions": "false"})
+    # DuckDB would spill beside the notebook; and two processes may not share a folder.
+    spill = os.path.join(tempfile.gettempdir(), f"toolkit_spill_{process}")
+    return duckdb.connect(
+        config={"autoinstall_known_extensions": "false", "temp_directory": spill, **_limits}
+    )
+
+
+def limit(*, memory: str | None = None, spill: str | os.PathLike[str] | None = None) -> None:
+    """Bound the memory that DuckDB takes in this process, and name the folder that it spills to.
+
+    Parameters
+    ----------
+    memory
+        Such as "4GB"; 80 % of the machine's if never given.
+    spill
+        A folder, made when it is needed; one of the system's temporary ones if never given.
+
+    Raises
+    ------
+    ValueError
+        For a size that is none, or a new folder after the old one has been used.
+    TypeError
+        For a size that is no text.
+    """
+    if memory is not None and not isinstance(memory, str):
+        raise TypeError(f"memory={memory!r}; write a size such as '4GB'")
+    if memory is not None and not re.fullmatch(r"\d+(\.\d+)? ?[KMGT]i?B", memory):
+        raise ValueError(f"memory={memory!r} is no size; write one such as '4GB'")
+    given = {"memory_limit": memory, "temp_directory": None if spill is None else os.path.abspath(spill)}
+    for name, value in given.items():
+        if value is None:
+            continue
+        try:
+            _database(os.getpid()).execute(f"SET {name} = {literal(value)}")
+        except duckdb.Error as error:
+            option = f"memory={memory!r}" if name == "memory_limit" else f"spill={str(spill)!r}"
+            raise ValueError(f"{option}: {first_line(error)}") from error
+        _limits[name] = value
 
 
 def connect(timezone: str = "UTC") -> duckdb.DuckDBPyConnection:
@@ -99,6 +140,8 @@ def readable(source: str, explained: Callable[[Exception], str] = lambda _: "") 
         if said := explained(error):
             raise ValueError(said) from error
         text = str(error).lower()
+        if "httpfs" in text:
+            raise ValueError(f"{source} lies elsewhere, and nothing is fetched: download it first") from error
         if isinstance(error, duckdb.ConversionException):
             raise ValueError(
                 f"a value of {source} cannot be compared as a condition asks: {first_line(error)}; write "

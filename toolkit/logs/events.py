@@ -77,6 +77,8 @@ class EventLog(Source):
         """
         from toolkit.logs.index import build
 
+        if not isinstance(keep, str | Sequence):
+            raise TypeError(f"keep={keep!r}; give the name of a property, or a list of names")
         names = [keep] if isinstance(keep, str) else list(keep)
         for name in names:
             self.column(name, "property")
@@ -171,9 +173,12 @@ def read_events(
     roles = [("user column", user), *(("time column", column) for column in shapes.times_of(time))]
     if event is not None and not isinstance(time, Mapping):
         roles.append(("event column", event))
+    named = [name for _, name in roles]
+    if len({*named}) < len(named):
+        raise ValueError(f"user, time and event are columns of their own; got {', '.join(map(repr, named))}")
     engine = readers.opened(
         source,
-        roles=tuple(name for _, name in roles),
+        roles=tuple(named),
         names=names,
         timezone=timezone,
         connection=connection,

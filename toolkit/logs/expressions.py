@@ -66,7 +66,9 @@ def condition(log: Source, text: str, owner: str) -> tuple[str, set[str]]:
         kind = next(iter(log.engine.types(f"SELECT ({sql}) AS c FROM {log.engine.table} LIMIT 0").values()))
     except (ValueError, duckdb.Error) as error:
         cause = str(error.__cause__ or error).strip().splitlines()[0]
-        raise ValueError(f"{owner}: where={text!r} cannot be computed on this log: {cause}") from error
+        texts = [name for name in sorted(columns) if log.columns[name] == "VARCHAR"]
+        fix = f"; {texts[0]} is text: TRY_CAST({texts[0]} AS DOUBLE) is its number" if texts else ""
+        raise ValueError(f"{owner}: where={text!r} cannot be computed on this log: {cause}{fix}") from error
     if kind != "BOOLEAN":
         raise ValueError(f"{owner}: where={text!r} is {kind}, not true or false; compare it with something")
     log.engine.conditions[text] = f"({sql})", columns

@@ -6,6 +6,7 @@ import csv
 import glob
 import gzip
 import os
+import re
 import zipfile
 from collections.abc import Sequence
 from itertools import islice
@@ -38,6 +39,8 @@ SIGNS = (
     (b"%PDF", "a PDF: save its table as CSV"),
     (b"<!DOCTYPE", "a web page, as a server sends instead of a file: download the file itself"),
     (b"<html", "a web page, as a server sends instead of a file: download the file itself"),
+    (b'{"', OTHERS[".jsonl"]),
+    (b"[{", OTHERS[".json"]),
     (b"7z\xbc\xaf", "a 7z archive: unpack it first"),
     (b"Rar!", "a RAR archive: unpack it first"),
 )
@@ -109,6 +112,13 @@ def delimiter(line: str) -> str:
 def fields(line: str, mark: str) -> list[str]:
     """The fields of a line."""
     return next(csv.reader([line], delimiter=mark), [])
+
+
+def quote(paths: Sequence[str]) -> str:
+    """The mark around fields: a double quote, unless the top of the first file shows single ones."""
+    first = next((path for path in paths if not path.lower().endswith(".zst")), None)
+    lines = [] if first is None else top(first)
+    return "'" if any(re.search(r"(^|[,;|\t])'[^']*'([,;|\t]|$)", line) for line in lines) else '"'
 
 
 def not_utf8(path: str) -> int | None:

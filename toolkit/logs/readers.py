@@ -60,6 +60,12 @@ class InMemory(Reader):
                 f"column {name!r} of the frame is {kind}, which no engine reads; convert it with {fix}, or drop it"
             ) from error
 
+    def explained(self, error: Exception) -> str:
+        """Whether a column mixes times with and without a zone."""
+        if isinstance(error, duckdb.ConversionException) and "Could not convert 'datetime'" in str(error):
+            return "a column of the frame mixes times with and without a zone: convert it with pd.to_datetime(utc=True)"
+        return ""
+
 
 @dataclass(frozen=True, eq=False)
 class OnConnection(Reader):
@@ -119,10 +125,11 @@ def _reader(
         raise ValueError(f"names= and encoding= are for CSV files; {type(source).__name__} brings its own")
     if isinstance(source, pd.DataFrame):
         # Names out of data are text; a frame may have numbers for names.
-        frame = source.rename(columns=str) if not all(isinstance(c, str) for c in source.columns) else source
+        texts = all(isinstance(name, str) for name in source.columns)
+        frame = source if texts else source.set_axis(list(map(str, source.columns)), axis=1)
         if not len(frame.columns):
             raise ValueError("the frame has no columns")
-        _refuse_repeated("the frame", list(frame.columns), roles)
+        refuse_repeated("the frame", list(frame.columns), roles)
         return InMemory(frame), "the frame"
     if hasattr(source, "to_arrow"):
         return InMemory(source.to_arrow()), "the frame"
@@ -153,11 +160,17 @@ def refuse_missing(engine: DuckDB, roles: Sequence[tuple[str, str]], *, headless
         text = unknown(role, name, engine.columns, of=shown)
         if headless and (said := next(filter(None, (files.fault(path, needed) for path in there)), "")):
             raise ValueError(f"{text}. {said[0].upper() + said[1:]}")
+        if len(engine.columns) == 1 and there and all(one in next(iter(engine.columns)) for one in needed):
+            raise ValueError(
+                f"{text}. Its delimiter is none of , ; | and tab: give pd.read_csv(path, sep=...)"
+            )
         if headless and there and not {*needed} & {*engine.columns}:
             text += ". A file without a header row? Name its columns: names="
         if isinstance(reader, InMemory) and name in _index_names(reader.rows):
             text += ". Its index has that name: reset_index() makes a column of it"
         raise ValueError(text)
+    if isinstance(reader, ParquetFiles) and len(files.matching(reader.paths)) > 1:
+        _refuse_unlike(engine, reader, roles)
     if not headless or not isinstance(reader, CsvFiles):
         return
     heads: dict[str, str] = {}
@@ -169,19 +182,32 @@ def refuse_missing(engine: DuckDB, roles: Sequence[tuple[str, str]], *, headless
         found = max(
             (files.fields(head, mark) for mark in ",\t;|"), key=lambda names: len({*names} & {*needed})
         )
-        _refuse_repeated(path, found, needed)
+        refuse_repeated(path, found, needed)
         missing = [(role, name) for role, name in roles if name not in map(str.strip, found)]
         if missing and len(heads) > 1:
             raise ValueError(unknown(*missing[0], found, of=path))
 
 
-def _refuse_repeated(shown: str, columns: Sequence[str], roles: Sequence[str]) -> None:
+def refuse_repeated(shown: str, columns: Sequence[str], roles: Sequence[str]) -> None:
+    """Refuse a table in which the name of a column that is needed stands twice, capitals apart."""
     for role in roles:
         alike = [name for name in columns if name.strip().lower() == role.lower()]
         if len(alike) > 1:
             raise ValueError(
                 f"{shown} has {len(alike)} columns named {some(alike)}: which is meant cannot be told; rename one"
             )
+
+
+def _refuse_unlike(engine: DuckDB, reader: ParquetFiles, roles: Sequence[tuple[str, str]]) -> None:
+    """Refuse Parquet files of which one lacks a column that is needed: its rows would have none."""
+    for role, name in roles:
+        lacking = engine.connection.execute(
+            "SELECT file_name, list(name) FROM parquet_schema($1) GROUP BY ALL "
+            "HAVING count(*) FILTER (name = $2) = 0 ORDER BY ALL LIMIT 1",
+            [list(reader.paths), name],
+        ).fetchone()
+        if lacking:
+            raise ValueError(unknown(role, name, lacking[1][1:], of=lacking[0]))
 
 
 def _index_names(rows: Any) -> list[Any]:
