@@ -9,6 +9,7 @@ index    rows kept in memory by user and time, compiled
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 
 from toolkit.compiled import uninterrupted
 from toolkit.counts import one_of
@@ -60,6 +61,13 @@ def _warnings(question: Question) -> list[str]:
                 f"times are whole {unit}s, longer than the window: rows of one {unit} are one moment"
             )
     return found
+
+
+def lost_to_exclusions(units: CountingUnits, path: Path) -> int:
+    """Counting units that would have got further without the exclusions."""
+    without = count_units(replace(units.question, exclude=()), path)
+    # The same units in the same order: exclusions void links, they remove nobody.
+    return int((units.levels() < without.levels()).sum())
 
 
 def _candidates(question: Question, notes: list[str]) -> list[Path]:
