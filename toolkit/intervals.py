@@ -88,16 +88,32 @@ class Rate:
         return cls(_plain(_over(k, trials)), _plain(trials))
 
     @classmethod
-    def of_users(cls, sums: UserSums) -> Rate:
+    def of_users(cls, sums: UserSums, fourths: ArrayLike | None = None) -> Rate:
         """From sums over users, each with any number of trials that may resemble each other.
+
+        Parameters
+        ----------
+        fourths
+            The sum over users of x to the fourth. Known, it tells how many users make most of the variance; not
+            known, they are taken to make equal parts of it, which is too bold where a few users hold most trials.
 
         Notes
         -----
-        The size is x / `design_effect`; the quantile is Student's with users - 1 degrees of freedom. Where
-        each user has one trial, the interval is Wilson's.
+        The size is x / `design_effect`; the quantile is Student's. A user whose rate differs adds about x^2 to the
+        variance, so its degrees of freedom are Satterthwaite's for such parts, (sum of x^2)^2 / sum of x^4, less
+        one in users for the rate itself: users - 1 where all are alike. Where each user has one trial, the interval
+        is Wilson's.
+
+        References
+        ----------
+        Satterthwaite (1946), Biometrics Bulletin 2, 110-114. For clusters: Bell & McCaffrey (2002), Survey
+        Methodology 28, 169-181.
         """
         users, x, y, xx = _floats(*sums[:4])
-        freedom = np.where(xx <= x, np.inf, users - 1)
+        alike = (
+            users if fourths is None else np.minimum(_over(xx * xx, np.asarray(fourths, float), 0.0), users)
+        )
+        freedom = np.where(xx <= x, np.inf, alike * _over(users - 1, users, 0.0))
         return cls(_plain(_over(y, x)), _plain(x / design_effect(sums)), _plain(freedom))
 
     def at(self, where: Any) -> Rate:
