@@ -434,8 +434,8 @@ def test_a_comparison_says_which_rate_differs_by_how_many_points():
         .compare(to="kuaishou")
         .sentence()
         .startswith(
-            "The rate from enter to pay of douyin lies 20.0 points below that of kuaishou (95 % interval 5.2 to 33.4 points, "
-            "n = 80 and 70); 1 of 1 rates differ (Holm over 1 test;"
+            "The rate from enter to pay of douyin lies 20.0 points below that of kuaishou (95 % interval "
+            "5.2 to 33.4 points, n = 80 and 70); 1 of 1 rates differ (Holm over 1 test;"
         )
     )
     frame["n"] = [80, 48, 70, 42]
