@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 #: Columns that say whose a row is, the surest first; without one all rows are one account's.
 OWNERS = ("account_id", "account")
 #: With fewer others a prediction says nothing.
-FEW = 4
+FEW = 2
 #: People from which on the binomial part is as good as continuous.
 MANY = 2_000
 
@@ -89,7 +89,7 @@ def own_past(
     Raises
     ------
     ValueError
-        Where no session or more than one is at that time, fewer than four others are there, or the table counts no two
+        Where no session or more than one is at that time, fewer than two others are there, or the table counts no two
         steps.
 
     Notes

@@ -219,14 +219,23 @@ def draft(headers: Sequence[str], kinds: Iterable[Kind], *, named: Kind | None =
         return f'"{escaped}"'
 
     lines = [
-        f"kind = {quoted(f'{named.name}' if named else 'mine.table')}",
-        f"platform = {quoted(named.platform if named else 'douyin')}  # or taobao_live, kuaishou, xiaohongshu",
+        'kind = "mine.table"',
+        'platform = "douyin"  # or taobao_live, kuaishou, xiaohongshu',
         'table = "session"  # or day, hour, item, sku, channel, order, note, creator, ad',
         'key = ["start"]  # the columns that tell rows apart',
         f"found_by = [{', '.join(quoted(header) for header in headers[:3])}]  # headers that give it away",
         'defaults = {scope = "room", seen = "session", window = "session"}',
         'source = "where these headers were read"',
         "",
+    ]
+    if named is not None:
+        lines = [
+            f"extends = {quoted(named.name)}  # all that is known there stays",
+            f"table = {quoted(named.parts[0].table)}",
+            'source = "where these headers were read"',
+            "",
+        ]
+    lines += [
         "[columns]  # take out the # where the metric is right; see toolkit/sources/definitions/columns.toml",
     ]
     for header in dict.fromkeys(headers):
