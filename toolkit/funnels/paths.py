@@ -9,6 +9,7 @@ index    rows kept in memory by user and time, compiled
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 
 from toolkit.compiled import uninterrupted
 from toolkit.counts import one_of
@@ -44,6 +45,13 @@ def count_units(question: Question, path: Path, *, sequence: bool = False) -> Co
             return units
         notes.append("the rows are not in time order, so SQL sorted them")
     return _by_sql(question, "windows", sequence, tuple(notes))  # it answers every question
+
+
+def lost_to_exclusions(units: CountingUnits, path: Path) -> int:
+    """Counting units that would have got further without the exclusions."""
+    without = count_units(replace(units.question, exclude=()), path)
+    # The same units in the same order: exclusions void links, they remove nobody.
+    return int((units.levels() < without.levels()).sum())
 
 
 def _candidates(question: Question, notes: list[str]) -> list[Path]:

@@ -99,6 +99,13 @@ class Question:
         return len(self.steps)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What a funnel's steps are called: the steps, or, in any order, how many different ones."""
+        if self.mode == "any":
+            return tuple(f"any {j} of {self.size}" for j in range(1, self.size + 1))
+        return tuple(step.name for step in self.steps)
+
+    @property
     def held_by(self) -> bool:
         """Whether every column of `by` is held constant, so that a counting unit has one value."""
         return set(self.by) <= set(self.hold)
@@ -223,10 +230,8 @@ def gaps_of(gaps: Mapping[str, Any] | None, names: Sequence[str]) -> dict[int, i
     return found
 
 
-def entries_of(
-    entries: tuple[Any, Any] | None, timezone: str, *, window_over: int | None = None
-) -> tuple[int | None, int | None]:
-    """The range of the first step's time, from `entries=`; it ends at `window_over` at the latest."""
+def entries_of(entries: tuple[Any, Any] | None, timezone: str) -> tuple[int | None, int | None]:
+    """The range of the first step's time, from `entries=`."""
     low = high = None
     if entries is not None:
         if isinstance(entries, str) or not isinstance(entries, Sequence) or len(entries) != 2:
@@ -234,8 +239,6 @@ def entries_of(
         low, high = (None if end is None else instant(end, timezone, "entries") for end in entries)
         if low is not None and high is not None and low >= high:
             raise ValueError(f"entries={entries!r} is an empty range: from must lie before to")
-    if window_over is not None:
-        high = window_over if high is None else min(high, window_over)
     return low, high
 
 
@@ -280,6 +283,11 @@ def _refuse_contradictions(question: Question) -> None:
         raise ValueError("count='pairs' counts (user, held value) pairs; say what is held: hold=")
     if question.universe and question.mode != "strict":
         raise ValueError("universe= says which rows break a strict funnel; use it with mode='strict'")
+    if question.count == "entries" and question.attribution != "entry":
+        raise ValueError(
+            "count='entries' counts each entry in the group of its own row, attribution='entry'; for another row's "
+            "group count users or pairs"
+        )
     if question.mode != "any":
         return
     for option in ("gaps", "exclude"):

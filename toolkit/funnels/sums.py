@@ -72,20 +72,25 @@ def shared(question: Question, units: str, reference: Text) -> str:
     One row per group: l0.., and `x{i}_{j}` = sum of n_i here times n_j there.
     """
     k, groups = question.size, grouped(question)
-    by = ", ".join(groups)
-    own = ", ".join(f"sum({_reached(j)}) AS y{j}" for j in range(1, k + 1))
-    rows = f"SELECT * FROM ({counted(question, units)}) WHERE level >= {_least(question)}"
     sums = ", ".join(f"sum(p.y{i} * q.y{j}) AS x{i}_{j}" for i in range(1, k + 1) for j in range(1, k + 1))
     there = " AND ".join(
         f"CAST({name} AS VARCHAR) IS NOT DISTINCT FROM {literal(text)}"
         for name, text in zip(groups, reference, strict=True)
     )
     return (
-        f"WITH mine AS (SELECT {by}, u, {own} FROM ({rows}) GROUP BY {by}, u), "
+        f"WITH mine AS ({_by_user(question, units)}), "
         f"other AS (SELECT * FROM mine WHERE {there}) "
         f"SELECT {', '.join(text.replace('CAST(', 'CAST(p.') for text in texts(question))}, {sums} "
         f"FROM mine p JOIN other q ON p.u = q.u GROUP BY {', '.join(f'p.{name}' for name in groups)}"
     )
+
+
+def own_products(question: Question, units: str) -> str:
+    """Sums over users of a group of products of their counts there: one row per group, l0.. and `x{i}_{j}`."""
+    k, groups = question.size, grouped(question)
+    sums = [f"sum(y{i} * y{j}) AS x{i}_{j}" for i in range(1, k + 1) for j in range(1, k + 1)]
+    grouping = f" GROUP BY {', '.join(groups)}" if groups else ""
+    return f"SELECT {', '.join([*texts(question), *sums])} FROM ({_by_user(question, units)}){grouping}"
 
 
 def own_counts(
@@ -143,6 +148,14 @@ def alone(own: str, size: int) -> str:
     ]
     columns += [f"CAST(sum(v{i}) AS DOUBLE) AS t{i}" for i in values]
     return f"SELECT place, {', '.join(columns)} FROM ({own}) GROUP BY place"
+
+
+def _by_user(question: Question, units: str) -> str:
+    """One row per user and group: how many of the user's units reached each step, as y1.. ."""
+    keys = ", ".join([*grouped(question), "u"])
+    own = ", ".join(f"sum({_reached(j)}) AS y{j}" for j in range(1, question.size + 1))
+    rows = f"SELECT * FROM ({counted(question, units)}) WHERE level >= {_least(question)}"
+    return f"SELECT {keys}, {own} FROM ({rows}) GROUP BY {keys}"
 
 
 def _least(question: Question) -> int:
