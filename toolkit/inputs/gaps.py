@@ -37,23 +37,26 @@ class MeasureGaps(Result):
 
     def sentence(self) -> str:
         """How many groups differ for sure, and the widest gap with its interval and n."""
-        sure = (self.table["low"] > 0) | (self.table["high"] < 0)
         top = self.table.loc[self.table["estimate"].abs().idxmax()]
         apart = wording.points if self.shares else wording.amount
         reach = wording.interval(top, apart)
         if self.shares and not math.isnan(top["low"]):
             reach = wording.points_interval(top["low"], top["high"])
-        exclude = "excludes" if len(self.table) == 1 else "exclude"
-        of = f"{int(sure.sum())} of {counted(len(self.table), 'difference')} from {top['reference']} {exclude} 0"
         sizes = f"n = {int(top['n'])} and {counted(int(top['n_reference']), self.row)}"
         level = wording.interval_level(self.confidence)
         closing = "".join(f"; {one}" for one in self.caveats)
         together = " that hold together (Bonferroni)" if len(self.table) > 1 else ""
         return (
-            f"{top['metric']}: {of}; widest {top['group']}, {apart(top['estimate'])} ({reach}; {sizes}), × "
+            f"{top['metric']}: {self._found()}; widest {top['group']}, {apart(top['estimate'])} ({reach}; {sizes}), × "
             f"{top['ratio']:.2f}; {level}s{together}, each {self.row} taken to vary on "
             f"its own; who comes to which is not randomised{closing}."
         )
+
+    def _found(self) -> str:
+        sure = (self.table["low"] > 0) | (self.table["high"] < 0)
+        exclude = "excludes" if len(self.table) == 1 else "exclude"
+        reference = self.table["reference"].iloc[0]
+        return f"{int(sure.sum())} of {counted(len(self.table), 'difference')} from {reference} {exclude} 0"
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """A mark and an interval for each difference."""
@@ -63,6 +66,7 @@ class MeasureGaps(Result):
         axis = f"{self.table['metric'].iloc[0]}, less that of {self.table['reference'].iloc[0]}"
         ax = plots.estimates(shown, axis, self.shares, ax)
         ax.axvline(0, color="grey", linewidth=0.8)
+        ax.set_title(self._found(), fontsize="medium", loc="left")
         return ax
 
 

@@ -112,7 +112,9 @@ class Measures(Result):
             for row in self.table[groups].itertuples(index=False)
         ]
         shown = self.table[["estimate", "low", "high"]].assign(name=names)
-        return plots.estimates(shown, self.definition.name, bool(self.rates), ax)
+        ax = plots.estimates(shown, self.definition.name, bool(self.rates), ax)
+        ax.set_ylabel(" and ".join(groups))
+        return ax
 
 
 def said(row: Mapping[str, float], shares: bool) -> str:

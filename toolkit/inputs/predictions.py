@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -50,13 +50,11 @@ class OwnPast(Result):
 
     def sentence(self) -> str:
         """The steps that lie outside, with what was to be expected; else that none does."""
-        level = 1 - self.confidence
-        far = self.table[self.table["p_adjusted"] < level]
         said = [
             f"{row['step']} {wording.percent(row['observed'])} of {wording.count(row['n'])} people, where "
             f"{wording.percent_interval(row['low'], row['high'])} was to be expected "
             f"(p {wording.p_value(row['p_adjusted'])})"
-            for row in far.to_dict("records")
+            for row in self._far()
         ]
         tests = counted(len(self.table), "step")
         found = f"{'; '.join(said)}; Holm over {tests}" if said else f"no step stands out (Holm over {tests})"
@@ -68,12 +66,20 @@ class OwnPast(Result):
             "and season are not taken out."
         )
 
+    def _far(self) -> list[dict[str, Any]]:
+        far: list[dict[str, Any]] = self.table[self.table["p_adjusted"] < 1 - self.confidence].to_dict(
+            "records"
+        )
+        return far
+
     def plot(self, ax: Axes | None = None) -> Axes:
         """The rate of each step, on the range that was to be expected."""
         from toolkit.inputs import plots
 
         shown = self.table.rename(columns={"step": "name"})
-        return plots.predicted(shown, f"{self.row} of {self.when}", "share of the step before", ax)
+        far = [row["step"] for row in self._far()]
+        title = f"{self.when}: {some(far) or 'no step'} {'stand' if len(far) > 1 else 'stands'} out"
+        return plots.predicted(shown, title, "share of the step before", ax)
 
 
 def own_past(
@@ -140,7 +146,7 @@ def own_past(
                 f"that are, as steps={rest}"
             )
         most = max(most, len(past))
-        rows.append({"step": step, "n": n, "observed": y / n, **_predicted(n, y, past, confidence)})
+        rows.append({"step": step, "n": n, "observed": y / n, **predicted(n, y, past, confidence)})
     found = pd.DataFrame(rows, columns=["step", "n", "observed", "expected", "low", "high", "p"])
     found = found.assign(p_adjusted=holm(found["p"].to_numpy(float)))
     owner = " and ".join(wording.group_name([value]) for value in frame.loc[place, groups])
@@ -182,7 +188,7 @@ def _place(frame: pd.DataFrame, time: str, groups: list[str], at: str | None, ro
     raise ValueError(f"{len(found)} {row}s at {at}: {some(listed)}; give the minute")
 
 
-def _predicted(n: float, y: float, past: np.ndarray, confidence: float) -> dict[str, float]:
+def predicted(n: float, y: float, past: np.ndarray, confidence: float) -> dict[str, float]:
     """What the others predict for a session with n people at the step before, and how far out y of them is."""
     from scipy import stats
 
