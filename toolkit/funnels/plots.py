@@ -223,7 +223,12 @@ def comparison(
             centre, low, high = (own[column].to_numpy(float) * 100 for column in ("estimate", "low", "high"))
             ax.hlines(places, low, high, color=look.colour, linewidth=3.5, alpha=0.35)
             ax.plot(
-                centre, places, look.marker or "|", color=look.colour, markersize=6, label=style.drawn(name)
+                centre,
+                places,
+                look.marker or "|",
+                color=look.colour,
+                markersize=6,
+                label=style.drawn(name, english=True),
             )
         ax.axvline(0, color=style.INK, linewidth=1)
         for edge in range(len(rows) - 1):
