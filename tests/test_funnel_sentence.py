@@ -208,8 +208,8 @@ def test_the_share_of_the_most_frequent_user_is_said_where_it_is_much_but_not_wh
         log(*rows), ["enter", Step("pay", event="enter")], within="1min", count="entries"
     ).sentence()
     assert (
-        "intervals are clustered by user (one user makes 10.0 % of the entries: where frequent users convert otherwise, "
-        "such intervals can be too short)"
+        "intervals are clustered by user (one user makes 10.0 % of the entries: where frequent users convert "
+        "otherwise, such intervals can be too short)"
     ) in said
     few = funnel(
         log(*rows[6:]), ["enter", Step("pay", event="enter")], within="1min", count="entries"
