@@ -25,7 +25,7 @@ print(json.dumps({
     "gap": hosts.table["estimate"].tolist(),
     "days": len(weeks.series("gmv")),
     "roi": hours.table["estimate"].tolist(),
-    "refunds": refunds.table.query("step == 'refunded'")["reached"].tolist(),
+    "refunds": back["reached"].tolist(),
     "users": int(passed.table["reached"].iloc[0]),
     "level": answer.table["estimate"].tolist(),
 }))
