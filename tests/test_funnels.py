@@ -511,6 +511,8 @@ def test_sums_over_users_are_of_those_who_are_at_the_base_of_a_rate(path):
     assert [np.asarray(part).tolist() for part in sums] == [[2], [3], [1], [5], [2], [1], [0.5]]
     of_entries = counts.user_sums("pay", "enter")
     assert [np.asarray(part).tolist() for part in of_entries] == [[3], [6], [1], [12], [2], [1], [0.5]]
+    assert counts.sums["fourths"].tolist() == [[3 * 2**4, 2**4 + 1, 1]]
+    assert counts.sums["largest"].tolist() == [[2, 2, 1]]
     with pytest.raises(ValueError, match="kept for the first step and the one before"):
         Funnel.from_counts(pd.DataFrame({"step": list("wxyz"), "n": [4, 3, 2, 1]})).step_counts.user_sums(
             "z", "x"

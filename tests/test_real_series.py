@@ -71,7 +71,7 @@ print(json.dumps({
     "dates": found_dates.reset_index().to_numpy().tolist(),
     "placebos": len(placebo.placebos) if placebo else 0,
     "panel": panel.effect.value("relative"),
-}))
+}, default=int))
 """
 
 
@@ -114,12 +114,15 @@ def test_notebook_04_finds_the_published_rate_ratio_of_sicilys_smoking_ban(share
     assert found["n"] == 59
     assert found["panel"] == pytest.approx(found["effect"]["relative"])
     assert found["placebos"] == 13
-    assert "residuals are correlated" in seen
+    assert "Residuals are correlated" in seen
 
 
-def test_notebook_04_finds_volkswagens_fall_within_the_published_interval(shared):
+def test_notebook_04_finds_volkswagens_fall_within_the_published_interval(shared, tmp_path):
+    weeks = pd.read_csv(shared / "reference" / "its" / "volkswagen_weekly" / "data.csv", sep=" ")
+    path = tmp_path / "weeks.csv"
+    weeks.to_csv(path, index=False)
     found, _ = answered(
-        shared / "reference" / "its" / "volkswagen_weekly" / "data.csv",
+        path,
         COLUMNS={"time": "Date", "value": "VolksWagen", "BMW": "BMW", "Allianz": "Allianz"},
         NAME="Volkswagen: price",
         INTERRUPTIONS={"scandal": [Level("2015-09-20")]},
@@ -188,3 +191,18 @@ def test_the_niles_fall_in_the_notebook_is_that_of_the_file(shared):
     )
     assert fallen.sentence() in text
     assert "on 1899, after 1898" in text
+
+
+FESTIVAL = ROOT / "notebooks" / "05_double_eleven.ipynb"
+
+
+def test_notebook_05_follows_its_windows_from_the_root():
+    notebook = nbformat.read(FESTIVAL, as_version=4)
+    place = next(i for i, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", []))
+    notebook.cells.insert(
+        place + 1, nbformat.v4.new_code_cell("LATER = ('2019-11-12', '2019-11-25')\nNARROW = 7")
+    )
+    asked = "import json\nprint(json.dumps([each.table['n'].tolist() for each in (net, narrow)]))"
+    notebook.cells.append(nbformat.v4.new_code_cell(asked))
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(ROOT)}}).execute()
+    assert json.loads(notebook.cells[-1].outputs[0].text) == [[1, 21, 14, 36], [1, 7, 7, 15]]

@@ -75,7 +75,7 @@ def funnel(
     entries : (from, to), optional
         Range of the first step's time, `from` included and `to` not; later steps may lie outside.
     observed_until : time, optional
-        End of observation. The last row's time if not given.
+        As of when: rows at or after it do not exist. Just after the last row if not given.
     dedupe : str, optional
         Of rows with the same value in this column only the first counts, as with retries of one order.
     path : {"auto", "asof", "windows", "stream", "index"}
@@ -124,6 +124,8 @@ def funnel(
         raise TypeError(f"funnel takes a log from read_events, not {type(log).__name__}")
     chosen = steps_of(steps)
     names = [step.name for step in chosen]
+    until = asked.observed_until(log, observed_until)
+    log = log.as_of(until + 1)
     question = Question(
         log=log,
         steps=chosen,
@@ -137,7 +139,7 @@ def funnel(
         exclude=asked.exclusions_of(log, exclude, names),
         gaps=asked.gaps_of(gaps, names),
         entries=asked.entries_of(entries, log.timezone),
-        observed_until=asked.observed_until(log, observed_until),
+        observed_until=until,
         dedupe=None if dedupe is None else asked.columns_of(log, dedupe, "dedupe")[0],
     )
     refuse_taken(question.by, OWN)

@@ -22,7 +22,7 @@ EVERY = slice(None)
 #: Groups that a figure shows one by one; all others are one line.
 MOST_DRAWN = 12
 #: Sums over users by step, where one may count more than once.
-SUMS = ("users", "squares", "with_first", "with_previous", "per_first", "per_previous")
+SUMS = ("users", "squares", "fourths", "largest", "with_first", "with_previous", "per_first", "per_previous")
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +147,14 @@ class StepCounts:
         """Whether some user counts more than once in a group, so that intervals must allow for it."""
         return bool(self.sums) and bool((self.sums["squares"][:, 0] != self.reached[:, 0]).any())
 
+    @property
+    def largest_shares(self) -> np.ndarray:
+        """By group, the share of its counting units that its most frequent user makes; 0 where each counts once."""
+        if not self.sums:
+            return np.zeros(len(self.groups))
+        most, entered = self.sums["largest"][:, 0], self.reached[:, 0]
+        return np.asarray(np.divide(most, entered, out=np.zeros(len(most)), where=(most > 1) & (entered > 0)))
+
     def rate(self, step: str, base: str | None = None, at: Any = EVERY) -> Rate:
         """By group, the share of those at `base` (the step before, if not given) who reached a step.
 
@@ -159,7 +167,7 @@ class StepCounts:
         b = j - 1 if base is None else self.position(base)
         if not self.sums:
             return Rate.of_counts(self.reached[at, j], self.reached[at, b])
-        return Rate.of_users(self.user_sums(step, base, at))
+        return Rate.of_users(self.user_sums(step, base, at), self.sums["fourths"][at, b])
 
     def user_sums(self, step: str, base: str | None = None, at: Any = EVERY) -> UserSums:
         """By group, the sums over users behind a rate over the first step or the one before."""
@@ -212,7 +220,10 @@ class StepCounts:
             texts=tuple((name,) for name in names),
             reached=added_up(self.reached, places),
             in_window=added_up(self.in_window, places),
-            sums={name: added_up(values, places) for name, values in self.sums.items()},
+            sums={
+                name: added_up(values, places, np.maximum if name == "largest" else np.add)
+                for name, values in self.sums.items()
+            },
             units=None,
         )
 
@@ -270,10 +281,10 @@ class StepCounts:
         return self.need_log("users in several groups").seen_in_several(column)
 
 
-def added_up(values: np.ndarray, places: np.ndarray) -> np.ndarray:
+def added_up(values: np.ndarray, places: np.ndarray, how: np.ufunc = np.add) -> np.ndarray:
     """Values of groups added up by place."""
     found = np.zeros((places.max() + 1, *values.shape[1:]), values.dtype)
-    np.add.at(found, places, values)
+    how.at(found, places, values)
     return found
 
 

@@ -33,8 +33,9 @@ def reduce(question: Question, units: str) -> str:
 
     Columns: b0.. and l0.. (the same as text), by step `reached_j` units and `open_j` of them still in
     window; and, where a user may count more than once, `users_j` among them and sums over users of products of
-    their counts n_j: `squares_j` of n_j squared, `with_previous_j` of n_(j-1) n_j, `with_first_j` of n_1 n_j,
-    `per_previous_j` of n_j squared over n_(j-1), `per_first_j` of n_j squared over n_1.
+    their counts n_j: `squares_j` of n_j squared, `fourths_j` of n_j to the fourth, `with_previous_j` of n_(j-1) n_j,
+    `with_first_j` of n_1 n_j, `per_previous_j` of n_j squared over n_(j-1), `per_first_j` of n_j squared over n_1;
+    and `largest_j`, the largest n_j.
     """
     k, groups = question.size, grouped(question)
     by = "".join(f"{name}, " for name in groups)
@@ -54,7 +55,8 @@ def reduce(question: Question, units: str) -> str:
     per_user += "" if question.single else f" GROUP BY {by}u"
     sums = []
     for j in range(1, k + 1):
-        sums.append(f"sum(y{j}) AS reached_{j}, sum(y{j} * y{j}) AS squares_{j}")
+        sums.append(f"sum(y{j}) AS reached_{j}, sum(y{j} * y{j}) AS squares_{j}, max(y{j}) AS largest_{j}")
+        sums.append(f"sum(CAST(y{j} AS DOUBLE) * y{j} * y{j} * y{j}) AS fourths_{j}")
         sums.append(
             f"sum(y1 * y{j}) AS with_first_{j}, sum(CASE WHEN y{j} > 0 THEN 1 ELSE 0 END) AS users_{j}"
         )
