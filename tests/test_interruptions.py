@@ -283,6 +283,7 @@ def test_every_answer_can_be_drawn_and_said(index):
         assert answer.sentence().endswith(".")
         assert "n" in answer.table
         assert answer._repr_html_().startswith("<p>")
+        assert repr(answer) == f"{type(answer).__name__}: {answer.sentence()}"
         answer.plot().figure.clear()
 
 

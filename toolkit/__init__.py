@@ -22,6 +22,10 @@ Ramp           a roll-out, little by little
 Decay          a novelty that fades
 where_is_the_break  finds the date at which a series breaks, if it does
 power          says how small an effect a study of some length would show
+read_export    reads what a dashboard exports, as it is
+read_series    reads a series out of any table
+read_public    opens a public log, with what it can and cannot answer
+metric         says what a metric of dashboards means, and the trap in it
 simulate       writes the four platforms' simulated log, with its truth
 style          draws the four platforms alike everywhere
 """
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
     from toolkit import style
     from toolkit.cohorts import Activity, Repurchase, Retention, activity, repurchase, retention
     from toolkit.funnels import Funnel, Step, funnel
+    from toolkit.inputs import metric, read_export, read_public, read_series
     from toolkit.interruptions import (
         Decay,
         InterruptedTimeSeries,
@@ -69,8 +74,12 @@ __all__ = [
     "compare",
     "funnel",
     "interrupted_time_series",
+    "metric",
     "power",
     "read_events",
+    "read_export",
+    "read_public",
+    "read_series",
     "repurchase",
     "retention",
     "simulate",
@@ -101,6 +110,10 @@ _homes = {
     "Ramp": "toolkit.interruptions",
     "Decay": "toolkit.interruptions",
     "power": "toolkit.interruptions",
+    "read_export": "toolkit.inputs",
+    "read_series": "toolkit.inputs",
+    "read_public": "toolkit.inputs",
+    "metric": "toolkit.inputs",
     "where_is_the_break": "toolkit.interruptions",
     "simulate": "toolkit.sources.worlds",
 }

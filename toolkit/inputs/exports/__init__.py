@@ -1,0 +1,1 @@
+"""Exports of dashboards: kinds, headers, tables, and the answer."""

@@ -1,0 +1,383 @@
+"""`concentration`: how much of the sales a few creators make, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+
+from toolkit.counts import confidence_level, one_of
+from toolkit.intervals import Interval
+from toolkit.results import Result
+from toolkit.scenarios.assumptions import column
+from toolkit.scenarios.creators import inequality
+from toolkit.scenarios.creators import tail_resampling as resampling
+from toolkit.wording import counted, group_name, interval, interval_level, p_value, percent
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Question = Literal["this set", "another period", "another draw"]
+QUESTIONS = ("this set", "another period", "another draw")
+#: What an answer speaks of, in words.
+SPEAKS_OF = {
+    "this set": "this set of creators in this period, with no sampling interval",
+    "another period": "what the same creators might show in another such period",
+    "another draw": "what another draw of such creators might show",
+}
+#: Below this exponent of the tail Theil's index has no interval that holds.
+THEIL_EXPONENT = 1.5
+#: Below this p amounts are not taken for log-normal.
+NOT_LOGNORMAL = 0.05
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Lorenz(Result):
+    """The Lorenz curve. Made by `Concentration.lorenz`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        By group: `creators`, the share of them counted from the lowest, and `held`, the share of the total they hold.
+    """
+
+    table: pd.DataFrame
+    by: list[str]
+
+    rates: ClassVar = frozenset({"creators", "held"})
+
+    def sentence(self) -> str:
+        """What the lower half holds."""
+        parts = []
+        for names, rows in _grouped(self.table, self.by):
+            half = np.interp(0.5, rows["creators"], rows["held"])
+            parts.append(
+                f"{names + ': ' if names else ''}the lower half of the creators hold {percent(half)}"
+            )
+        return f"{'; '.join(parts)}. Counted: this set of creators in this period."
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """The curve under the line of equality."""
+        from toolkit.scenarios.creators import plots
+
+        return plots.lorenz(self.table, self.by, ax)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Concentration(Result):
+    """Concentration of an amount over creators. Made by `concentration`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        By group: `measure`, `estimate`, `low`, `high`, `n` (creators) and `zeros` (creators with nothing).
+    question : str
+        Which question the intervals answer.
+    """
+
+    table: pd.DataFrame
+    by: list[str]
+    question: Question
+    tail: str
+    confidence: float
+    notes: tuple[str, ...]
+    curves: pd.DataFrame
+
+    def value(self, measure: str) -> float:
+        """The estimate of one measure, where there are no groups."""
+        found = self.table.loc[self.table["measure"] == measure, "estimate"]
+        if len(found) != 1:
+            raise ValueError(f"{measure!r} stands in {len(found)} rows of the table; choose one there")
+        return float(found.iloc[0])
+
+    def lorenz(self) -> Lorenz:
+        """The share that the lowest hold, for every number of them."""
+        return Lorenz(self.curves, self.by)
+
+    def sentence(self) -> str:
+        """Gini, index and largest share by group, which question they answer, and how many sold nothing."""
+        parts = []
+        for names, rows in _grouped(self.table, self.by):
+            named = rows.set_index("measure")
+            n, zeros = int(named["n"].iloc[0]), int(named["zeros"].iloc[0])
+            said = f"Gini {_with_interval(named.loc['gini'], lambda x: f'{x:.2f}')}"
+            if "hhi" in named.index:
+                points = _with_interval(named.loc["hhi"], lambda x: f"{x * 10_000:,.0f}")
+                said += f", HHI {points} points"
+            tops = [one for one in named.index if one.startswith("top")]
+            if tops:
+                share = _with_interval(named.loc[tops[0]], percent)
+                said += f", {_largest(tops[0])} {share}"
+            parts.append(
+                f"{names + ': ' if names else ''}{said} (n = {counted(n, 'creator')}, {zeros} with nothing)"
+            )
+        level = f"{interval_level(self.confidence)}s" if self.question != "this set" else "Counted"
+        return f"{'; '.join(parts)}. {level}: {SPEAKS_OF[self.question]}.{''.join(f' {note}' for note in self.notes)}"
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Gini and shares of the largest, with intervals."""
+        from toolkit.scenarios import axes
+
+        shown = self.table[self.table["measure"].str.match("gini$|top")]
+        names = [*self.by, "measure"]
+        return axes.estimates(
+            shown, names, "Gini and shares, 0 to 1", title="How much a few creators hold", ax=ax
+        )
+
+
+def concentration(
+    values: Any,
+    *,
+    by: Any = None,
+    creator: Any = None,
+    top: Sequence[float] = (1, 2, 3, 10),
+    orders: Any = None,
+    weights: Any = None,
+    negatives: Literal["refuse", "zero"] = "refuse",
+    question: Question = "another draw",
+    tail: Literal["auto", "log-normal"] = "auto",
+    confidence: float = 0.95,
+) -> Concentration:
+    """Say how much of an amount a few creators hold: Gini, Herfindahl, Theil, entropy and top shares.
+
+    Parameters
+    ----------
+    values : list or Series of float
+        Sales (or reach, or income) by creator, 0 or more. With `creator`, by session: sessions of one are added up.
+    by : list or Series, optional
+        The group of each value, such as its platform.
+    creator : list or Series, optional
+        Whose each value is; needed for "another period".
+    top : list of float
+        How many of the largest (1 or more), or which top share of the creators (below 1).
+    orders : list or Series of int, optional
+        Orders by creator: adds the Herfindahl index without the noise of few orders (Simpson 1949).
+    weights : list or Series of float, optional
+        How many creators each row stands for; the Gini alone, of this set.
+    negatives : {"refuse", "zero"}
+        What becomes of a creator with more refunds than sales.
+    question : {"another draw", "another period", "this set"}
+        What the intervals speak of: other such creators (to compare platforms or years as samples), the same creators
+        with another period's luck, or nothing but this set, which is counted.
+    tail : {"auto", "log-normal"}
+        "auto": the sample below its largest values, a Pareto tail above, the exponent drawn. "log-normal": exact if the
+        amounts are log-normal, three times as narrow, and never right where they are not.
+    confidence : float
+        Of every interval, between 0 and 1.
+
+    Returns
+    -------
+    Concentration
+
+    Raises
+    ------
+    ValueError
+        For a missing or negative amount (it names the row), nothing sold, or a log-normal that the amounts reject.
+
+    Notes
+    -----
+    Of n creators with amounts x sorted upward and shares s: gini = sum (2 i - n - 1) x_i / (n sum x), corrected
+    n / (n - 1) times that; hhi = sum s^2; effective = 1 / hhi; normalised_hhi = (hhi - 1/n) / (1 - 1/n); theil =
+    sum s ln(n s). A creator who sold nothing counts in n. Fewer than 30 creators get no interval, and Theil's index
+    none where the tail is heavier than x^-1.5. Coverage: benchmarks/scenarios.md.
+
+    Examples
+    --------
+    >>> incomes = [541, 1463, 2445, 3438, 4437, 5401, 6392, 8304, 11904, 22261]  # R package ineq
+    >>> round(concentration(incomes, question="this set").value("gini"), 7)
+    0.4620911
+    """
+    confidence = confidence_level(confidence)
+    one_of("question", question, QUESTIONS)
+    one_of("tail", tail, ("auto", "log-normal"))
+    one_of("negatives", negatives, ("refuse", "zero"))
+    given = pd.Series(values) if not isinstance(values, pd.Series) else values
+    amounts = column("values", given if len(given) else [], negative=True)
+    if (amounts < 0).any() and negatives == "refuse":
+        who = given.index[np.flatnonzero(amounts < 0)[:3]].tolist()
+        raise ValueError(
+            f"amounts below 0 at {who}: refunds exceed sales, and a Gini would leave 0 to 1; "
+            "give negatives='zero' or sales before refunds"
+        )
+    if question == "another period" and creator is None:
+        raise ValueError(
+            "question='another period' resamples sessions within creators: give creator=, one a session"
+        )
+    if weights is not None and question != "this set":
+        raise ValueError("weights= describes this set only: give question='this set'")
+    frame = pd.DataFrame({"value": np.maximum(amounts, 0)})
+    if creator is not None:
+        frame["creator"] = np.asarray(creator, object)
+    names = _group_columns(frame, by)
+    rows: list[dict[str, Any]] = []
+    curves: list[pd.DataFrame] = []
+    notes: dict[str, None] = {}
+    for keys, part in frame.groupby(names, dropna=False, observed=True) if names else [((), frame)]:
+        label = dict(zip(names, keys, strict=True))
+        picked = part.index.to_numpy()
+        counts = None if orders is None else column("orders", np.asarray(orders)[picked])
+        heavy = None if weights is None else column("weights", np.asarray(weights)[picked])
+        measured, said = _measured(part, list(top), counts, heavy, question, tail, confidence)
+        rows += [{**label, **row} for row in measured]
+        notes |= dict.fromkeys(said)
+        totals = _totals(part)
+        share = np.arange(len(totals) + 1) / len(totals)
+        curves.append(pd.DataFrame({**label, "creators": share, "held": inequality.lorenz(totals)}))
+    table = pd.DataFrame(rows)
+    return Concentration(
+        table, names, question, tail, confidence, tuple(notes), pd.concat(curves, ignore_index=True)
+    )
+
+
+def _measured(
+    part: pd.DataFrame,
+    top: list[float],
+    orders: np.ndarray | None,
+    weights: np.ndarray | None,
+    question: Question,
+    tail: str,
+    confidence: float,
+) -> tuple[list[dict[str, Any]], list[str]]:
+    totals = _totals(part)
+    n, zeros = len(totals), int((totals == 0).sum())
+    if totals.sum() == 0:
+        raise ValueError(
+            f"none of {counted(n, 'creator')} sold anything: without sales there is no concentration"
+        )
+    base = {"n": n, "zeros": zeros}
+    if weights is not None:
+        estimate = inequality.gini(totals, weights)
+        return [{"measure": "gini", "estimate": estimate, "low": np.nan, "high": np.nan, **base}], []
+    found = {
+        "gini": inequality.gini(totals),
+        "hhi": inequality.hhi(totals),
+        "theil": inequality.theil(totals),
+        **{resampling.top_name(who): inequality.top(totals, who) for who in top},
+    }
+    ends, notes = _intervals(part, totals, top, question, tail, confidence)
+    if tail == "log-normal" and question == "another draw":
+        found |= {
+            name: estimate for name, (estimate, _) in resampling.if_lognormal(totals, top, confidence).items()
+        }
+    nothing = Interval(np.nan, np.nan)
+    lines = {name: (value, ends.get(name, nothing)) for name, value in found.items()}
+    lines |= _derived(lines, n)
+    if orders is not None:
+        lines["hhi_of_orders"] = inequality.hhi_of_orders(orders), nothing
+    first = ["gini", "gini_corrected", "hhi", "effective", "normalised_hhi", "theil", "entropy"]
+    order = [*first, *(name for name in lines if name not in first)]
+    return [
+        {
+            "measure": name,
+            "estimate": lines[name][0],
+            "low": lines[name][1].low,
+            "high": lines[name][1].high,
+            **base,
+        }
+        for name in order
+    ], notes
+
+
+def _derived(lines: dict[str, tuple[Any, Interval]], n: int) -> dict[str, tuple[Any, Interval]]:
+    """Measures that follow from one other measure, with its interval carried over."""
+    (gini, of_gini), (hhi, of_hhi), (theil, of_theil) = (lines[name] for name in ("gini", "hhi", "theil"))
+    more = n / (n - 1) if n > 1 else np.nan
+    least = 1 / n
+    return {
+        "gini_corrected": (gini * more, Interval(of_gini.low * more, min(of_gini.high * more, 1.0))),
+        "effective": (1 / hhi, Interval(1 / of_hhi.high, 1 / of_hhi.low)),
+        "normalised_hhi": (
+            (hhi - least) * more,
+            Interval((of_hhi.low - least) * more, (of_hhi.high - least) * more),
+        ),
+        "entropy": (np.log(n) - theil, Interval(np.log(n) - of_theil.high, np.log(n) - of_theil.low)),
+    }
+
+
+def _intervals(
+    part: pd.DataFrame, totals: np.ndarray, top: list[float], question: Question, tail: str, confidence: float
+) -> tuple[dict[str, Interval], list[str]]:
+    measures: dict[str, resampling.Measure] = {
+        "gini": inequality.gini_of_sorted,
+        "hhi": inequality.hhi,
+        "theil": inequality.theil,
+        **{resampling.top_name(who): partial(inequality.top_of_sorted, who=who) for who in top},
+    }
+    if question == "this set":
+        return {}, []
+    if len(totals) < resampling.FEWEST_CREATORS:
+        return {}, [f"Fewer than {resampling.FEWEST_CREATORS} creators: no interval."]
+    if question == "another period":
+        owner = pd.factorize(part["creator"], use_na_sentinel=False)[0]
+        return resampling.of_sessions(part["value"].to_numpy(), owner, measures, confidence), []
+    if tail == "log-normal":
+        _refuse_others(totals)
+        exact = resampling.if_lognormal(totals, top, confidence)
+        return {name: ends for name, (_, ends) in exact.items()}, [
+            "Exact if amounts are log-normal, and only then."
+        ]
+    model = resampling.HalfParametric.of(totals)
+    if not model.known:
+        return {}, ["Too few creators sold anything for an interval."]
+    notes = []
+    if model.exponent < THEIL_EXPONENT:
+        del measures["theil"]
+        notes.append(
+            f"The tail is heavy (P(X > x) falls as x^-{model.exponent:.2f}): no interval for Theil's index."
+        )
+    return resampling.intervals(totals, measures, confidence), notes
+
+
+def _refuse_others(totals: np.ndarray) -> None:
+    """Refuse what is not log-normal as a whole.
+
+    Of a tail alone a log-normal cut off there is never rejected, for a power law is its limit; so the test is that of
+    D'Agostino and Pearson (1973) on all logarithms.
+    """
+    from scipy.stats import normaltest
+
+    if (totals <= 0).any():
+        raise ValueError(
+            "tail='log-normal' needs every amount above 0; creators with nothing are no part of it"
+        )
+    p = float(normaltest(np.log(totals)).pvalue)
+    if p < NOT_LOGNORMAL:
+        raise ValueError(f"the amounts reject a log-normal (p {p_value(p)}): use tail='auto'")
+
+
+def _totals(part: pd.DataFrame) -> np.ndarray:
+    if "creator" not in part:
+        return np.asarray(part["value"], float)
+    return np.asarray(part.groupby("creator", dropna=False, observed=True)["value"].sum(), float)
+
+
+def _group_columns(frame: pd.DataFrame, by: Any) -> list[str]:
+    if by is None:
+        return []
+    name = str(by.name) if isinstance(by, pd.Series) and by.name is not None else "group"
+    if name in ("value", "creator", "measure", "estimate", "low", "high", "n", "zeros"):
+        raise ValueError(
+            f"{name!r} cannot name groups, for the result has a column of that name itself; rename it"
+        )
+    frame[name] = np.asarray(by, object)
+    return [name]
+
+
+def _grouped(table: pd.DataFrame, by: list[str]) -> list[tuple[str, pd.DataFrame]]:
+    if not by:
+        return [("", table)]
+    return [(group_name(keys), rows) for keys, rows in table.groupby(by, dropna=False, sort=False)]
+
+
+def _largest(name: str) -> str:
+    who = name.removeprefix("top")
+    return "the largest holds" if who == "1" else f"the top {who} hold"
+
+
+def _with_interval(row: pd.Series, said: Any) -> str:
+    ends = "" if np.isnan(row["low"]) else f" ({interval(row, said)})"
+    return f"{said(row['estimate'])}{ends}"

@@ -1,0 +1,389 @@
+"""`moves`: how creators move between bands from month to month, and how long the way up takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from toolkit.counts import confidence_level, counts_table
+from toolkit.results import Result
+from toolkit.scenarios.assumptions import NEVER, Never, amount, column
+from toolkit.scenarios.creators import chains
+from toolkit.wording import count, interval, interval_level, p_value, percent, some, unknown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+NEW, GONE = "new", "gone"
+DRAWS = 2000
+IN_THESE_DATA = "never in these data"
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Times(Result):
+    """How likely, and how long, to a band. Made by `Moves.reach` and `Moves.time_to`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        `start`, `measure` ("probability" or "mean months of those who arrive"), `estimate`, `low`, `high`, `n` (moves
+        observed from that start), and for times `median` (of all who start; missing where fewer than half arrive)
+        and `reach`, the share who ever arrive.
+    """
+
+    table: pd.DataFrame
+    to: str
+    confidence: float
+
+    def value(self, start: Any) -> float | Never:
+        """The estimate from one start; "never" where no path leads there in these data."""
+        rows = self.table[self.table["start"] == start]
+        if not len(rows):
+            raise ValueError(unknown("start", start, self.table["start"]))
+        estimate = float(rows["estimate"].iloc[0])
+        return NEVER if np.isnan(estimate) else estimate
+
+    def sentence(self) -> str:
+        """The answer from each start."""
+        parts = []
+        for row in self.table.to_dict("records"):
+            if np.isnan(row["estimate"]):
+                parts.append(f"from {row['start']}: {IN_THESE_DATA}")
+            elif row["measure"] == "probability":
+                parts.append(
+                    f"from {row['start']}: {percent(row['estimate'])} ({interval(row, percent)}, n = {count(row['n'])})"
+                )
+            else:
+                half = (
+                    "fewer than half ever arrive"
+                    if np.isnan(row["median"])
+                    else f"half within {row['median']:.0f}"
+                )
+                ends = interval(row, lambda months: f"{months:,.1f}")
+                parts.append(
+                    f"from {row['start']}: {row['estimate']:,.1f} months ({ends}, n = {count(row['n'])}; {half})"
+                )
+        what = self.table["measure"].iloc[0]
+        return (
+            f"To {self.to}, {what}; {'; '.join(parts)}. {interval_level(self.confidence)}s; each month is taken to "
+            "depend on the month before alone, and in the same way throughout."
+        )
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """The answer by start."""
+        from toolkit.scenarios import axes
+
+        measure = str(self.table["measure"].iloc[0])
+        return axes.estimates(
+            self.table, ["start"], measure, title=f"To {self.to}", rate=measure == "probability", ax=ax
+        )
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Check(Result):
+    """Moves over two months beside the square of moves over one. Made by `Moves.check`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        `from`, `to`, `observed` share after two months, `expected` from one-month moves, `n`.
+    """
+
+    table: pd.DataFrame
+    chi2: float
+    freedom: int
+    p: float
+
+    rates: ClassVar = frozenset({"observed", "expected"})
+
+    def sentence(self) -> str:
+        """Whether the chain forgets all but the last month."""
+        worst = self.table.loc[(self.table["observed"] - self.table["expected"]).abs().idxmax()]
+        verdict = "does not show" if self.p >= 0.05 else "shows"
+        return (
+            f"Two-month moves against the square of one-month moves: chi-square {self.chi2:.1f} on {self.freedom}, p "
+            f"{p_value(self.p)}: the test {verdict} that more than the last month matters. Furthest apart: "
+            f"{worst['from']} to {worst['to']}, {percent(worst['observed'])} observed, "
+            f"{percent(worst['expected'])} expected."
+        )
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Observed less expected shares."""
+        from toolkit.scenarios import axes
+
+        gap = self.table.assign(estimate=self.table["observed"] - self.table["expected"])
+        return axes.estimates(
+            gap, ["from", "to"], "observed less expected after two months, points", null=0, rate=True, ax=ax
+        )
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Moves(Result):
+    """Monthly moves between bands. Made by `moves`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        `from`, `to`, `moves` counted, `estimate` (probability a month), `low`, `high`, `n` (moves from that band).
+    """
+
+    table: pd.DataFrame
+    states: list[str]
+    counts: np.ndarray
+    prior: float
+    two_months: np.ndarray | None
+    confidence: float
+
+    rates: ClassVar = frozenset({"estimate", "low", "high"})
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """Posterior mean probabilities, from rows to columns; a band that nobody left keeps its creators."""
+        return _matrix(self.counts + self._priors)
+
+    def reach(self, to: Any, within: int | None = None) -> Times:
+        """The probability to arrive at a band within so many months, or ever.
+
+        Parameters
+        ----------
+        to : band or list of bands
+        within : int, optional
+            Months.
+        """
+        targets = self._targets(to)
+        if within is not None and amount("within", within) != int(within):
+            raise ValueError(f"within={within!r}: give whole months")
+        found = self._by_start(lambda matrix: chains.reach(matrix, targets, within), targets, "probability")
+        never = found["estimate"] == 0
+        found.loc[never, ["estimate", "low", "high"]] = np.nan
+        return Times(
+            found, _named(to) + ("" if within is None else f" within {within} months"), self.confidence
+        )
+
+    def time_to(self, to: Any) -> Times:
+        """The months until a band is reached: mean of those who arrive, and median of all who start."""
+        targets = self._targets(to)
+        found = self._by_start(
+            lambda matrix: chains.mean_time(matrix, targets), targets, "mean months of those who arrive"
+        )
+        at = [self.states.index(start) for start in found["start"]]
+        found["median"] = [chains.median_time(self.matrix, targets, one) for one in at]
+        found["reach"] = chains.reach(self.matrix, targets)[at]
+        return Times(found, _named(to), self.confidence)
+
+    def check(self) -> Check:
+        """Whether one month tells all that two months do: the chi-square of two-month moves."""
+        if self.two_months is None:
+            raise ValueError(
+                "counts of one-month moves cannot be checked: give the panel of creators by month"
+            )
+        from scipy.stats import chi2
+
+        one = _matrix(self.counts.astype(float))
+        expected = one @ one
+        n = self.two_months.sum(1)
+        rows, total, freedom = [], 0.0, 0
+        for i, j in np.ndindex(*expected.shape):
+            if n[i] and expected[i, j] > 0:
+                seen = self.two_months[i, j]
+                total += (seen - n[i] * expected[i, j]) ** 2 / (n[i] * expected[i, j])
+                rows.append((self.states[i], self.states[j], seen / n[i], expected[i, j], int(n[i])))
+        freedom = len(rows) - int((n > 0).sum())
+        table = pd.DataFrame(rows, columns=["from", "to", "observed", "expected", "n"])
+        return Check(table, float(total), freedom, float(chi2.sf(total, freedom)) if freedom > 0 else np.nan)
+
+    def sentence(self) -> str:
+        """How many moves were counted, and the way up from each band."""
+        n = int(self.counts.sum())
+        stay = self.table[self.table["from"] == self.table["to"]]
+        stay = stay[(stay["n"] > 0) & ~stay["from"].isin([NEW, GONE])]
+        parts = [
+            f"{row['from']} {percent(row['estimate'])} ({interval(row, percent)})"
+            for _, row in stay.iterrows()
+        ]
+        prior = f"with {self.prior:.3g} of a move added to each cell" if self.prior else "with nothing added"
+        return (
+            f"Of {count(n)} monthly moves, the share who stay in their band: {some(parts)} "
+            f"({interval_level(self.confidence)}s; {prior})."
+        )
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Moves that were counted, with intervals."""
+        from toolkit.scenarios import axes
+
+        seen = self.table[self.table["moves"] > 0]
+        return axes.estimates(seen, ["from", "to"], "probability of the move in a month", rate=True, ax=ax)
+
+    @property
+    def _priors(self) -> np.ndarray:
+        # What nobody can do has no prior: to become new, or to come back from gone.
+        found = np.full(self.counts.shape, self.prior)
+        if NEW in self.states:
+            found[:, self.states.index(NEW)] = 0
+        if GONE in self.states:
+            found[self.states.index(GONE)] = 0
+        return found
+
+    def _targets(self, to: Any) -> list[int]:
+        named = list(to) if isinstance(to, list | tuple) else [to]
+        for one in named:
+            if str(one) not in self.states:
+                raise ValueError(unknown("band", one, self.states))
+        return [self.states.index(str(one)) for one in named]
+
+    def _by_start(
+        self, answer: Callable[[np.ndarray], np.ndarray], targets: Sequence[int], measure: str
+    ) -> pd.DataFrame:
+        rng = np.random.default_rng(0)
+        shapes = self.counts + self._priors
+        # Gammas over their sums are Dirichlet; rows without moves stay put.
+        weights = rng.standard_gamma(np.broadcast_to(shapes, (DRAWS, *shapes.shape)))
+        drawn = np.array([answer(_matrix(one)) for one in weights])
+        tails = (1 - self.confidence) / 2, (1 + self.confidence) / 2
+        unknown_start = np.isnan(drawn).all(0)
+        low, high = np.nanquantile(np.where(unknown_start, 0.0, drawn), tails, axis=0)
+        low[unknown_start] = high[unknown_start] = np.nan
+        starts = [at for at, name in enumerate(self.states) if at not in targets and name != GONE]
+        estimate = answer(self.matrix)
+        rows = [
+            (self.states[at], measure, estimate[at], low[at], high[at], int(self.counts[at].sum()))
+            for at in starts
+        ]
+        return pd.DataFrame(rows, columns=["start", "measure", "estimate", "low", "high", "n"])
+
+
+def moves(
+    data: Any,
+    *,
+    creator: str = "creator",
+    month: str = "month",
+    band: str = "band",
+    order: Sequence[Any] | None = None,
+    prior: float | Literal["1/K"] = "1/K",
+    confidence: float = 0.95,
+) -> Moves:
+    """Count how creators move between bands from one month to the next.
+
+    Parameters
+    ----------
+    data : DataFrame, or square array of int
+        A panel with one row per creator and month; or counts of moves, from rows to columns (a frame names its bands).
+    creator, month, band : str
+        Columns of the panel. Months are counted in the order of their values.
+    order : list, optional
+        Of the bands, from the lowest; in order of their names if not given.
+    prior : float or "1/K"
+        Moves added to every cell before anything is counted; 1/K for K bands (Perks 1947).
+    confidence : float
+        Of the intervals, between 0 and 1.
+
+    Returns
+    -------
+    Moves
+
+    Raises
+    ------
+    ValueError
+        For a creator who stands twice in a month, an unknown band, counts that are not square, or a single month.
+
+    Notes
+    -----
+    Each row of probabilities is Dirichlet(counts + prior); the interval of one is its Beta marginal. In a panel,
+    creators who were not there the month before enter from "new", those not there the month after leave to "gone"; one
+    who comes back enters from "new" again. The first month's creators are not new, nor the last month's gone.
+
+    Examples
+    --------
+    >>> counted = moves([[90, 10, 0], [8, 180, 12], [0, 3, 47]])
+    >>> round(counted.time_to("2").value("0"), 1)
+    31.0
+    """
+    confidence = confidence_level(confidence)
+    pairs: np.ndarray | None
+    if isinstance(data, pd.DataFrame) and {creator, month, band} & set(map(str, data.columns)):
+        states, counts, pairs = _of_panel(
+            counts_table(data, [creator, month, band]), creator, month, band, order
+        )
+    else:
+        states, counts, pairs = _of_counts(data)
+    added = 1 / len(counts) if isinstance(prior, str) else amount("prior", prior)
+    if isinstance(prior, str) and prior != "1/K":
+        raise ValueError(f"prior={prior!r}; use '1/K' or a number of moves")
+    found = Moves(pd.DataFrame(), states, counts, added, pairs, confidence)
+    shapes = counts + found._priors
+    tails = (1 - confidence) / 2, (1 + confidence) / 2
+    rows = []
+    for i, j in np.ndindex(*counts.shape):
+        if pairs is not None and (states[i] == GONE or states[j] == NEW):
+            continue
+        a, rest = shapes[i, j], shapes[i].sum() - shapes[i, j]
+        estimate = a / (a + rest) if a + rest else np.nan
+        ends = special.betaincinv(a, rest, tails) if a > 0 and rest > 0 else (np.nan, np.nan)
+        rows.append((states[i], states[j], counts[i, j], estimate, *ends, counts[i].sum()))
+    table = pd.DataFrame(rows, columns=["from", "to", "moves", "estimate", "low", "high", "n"])
+    return Moves(table, states, counts, added, pairs, confidence)
+
+
+def _of_counts(data: Any) -> tuple[list[str], np.ndarray, np.ndarray | None]:
+    counts = np.asarray(data, float)
+    if counts.ndim != 2 or counts.shape[0] != counts.shape[1]:
+        raise ValueError(f"counts of moves are square, from each band to each; these are {counts.shape}")
+    column("moves", counts.ravel())
+    names = data.columns if isinstance(data, pd.DataFrame) else range(len(counts))
+    if isinstance(data, pd.DataFrame) and list(data.index) != list(data.columns):
+        raise ValueError(
+            f"rows {some(list(data.index))} and columns {some(list(data.columns))} name other bands"
+        )
+    return [str(name) for name in names], counts, None
+
+
+def _of_panel(
+    panel: pd.DataFrame, creator: str, month: str, band: str, order: Sequence[Any] | None
+) -> tuple[list[str], np.ndarray, np.ndarray]:
+    twice = panel.duplicated([creator, month])
+    if twice.any():
+        row = panel[twice].iloc[0]
+        raise ValueError(f"creator {row[creator]!r} stands twice in month {row[month]!r}")
+    missing = panel[[creator, month, band]].isna().any(axis=1)
+    if missing.any():
+        raise ValueError(f"row {panel.index[missing][0]!r} lacks its {creator}, {month} or {band}")
+    months = np.sort(panel[month].unique())
+    if len(months) < 2:
+        raise ValueError("the panel holds a single month: moves need two")
+    found = [str(one) for one in (order if order is not None else sorted(panel[band].unique()))]
+    strangers = set(map(str, panel[band].unique())) - set(found)
+    if strangers:
+        raise ValueError(unknown("band", sorted(strangers)[0], found, of="order="))
+    states = [*found, NEW, GONE]
+    wide = panel.assign(
+        _band=panel[band].map(lambda one: found.index(str(one))), _month=np.searchsorted(months, panel[month])
+    ).pivot(index=creator, columns="_month", values="_band")
+    at = wide.reindex(columns=range(len(months))).fillna(-1).to_numpy(int)
+    new, gone = len(found), len(found) + 1
+    counts, two = np.zeros((len(states),) * 2), np.zeros((len(states),) * 2)
+    for step, into in ((1, counts), (2, two)):
+        before, after = at[:, :-step].ravel(), at[:, step:].ravel()
+        known = (before >= 0) | (after >= 0)
+        start = np.where(before >= 0, before, new)[known]
+        end = np.where(after >= 0, after, gone)[known]
+        np.add.at(into, (start, end), 1)
+    # Over two months only those who were there are followed: who enters has no month before.
+    two[new] = 0
+    return states, counts, two
+
+
+def _matrix(weights: np.ndarray) -> np.ndarray:
+    total = weights.sum(1, keepdims=True)
+    found = np.divide(weights, total, out=np.zeros_like(weights, dtype=float), where=total > 0)
+    empty = total[:, 0] == 0
+    found[empty] = np.eye(len(weights))[empty]
+    return np.asarray(found)
+
+
+def _named(to: Any) -> str:
+    return " or ".join(map(str, to)) if isinstance(to, list | tuple) else str(to)

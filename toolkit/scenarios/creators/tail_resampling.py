@@ -1,0 +1,144 @@
+"""Intervals of inequality for another draw of such creators: the sample below, a Pareto tail above.
+
+The largest creators decide a Gini, and a sample seldom holds the largest. A bootstrap of the sample alone
+holds the truth in half of the cases where the tail is heavy (see benchmarks/scenarios.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from toolkit.intervals import Interval
+from toolkit.scenarios.creators import inequality
+
+#: Resamples of each interval.
+RESAMPLES = 999
+#: A mean must exist: a drawn exponent is never less.
+LEAST_EXPONENT = 1.02
+#: Fewer creators than this give no interval.
+FEWEST_CREATORS = 30
+#: Numbers drawn at a time.
+PART = 2_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class HalfParametric:
+    """A sample whose largest values are taken for a Pareto tail.
+
+    Parameters
+    ----------
+    body : array
+        All but the k largest values.
+    start : float
+        Where the tail begins: the largest value of the body.
+    k : int
+        How many values lie in the tail.
+    exponent : float
+        a in P(X > x) = (x / start)^-a; infinite where all of the tail are equal.
+    """
+
+    body: np.ndarray
+    start: float
+    k: int
+    exponent: float
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> HalfParametric:
+        """From a sample; k is the root of its size, and at least 5.
+
+        Notes
+        -----
+        Hill's estimator from the k largest over the next one, times (k - 1) / k, which takes away its bias.
+        """
+        ordered = np.sort(values)
+        k = max(5, int(np.sqrt(len(ordered))))
+        body, tail = ordered[:-k], ordered[-k:]
+        logs = np.log(tail / body[-1]).sum() if body[-1] > 0 else 0.0
+        return cls(body, float(body[-1]), k, (k - 1) / logs if logs > 0 else np.inf)
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a tail to speak of: more than k creators who sold something."""
+        return self.start > 0
+
+    def samples(self, rng: np.random.Generator, many: int) -> np.ndarray:
+        """So many samples of the same size, sorted; each from a tail whose exponent is drawn.
+
+        Notes
+        -----
+        Given the data the exponent is a Gamma(k) / k, what k logarithms of a Pareto tell of it (a fiducial
+        distribution); fixed at its estimate, intervals are too narrow.
+        """
+        n = len(self.body) + self.k
+        exponents = np.maximum(self.exponent * rng.gamma(self.k, size=many) / self.k, LEAST_EXPONENT)
+        drawn = self.body[rng.integers(0, len(self.body), (many, n))]
+        above = rng.random((many, n)) < self.k / n
+        with np.errstate(over="ignore"):
+            tail = self.start * (1 - rng.random((many, n))) ** (-1 / exponents[:, None])
+        return np.sort(np.where(above, tail, drawn), axis=1)
+
+
+Measure = Callable[[np.ndarray], Any]
+
+
+def intervals(
+    values: np.ndarray,
+    measures: dict[str, Measure],
+    confidence: float,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> dict[str, Interval]:
+    """Percentile intervals of measures (of values that rise along the last axis) by the half-parametric bootstrap."""
+    model, rng = HalfParametric.of(values), np.random.default_rng(seed)
+    part = max(1, PART // len(values))
+    found: dict[str, list[np.ndarray]] = {name: [] for name in measures}
+    for start in range(0, resamples, part):
+        drawn = model.samples(rng, min(part, resamples - start))
+        for name, measure in measures.items():
+            found[name].append(measure(drawn))
+    tails = (1 - confidence) / 2, (1 + confidence) / 2
+    return {name: Interval(*np.quantile(np.concatenate(parts), tails)) for name, parts in found.items()}
+
+
+def of_sessions(
+    values: np.ndarray, owner: np.ndarray, measures: dict[str, Measure], confidence: float, seed: int = 0
+) -> dict[str, Interval]:
+    """Percentile intervals for the same creators in another period: sessions resampled within each creator."""
+    rng = np.random.default_rng(seed)
+    order = np.argsort(owner, kind="stable")
+    amounts, owners = values[order], owner[order]
+    _, first, many = np.unique(owners, return_index=True, return_counts=True)
+    start, size = np.repeat(first, many), np.repeat(many, many)
+    totals = np.empty((RESAMPLES, len(first)))
+    for at in range(RESAMPLES):
+        chosen = start + np.floor(rng.random(len(amounts)) * size).astype(int)
+        totals[at] = np.add.reduceat(amounts[chosen], first)
+    totals.sort(axis=1)
+    tails = (1 - confidence) / 2, (1 + confidence) / 2
+    return {name: Interval(*np.quantile(measure(totals), tails)) for name, measure in measures.items()}
+
+
+def if_lognormal(
+    values: np.ndarray, top: list[float], confidence: float
+) -> dict[str, tuple[float, Interval]]:
+    """Gini and shares of the top, with exact intervals, were the values log-normal (chi-square interval of sigma)."""
+    logs, n = np.log(values), len(values)
+    tails = np.array([(1 + confidence) / 2, (1 - confidence) / 2])
+    sigma = float(logs.std(ddof=1))
+    ends = sigma * np.sqrt((n - 1) / stats.chi2.ppf(tails, n - 1))
+    found = {"gini": (inequality.lognormal_gini(sigma), Interval(*map(inequality.lognormal_gini, ends)))}
+    for who in top:
+        part = who if who < 1 else who / n
+        low, high = (inequality.lognormal_top(float(end), part) for end in ends)
+        found[top_name(who)] = inequality.lognormal_top(sigma, part), Interval(low, high)
+    return found
+
+
+def top_name(who: float) -> str:
+    """How the share of the largest is called in a table: top3, or top10%."""
+    return f"top{who:g}" if who >= 1 else f"top{who * 100:g}%"

@@ -1,0 +1,227 @@
+"""`payback` and `lifetime_value`: when a buyer has earned their cost back, and what they are worth in all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from toolkit.counts import one_of
+from toolkit.results import Result
+from toolkit.scenarios.assumptions import ARITHMETIC, NEVER, Never, amount, finite, share
+from toolkit.wording import counted, percent
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+First = Literal["now", "end of period"]
+#: No buyer is followed for longer.
+MOST_PERIODS = 10_000
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Payback(Result):
+    """When a buyer has earned their cost back. Made by `payback`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        `period` (1, 2, ...), `margin` (discounted, of a buyer won) and `earned` up to then.
+    periods : int or "never"
+    """
+
+    table: pd.DataFrame
+    cost: float
+    periods: int | Never
+    most: float
+
+    def sentence(self) -> str:
+        """The period, or that it never comes."""
+        if isinstance(self.periods, str):
+            all_of_it = f"{self.most:,.2f} is all they bring"
+            return f"A buyer who costs {self.cost:,g} never earns it back: {all_of_it}. {ARITHMETIC}"
+        return f"A buyer who costs {self.cost:,g} has earned it back in {counted(self.periods, 'period')}. {ARITHMETIC}"
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """What is earned up to each period, beside the cost."""
+        from toolkit.scenarios import axes
+
+        frame = self.table.assign(cost=self.cost)
+        return axes.curves(frame, "period", ["earned", "cost"], ("period", "per buyer won"), ax=ax)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class LifetimeValue(Result):
+    """What a buyer is worth. Made by `lifetime_value`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        `part` ("observed", "beyond") and `value`; with one retention rate all lies beyond what was observed.
+    """
+
+    table: pd.DataFrame
+    margin: float
+    first: First
+    observed_periods: int
+
+    @property
+    def value(self) -> float:
+        """In the currency of the margin."""
+        return float(self.table["value"].sum())
+
+    @property
+    def multiple(self) -> float:
+        """The value in margins of a period."""
+        return self.value / self.margin
+
+    def sentence(self) -> str:
+        """The value, and how much of it lies beyond what was observed."""
+        tail = ""
+        if self.observed_periods:
+            beyond = float(self.table["value"].iloc[-1]) / self.value if self.value else 0.0
+            tail = f"; {percent(beyond)} of it lies beyond the {counted(self.observed_periods, 'period')} observed"
+        return (
+            f"A buyer with a margin of {self.margin:,g} a period is worth {self.value:,.2f}, the first margin paid "
+            f"{'at once' if self.first == 'now' else 'at the end of the first period'}{tail}. {ARITHMETIC}"
+        )
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """The parts of the value."""
+        from toolkit.scenarios.economics import plots
+
+        return plots.bars(self.table, "part", "value", "value of a buyer", ax)
+
+
+def payback(cost: float, margin: float, retention: float | Sequence[float], discount: float = 0.0) -> Payback:
+    """Work out after how many periods a buyer has earned their cost back.
+
+    Parameters
+    ----------
+    cost, margin : float
+        Of winning a buyer, and what one brings in a period while they buy; the first margin comes at once.
+    retention : float or list of float
+        The share that goes on from one period to the next; or a curve of shares still buying from period 0 (1) on.
+    discount : float
+        By period.
+
+    Returns
+    -------
+    Payback
+
+    Raises
+    ------
+    ValueError
+        For a retention outside 0 to 1, a curve that does not start at 1, and a negative amount.
+
+    Examples
+    --------
+    >>> payback(100, 40, 0.7).periods, payback(100, 40, 0.6).periods
+    (4, 'never')
+    """
+    spent, each = amount("cost", cost), amount("margin", margin)
+    curve, last = _curve(retention)
+    rate = _discount(discount)
+    most = _value(each, curve, last, rate, "now")[1]
+    earned, found, rows = 0.0, NEVER if most <= spent * (1 + 1e-12) else None, []
+    alive = 1.0
+    for period in range(MOST_PERIODS):
+        alive = curve[period] if period < len(curve) else alive * last
+        paid = each * alive / (1 + rate) ** period
+        earned += paid
+        rows.append((period + 1, paid, earned))
+        if found is None and earned >= spent * (1 - 1e-12):
+            return Payback(_frame(rows), spent, period + 1, most)
+        if found is not None and (period >= 24 or paid < 1e-9 * each):
+            break
+    return Payback(_frame(rows), spent, NEVER, most)
+
+
+def lifetime_value(
+    margin: float, retention: float | Sequence[float], discount: float, *, first: First = "now"
+) -> LifetimeValue:
+    """Work out what a buyer is worth.
+
+    Parameters
+    ----------
+    margin : float
+        What one brings in a period while they buy.
+    retention : float or list of float
+        The share that goes on from one period to the next; or an observed curve of shares still buying from period 0
+        (1) on, which is then continued at its last ratio, and the share of the value that lies there is said.
+    discount : float
+        By period.
+    first : {"now", "end of period"}
+        When the first margin is paid: margin (1 + d) / (1 + d - r), or margin / (1 + d - r).
+
+    Returns
+    -------
+    LifetimeValue
+
+    Raises
+    ------
+    ValueError
+        For a retention outside 0 to 1, and where neither retention nor discount lets the value end.
+
+    Notes
+    -----
+    Never an annuity over the mean lifetime 1 / (1 - r): the value of the mean is above the mean of the value.
+
+    References
+    ----------
+    Gupta & Lehmann (2003), Journal of Interactive Marketing 17 (1), 9-24; their multiple counts from the second
+    margin on.
+
+    Examples
+    --------
+    >>> round(lifetime_value(1000, 0.8, 0.05, first="end of period").value, 2)
+    4000.0
+    """
+    one_of("first", first, ("now", "end of period"))
+    each = amount("margin", margin, positive=True)
+    curve, last = _curve(retention)
+    rate = _discount(discount)
+    seen, total = _value(each, curve, last, rate, first)
+    observed = 0 if len(curve) == 1 else len(curve)
+    rows = [("observed", seen), ("beyond", total - seen)] if observed else [("beyond", total)]
+    return LifetimeValue(pd.DataFrame(rows, columns=["part", "value"]), each, first, observed)
+
+
+def _value(
+    margin: float, curve: np.ndarray, last: float, discount: float, first: First
+) -> tuple[float, float]:
+    """The value of the periods observed, and of all."""
+    if last >= 1 + discount:
+        raise ValueError(f"retention of {last:g} at a discount of {discount:g}: the value has no end")
+    shift = 0 if first == "now" else 1
+    weights = (1 + discount) ** -(np.arange(len(curve)) + float(shift))
+    seen = margin * float(curve @ weights)
+    return seen, seen + margin * float(curve[-1] * weights[-1]) * last / (1 + discount - last)
+
+
+def _curve(retention: Any) -> tuple[np.ndarray, float]:
+    """Shares still buying by period, and the retention from there on."""
+    if np.ndim(retention) == 0:
+        return np.ones(1), share("retention", retention)
+    curve = np.array([share(f"retention[{at}]", float(one)) for at, one in enumerate(retention)])
+    if len(curve) < 2 or abs(curve[0] - 1) > 1e-9:
+        raise ValueError(
+            "a retention curve starts with 1, all buyers of period 0, and holds two periods or more"
+        )
+    if curve[-2] == 0:
+        return curve, 0.0
+    return curve, min(float(curve[-1] / curve[-2]), 1.0)
+
+
+def _discount(discount: Any) -> float:
+    rate = finite("discount", discount)
+    if rate < 0:
+        raise ValueError(f"discount={discount!r}: give 0 or more")
+    return rate
+
+
+def _frame(rows: list[tuple[int, float, float]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["period", "margin", "earned"])
