@@ -229,7 +229,7 @@ def test_platforms_that_share_users_are_compared_by_user():
 
 def test_a_result_from_counts_says_what_needs_a_log():
     answer = Funnel.from_counts(pd.DataFrame({"step": ["enter", "pay"], "n": [10, 2]}))
-    assert "assumes independent entries" in answer.sentence()
+    assert "only the chance of single people" in answer.sentence()
     with pytest.raises(ValueError, match="times to convert need a log"):
         _ = answer.times
     with pytest.raises(ValueError, match="users need a log"):

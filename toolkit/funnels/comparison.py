@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from toolkit import intervals
-from toolkit.funnels.step_counts import StepCounts
+from toolkit.clusters import Clusters
+from toolkit.funnels.step_counts import ALONE, StepCounts
 from toolkit.multiplicity import holm
 from toolkit.results import Result
 from toolkit.wording import count, counted, group_name, interval_level, points, points_interval
@@ -88,6 +89,8 @@ def compare(counts: StepCounts, to: Any, confidence: float) -> Comparison:
     others = np.delete(np.arange(len(counts.groups)), reference)
     if not len(others):
         raise ValueError(f"there is only one group, {counts.names[0]}: nothing to compare it with")
+    if counts.clusters is not None:
+        _refuse_overlap(counts, counts.clusters, others, reference)
     shared = counts.shared(reference)
     steps = [
         (step, before, "from_previous") for before, step in zip(counts.steps, counts.steps[1:], strict=False)
@@ -99,6 +102,8 @@ def compare(counts: StepCounts, to: Any, confidence: float) -> Comparison:
         n = counts.reached[:, counts.position(base)]
         ours, theirs = counts.rate(step, base, at=others), counts.rate(step, base, at=reference)
         together = _correlation(counts, step, base, shared, reference)[others]
+        if counts.clusters is not None and not np.any(together):
+            ours, theirs = intervals.welch(ours, theirs)
         p = intervals.score_test(ours, theirs, correlation=together)
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.where(theirs.estimate == 0, np.nan, np.divide(ours.estimate, theirs.estimate))
@@ -126,9 +131,25 @@ def compare(counts: StepCounts, to: Any, confidence: float) -> Comparison:
     )
 
 
+def _refuse_overlap(counts: StepCounts, clusters: Clusters, others: np.ndarray, reference: int) -> None:
+    """Groups may be seen on the same days throughout, or on different ones; a few in both are a slip."""
+    there = clusters.present
+    for at in others:
+        both = int((there[:, at] & there[:, reference]).sum())
+        fewer = int(clusters.number[[at, reference]].min())
+        if 0 < both < fewer / 2:
+            raise ValueError(
+                f"{counted(both, 'cluster')} of {clusters.name!r} lie{'s' * (both == 1)} in {counts.names[at]} and in "
+                f"{counts.names[reference]}, the others in one of them: let each lie on one side"
+            )
+
+
 def _method(counts: StepCounts, shared: bool) -> str:
+    if counts.clusters is not None:
+        together = ", those shared between groups allowed for" if shared else ""
+        return f"{counts.clusters.words()}{together}"
     if counts.unit == "counts":
-        return "Newcombe differences and score ratios, which assume independent entries"
+        return f"Newcombe differences and score ratios, which know {ALONE}"
     if counts.clustered or shared:
         return f"clustered by user{', users shared between groups allowed for' if shared else ''}"
     return "Newcombe differences and score ratios"
@@ -140,6 +161,8 @@ def _correlation(counts: StepCounts, step: str, base: str, shared: np.ndarray, r
     if not np.any(together):
         return np.zeros(len(shared))
     j, b = counts.position(step), counts.position(base)
+    if counts.clusters is not None:
+        return counts.clusters.correlation(j, b, reference)
     products = intervals.CrossSums(
         yy=shared[:, j, j], yx=shared[:, j, b], xy=shared[:, b, j], xx=shared[:, b, b]
     )

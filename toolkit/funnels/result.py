@@ -13,7 +13,7 @@ from toolkit.counts import confidence_level
 from toolkit.funnels import comparison, durations
 from toolkit.funnels.from_counts import step_counts
 from toolkit.funnels.paths import count_units
-from toolkit.funnels.step_counts import StepCounts
+from toolkit.funnels.step_counts import ALONE, StepCounts
 from toolkit.logs.engines import identifier
 from toolkit.results import Result
 from toolkit.wording import count, counted, interval_level, percent, percent_interval
@@ -59,7 +59,9 @@ class Funnel(Result):
     rates: ClassVar = frozenset({"from_previous", "low", "high", "from_first", "first_low", "first_high"})
 
     @classmethod
-    def from_counts(cls, frame: pd.DataFrame, *, confidence: float = 0.95) -> Funnel:
+    def from_counts(
+        cls, frame: pd.DataFrame, *, cluster: str | None = None, confidence: float = 0.95
+    ) -> Funnel:
         """A funnel from a table of counts, for those who hold no log.
 
         Parameters
@@ -67,26 +69,31 @@ class Funnel(Result):
         frame : DataFrame
             Tidy: `step`, `n` (or `reached`), and any columns to break down by, steps in order. An `open` column
             is kept. A funnel's own `.table` is read too.
+        cluster : str, optional
+            Column of the day, or of the session, that a row of counts is of. Counts are added up over it, and
+            intervals stand on how much days (sessions) differ: see `toolkit.clusters`.
         confidence : float
 
         Returns
         -------
         Funnel
-            Its intervals assume independent entries. What needs a log says so.
+            Without a cluster its intervals know only the chance of single people. What needs a log says so.
 
         Raises
         ------
         ValueError
             For counts that rise along a funnel, are negative, fractional or missing, and for groups whose
-            steps differ; the message names the row.
+            steps differ, for a cluster column that is not there, and for a group with a single cluster; the
+            message names the row.
 
         Examples
         --------
         >>> print(Funnel.from_counts(pd.DataFrame({"step": ["enter", "pay"], "n": [200, 20]})).sentence())
-        10.0 % (95 % interval 6.6 to 14.9 %) of 200 counted at enter reached pay; the interval assumes independent \
-entries.
+        10.0 % (95 % interval 6.6 to 14.9 %) of 200 counted at enter reached pay; intervals know only the chance \
+of single people: if days or sessions differ they are too narrow and p values too small (give the counts by day, and \
+cluster=).
         """
-        return cls(step_counts(frame), confidence_level(confidence))
+        return cls(step_counts(frame, cluster), confidence_level(confidence))
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -298,8 +305,10 @@ entries.
                 f"{count(self.excluded)} {self._units(self.excluded)} would have got further without the excluded "
                 "events"
             )
-        if self.unit == "counts":
-            parts.append("the interval assumes independent entries")
+        if self.step_counts.clusters is not None:
+            parts.append(f"intervals are {self.step_counts.clusters.words()}")
+        elif self.unit == "counts":
+            parts.append(f"intervals know {ALONE}")
         elif self.step_counts.clustered:
             parts.append("intervals are clustered by user")
         parts += self.notes
