@@ -145,13 +145,29 @@ class Clusters:
         size = np.divide(p * (1 - p) * x**2, variance, out=x.astype(float), where=known)
         return Rate(p, size, self.freedom * (1 - r**2) / (1 + r**2))
 
+    def spread(self, slopes: np.ndarray) -> tuple[float, float]:
+        """Variance and degrees of freedom of a function of all groups' sums, groups in clusters of their own.
+
+        Parameters
+        ----------
+        slopes : array of groups x steps
+            Of the function, which must not change when all of a group's sums double.
+        """
+        r = self.autocorrelation(slopes)
+        own = np.einsum("gi,gij,gj->g", slopes, self.products(), slopes) * (1 + r) / (1 - r)
+        freedom = np.maximum(self.freedom * (1 - r**2) / (1 + r**2), 1e-9)
+        variance = float(own.sum())
+        return variance, float(variance**2 / (own**2 / freedom).sum()) if variance > 0 else 0.0
+
     def correlation(self, step: int, base: int, reference: int) -> np.ndarray:
         """By group, the correlation of its rate with that of a reference, through the clusters that they share."""
         slopes = self._slopes(step, base)
         joint = np.einsum("gi,gij,j->g", slopes, self.products(second=reference), slopes[reference])
         own = np.einsum("gi,gij,gj->g", slopes, self.products(), slopes)
         scale = np.sqrt(own * own[reference])
-        return np.clip(np.divide(joint, scale, out=np.zeros(len(scale)), where=scale > 0), -0.999, 0.999)
+        return np.asarray(
+            np.clip(np.divide(joint, scale, out=np.zeros(len(scale)), where=scale > 0), -0.999, 0.999)
+        )
 
     def words(self) -> str:
         """How the intervals were made, for a sentence."""

@@ -42,7 +42,7 @@ def reduce(question: Question, units: str) -> str:
     grouping = f" GROUP BY {', '.join(groups)}" if groups else ""
     rows = f"SELECT * FROM ({counted(question, units)}) WHERE level >= {_least(question)}"
     reached = [_reached(j) for j in range(1, k + 1)]
-    opened = [_open(question, j) for j in range(1, k)]
+    opened = [still(question, j) for j in range(1, k)]
     if question.count == "users":
         sums = [f"sum({one}) AS reached_{j}" for j, one in enumerate(reached, 1)]
         sums += [f"sum({one}) AS open_{j}" for j, one in enumerate(opened, 1)]
@@ -154,7 +154,8 @@ def _reached(level: int) -> str:
     return f"CASE WHEN level >= {level} THEN 1 ELSE 0 END"
 
 
-def _open(question: Question, j: int) -> str:
+def still(question: Question, j: int) -> str:
+    """SQL of "a unit's furthest step is j, and its window is not over"."""
     if question.mode != "ordered":
         return "NULL"
     if question.within is None:
