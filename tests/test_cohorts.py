@@ -732,6 +732,13 @@ def test_every_result_has_its_faces():
     plt.close("all")
 
 
+def test_the_groups_of_one_figure_never_share_a_colour():
+    shops = ["app", "store", "search"]
+    counts = pd.DataFrame({"shop": [*shops, None], "definition": "30 days", "n": 90, "repurchased": 30})
+    drawn = [line.get_color() for line in Repurchase.from_counts(counts).plot().get_lines()]
+    assert len(set(drawn)) == len(shops) + 1
+
+
 def test_cdnow_repeats_the_counts_that_its_readme_states(shared):
     purchases = pd.read_csv(shared / "data" / "cdnow" / "CDNOW_master.txt", sep=r"\s+", dtype=str)
     purchases = purchases.assign(event="pay", date=pd.to_datetime(purchases["date"]))

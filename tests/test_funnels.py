@@ -101,10 +101,13 @@ def test_who_may_still_go_on_is_in_window_and_complete_windows_leave_them_out():
     answer = funnel(rows, ["enter", "pay"], within="30min")
     assert answer.table["open"].tolist()[:1] == [1]
     assert answer.table["open"].isna().tolist() == [False, True]
-    assert "1 is still in window (right-censored)" in answer.sentence()
-    mature = funnel(rows, ["enter", "pay"], within="30min", mature=True)
-    assert reached(mature) == [2, 1]
-    assert mature.table["open"].tolist()[:1] == [0]
+    assert reached(answer.complete) == [2, 1]
+    assert answer.complete.table["open"].tolist()[:1] == [0]
+    assert "only entries whose window is complete are counted" in answer.complete.sentence()
+    assert answer.sentence().endswith(
+        "; 1 of these 3 is still in window (right-censored) and may go on; over complete windows alone 50.0 % "
+        "(9.5 to 90.5 %) of 2."
+    )
 
 
 def test_an_entry_range_binds_the_first_step_alone():
@@ -168,7 +171,7 @@ def test_entries_of_one_user_are_not_independent():
 
 def test_times_to_convert_have_order_statistic_intervals():
     rows = [(f"u{i:02}", 0, "enter") for i in range(20)] + [(f"u{i:02}", i + 1, "pay") for i in range(20)]
-    times = funnel(log(*rows), ["enter", "pay"], within="1d", times=True).times.set_index("quantile")
+    times = funnel(log(*rows), ["enter", "pay"], within="1d").times.table.set_index("quantile")
     assert times.loc[0.5, ["estimate", "low", "high"]].tolist() == [
         pd.Timedelta(m, "min") for m in (10, 6, 15)
     ]
@@ -283,7 +286,11 @@ ROWS = log(
         (["enter", "pay"], {"mode": "any", "by": "room"}, "1 of the users have several; hold it constant"),
         (["enter", "pay"], {"path": "fast"}, "path='fast'; use one of"),
         (["enter", "pay"], {"path": "asof", "dedupe": "room"}, "path='asof' cannot answer this"),
-        (["enter", "pay"], {"within": None, "mature": True}, "mature=True needs a window"),
+        (
+            ["enter", "pay"],
+            {"count": "entries", "attribution": "last"},
+            "each entry in the group of its own row",
+        ),
         (["enter", Step("x", where="amount")], {}, "step 'x': where='amount' is DOUBLE, not true or false"),
         (["enter", Step("x", where="amont > 1")], {}, r"no column 'amont'.*did you mean 'amount'"),
         (["enter", Step("x", where="amount > ")], {}, "is no complete SQL expression"),
@@ -377,7 +384,7 @@ def test_an_answer_from_files_can_be_pickled_and_copied(path, tmp_path):
     answer = funnel(opened, ["enter", "pay"], **options)
     for again in (pickle.loads(pickle.dumps(answer)), copy.deepcopy(answer)):
         assert again.sentence() == answer.sentence()
-        pd.testing.assert_frame_equal(again.times, answer.times)
+        pd.testing.assert_frame_equal(again.times.table, answer.times.table)
         pd.testing.assert_frame_equal(again.compare().table, answer.compare().table)
 
 
@@ -411,7 +418,7 @@ def test_the_sentence_gives_the_finding_its_interval_and_n_and_then_the_warning(
     said = funnel(log(*rows), ["enter", "pay"], within="61s").sentence()
     assert said == (
         "25.0 % (95 % interval 11.2 to 46.9 %) of 20 users at enter reached pay within 1 minute 1 second; "
-        "15 are still in window (right-censored) and may go on."
+        "15 of these 20 are still in window (right-censored) and may go on; no window is complete yet."
     )
     groups = funnel(log(*rows, room=["r"] * 25), ["enter", "pay"], within="0s", by="room").sentence()
     assert groups.startswith(
@@ -427,8 +434,8 @@ def test_a_comparison_says_which_rate_differs_by_how_many_points():
         .compare(to="kuaishou")
         .sentence()
         .startswith(
-            "The rate to pay of douyin lies 20.0 points below that of kuaishou (95 % interval 5.2 to 33.4 points, "
-            "n = 80 and 70); 1 of 1 rates differ (Holm over 1 test;"
+            "The rate from enter to pay of douyin lies 20.0 points below that of kuaishou (95 % interval "
+            "5.2 to 33.4 points, n = 80 and 70); 1 of 1 rates differ (Holm over 1 test;"
         )
     )
     frame["n"] = [80, 48, 70, 42]
@@ -454,9 +461,11 @@ def test_times_of_users_who_convert_often_have_wider_intervals():
     for user in range(20):
         for entry in range(10):
             rows += [(f"u{user:02}", 100 * entry, "enter"), (f"u{user:02}", 100 * entry + user + 1, "pay")]
-    often = funnel(log(*rows), ["enter", "pay"], within="50min", count="entries").times.set_index("quantile")
+    often = funnel(log(*rows), ["enter", "pay"], within="50min", count="entries").times.table.set_index(
+        "quantile"
+    )
     once = [(f"u{u:02}", 0, "enter") for u in range(20)] + [(f"u{u:02}", u + 1, "pay") for u in range(20)]
-    alone = funnel(log(*once), ["enter", "pay"], within="50min").times.set_index("quantile")
+    alone = funnel(log(*once), ["enter", "pay"], within="50min").times.table.set_index("quantile")
     assert often.loc[0.5, "n"] == 200
     assert (
         often.loc[0.5, ["estimate", "low", "high"]].tolist()
@@ -504,6 +513,8 @@ def test_sums_over_users_are_of_those_who_are_at_the_base_of_a_rate(path):
     assert [np.asarray(part).tolist() for part in sums] == [[2], [3], [1], [5], [2], [1], [0.5]]
     of_entries = counts.user_sums("pay", "enter")
     assert [np.asarray(part).tolist() for part in of_entries] == [[3], [6], [1], [12], [2], [1], [0.5]]
+    assert counts.sums["fourths"].tolist() == [[3 * 2**4, 2**4 + 1, 1]]
+    assert counts.sums["largest"].tolist() == [[2, 2, 1]]
     with pytest.raises(ValueError, match="kept for the first step and the one before"):
         Funnel.from_counts(pd.DataFrame({"step": list("wxyz"), "n": [4, 3, 2, 1]})).step_counts.user_sums(
             "z", "x"

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.signal import lfilter
 
-from toolkit import Decay, Level, Pulse, Slope, interrupted_time_series
+from toolkit import Decay, Level, Pulse, Slope, interrupted_time_series, style
 
 DAYS = pd.date_range("2019-07-01", periods=150)
 REMOVED = "2019-09-20"
@@ -187,3 +187,15 @@ def test_a_level_that_a_single_day_decides_is_said_to_rest_on_it():
     assert not any("rests on" in note for note in apart.notes)
     peak = interrupted_time_series(series(1), {"sale": Pulse("2019-11-11", "2019-11-11")})
     assert not any("rests on" in note for note in peak.notes)
+
+
+@pytest.mark.parametrize("question", ["the series", "recovery", "diagnostics"])
+def test_the_series_of_one_figure_never_share_a_colour(question):
+    result = interrupted_time_series(
+        frame().rename(columns={"a": "app", "b": "store", "c": "search"}), {"removed": Level(REMOVED)}
+    )
+    asked = {"the series": result, "recovery": result.recovery(), "diagnostics": result.diagnostics}
+    drawn = {line.get_color() for line in asked[question].plot().get_lines() if len(line.get_xdata()) > 2}
+    colours = {look.colour for look in style.looks(["app", "store", "search"]).values()}
+    assert colours <= drawn
+    assert len(colours) == 3

@@ -283,6 +283,7 @@ def test_every_answer_can_be_drawn_and_said(index):
         assert answer.sentence().endswith(".")
         assert "n" in answer.table
         assert answer._repr_html_().startswith("<p>")
+        assert repr(answer) == f"{type(answer).__name__}: {answer.sentence()}"
         answer.plot().figure.clear()
 
 
@@ -400,9 +401,12 @@ def test_a_logarithm_of_a_negative_is_refused_by_name_and_day():
         (dropping().iloc[:0], "empty"),
         (pd.concat([dropping(), dropping().iloc[[3]]]), "2019-05-04 comes twice"),
         (dropping().where(DAYS != "2019-05-09", np.inf), "infinite on 2019-05-09"),
-        (dropping().astype(str), "not numbers"),
+        (dropping().astype(str), "numbers as text"),
         (dropping(DAYS + pd.Timedelta(hours=3)), "has a time of day"),
-        (dropping(DAYS).rename(index=str).rename({"2019-05-01 00:00:00": "first"}), "not dates"),
+        (
+            dropping(DAYS).rename(index=str).rename({"2019-05-01 00:00:00": "first"}),
+            "row 1 of the index is .first., which is no date",
+        ),
         (pd.DataFrame({"a": dropping(), "b": dropping().iloc[10:]}), "series 'b' runs from 2019-05-11"),
         (
             dropping(

@@ -80,6 +80,7 @@ def test_arms_that_do_not_fit_the_plan_stop_the_comparison():
         (counted(), {"adjust": "ols"}, "'lin', 'cuped'"),
         (counted(), {"confidence": 95}, "outside 0 to 1"),
         (counted(), {"cost": 0}, "more than 0"),
+        (counted().assign(currency=["CNY", "USD"]), {}, "one currency first"),
         (pd.concat([counted(), counted()]), {}, "stands twice"),
     ],
 )

@@ -59,7 +59,7 @@ def of_log(log: EventLog, steps: Sequence[str | Step], by: Sequence[str], within
         )
     found = funnel(log, steps, within=within, by=list(by), period="day")
     assert isinstance(found, PeriodFunnel)  # asked by period
-    counts, complete = found.step_counts, found.complete
+    counts, complete = found.step_counts, found.over
     days = pd.DatetimeIndex(counts.groups["period"])
     numbers = (days - pd.Timestamp(0)).days.to_numpy()
     over = np.array(sorted(set(numbers[complete].tolist())), dtype=np.int64)

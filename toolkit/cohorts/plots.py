@@ -209,8 +209,10 @@ def estimates(
         ax = style.axes(ax)
         names = [" ".join(NULL if pd.isna(row[name]) else style.label(row[name]) for name in named)
                  for _, row in table.iterrows()]  # fmt: skip
-        looks = [style.look(row[named[0]]).colour if len(named) > 1 else PLAIN for _, row in table.iterrows()]
-        for place, (colour, (_, row)) in enumerate(zip(looks, table.iterrows(), strict=True)):
+        groups = [NULL if pd.isna(name) else name for name in table[named[0]]]
+        looks = style.looks(groups)
+        colours = [looks[name].colour if len(named) > 1 else PLAIN for name in groups]
+        for place, (colour, (_, row)) in enumerate(zip(colours, table.iterrows(), strict=True)):
             y = len(table) - 1 - place
             ax.hlines(y, row["low"] * 100, row["high"] * 100, color=colour, linewidth=4, alpha=0.35)
             ax.plot(row["estimate"] * 100, y, "o", color=colour, markersize=6)

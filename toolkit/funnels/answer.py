@@ -6,18 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from toolkit.counts import confidence_level, one_of, refuse_taken
 from toolkit.funnels import question as asked
 from toolkit.funnels.by_period import PeriodFunnel
-from toolkit.funnels.counting_units import CountingUnits, Path
-from toolkit.funnels.paths import count_units
+from toolkit.funnels.counting_units import Path
+from toolkit.funnels.paths import count_units, lost_to_exclusions
 from toolkit.funnels.periods import PERIODS, Period, by_period
 from toolkit.funnels.question import COUNTS, MODES, OWN, Count, Mode, Question
 from toolkit.funnels.result import Funnel
 from toolkit.funnels.step import Step, step_of, steps_of
 from toolkit.funnels.step_counts import StepCounts
+from toolkit.logs.engines import identifier
 from toolkit.logs.events import EventLog
 from toolkit.wording import unknown
 
@@ -38,8 +40,6 @@ def funnel(
     entries: tuple[Any, Any] | None = None,
     observed_until: Any = None,
     dedupe: str | None = None,
-    mature: bool = False,
-    times: bool = False,
     path: Path = "auto",
     period: Period | None = None,
     confidence: float = 0.95,
@@ -78,13 +78,9 @@ def funnel(
     entries : (from, to), optional
         Range of the first step's time, `from` included and `to` not; later steps may lie outside.
     observed_until : time, optional
-        End of observation. The last row's time if not given.
+        As of when: rows at or after it do not exist. Just after the last row if not given.
     dedupe : str, optional
         Of rows with the same value in this column only the first counts, as with retries of one order.
-    mature : bool
-        Count only entries whose window is complete by the end of observation.
-    times : bool
-        Compute the times to convert now rather than when `Funnel.times` is first read.
     path : {"auto", "asof", "windows", "stream", "index"}
         How to count. All paths give the same counts; `Funnel.path` says which one ran.
     period : {"hour", "day", "week", "month"}, optional
@@ -114,7 +110,8 @@ def funnel(
     steps.
 
     The log is all that is known: a user who enters before it begins, or converts after it ends, is not seen.
-    `open` counts those still in window at their furthest step (right-censored): they may yet go on.
+    `open` counts those still in window at their furthest step (right-censored): they may yet go on. They are in the
+    denominators of all rates; `Funnel.complete` leaves them out.
 
     References
     ----------
@@ -134,16 +131,12 @@ def funnel(
         raise TypeError(f"funnel takes a log from read_events, not {type(log).__name__}")
     chosen = steps_of(steps)
     names = [step.name for step in chosen]
-    window = None if within is None else asked.duration(within, "within")
     until = asked.observed_until(log, observed_until)
-    if mature and window is None:
-        raise ValueError("mature=True needs a window: without one, no window is ever complete")
-    # The window's end is inclusive, so it is complete when entry + window <= end of observation.
-    last = until - window + 1 if mature and window is not None else None
+    log = log.as_of(until + 1)
     question = Question(
         log=log,
         steps=chosen,
-        within=window,
+        within=None if within is None else asked.duration(within, "within"),
         by=asked.columns_of(log, by, "by"),
         attribution=asked.attribution_of(attribution, names),
         mode=one_of("mode", mode, MODES),
@@ -152,7 +145,7 @@ def funnel(
         count=one_of("count", count, COUNTS),
         exclude=asked.exclusions_of(log, exclude, names),
         gaps=asked.gaps_of(gaps, names),
-        entries=asked.entries_of(entries, log.timezone, window_over=last),
+        entries=asked.entries_of(entries, log.timezone),
         observed_until=until,
         dedupe=None if dedupe is None else asked.columns_of(log, dedupe, "dedupe")[0],
     )
@@ -164,22 +157,37 @@ def funnel(
         refuse_taken(question.by, ["period", "complete"])
         found = by_period(question, period, path)
         _refuse_unknown_steps(question, found.counts)
-        return PeriodFunnel(found.counts, confidence, period=period, complete=found.complete)
+        return PeriodFunnel(found.counts, confidence, period=period, over=found.complete)
     units = count_units(question, path)
     counts = StepCounts.of_units(units)
     _refuse_unknown_steps(question, counts)
-    excluded = _excluded(units, path) if question.exclude else None
-    answer = Funnel(counts, confidence=confidence, excluded=excluded)
-    if times:
-        _ = answer.times
-    return answer
+    note = _one_row_each(question, counts)
+    counts = replace(counts, notes=(note, *counts.notes)) if note else counts
+    excluded = lost_to_exclusions(units, path) if question.exclude else None
+    return Funnel(counts, confidence, excluded)
 
 
-def _excluded(units: CountingUnits, path: Path) -> int:
-    """Counting units that would have got further without the exclusions."""
-    without = count_units(replace(units.question, exclude=()), path)
-    # The same units in the same order: exclusions void links, they remove nobody.
-    return int((units.levels() < without.levels()).sum())
+def _one_row_each(question: Question, counts: StepCounts) -> str | None:
+    """What to do where nobody goes on because each unit is one row with a column for each step."""
+    reached = counts.reached.sum(axis=0)
+    if question.disjoint or not reached[0] or reached[1:].all():
+        return None
+    at = int(np.flatnonzero(reached == 0)[0])
+    unit = ", ".join(map(identifier, (question.log.user, *question.hold)))
+    here, earlier = question.predicates[at].sql, [predicate.sql for predicate in question.predicates[:at]]
+    alone = f"({here}) AND NOT ({' OR '.join(f'({sql})' for sql in earlier)})"
+    rows, units, apart = question.log.engine.rows(
+        f"SELECT count(*), (SELECT count(*) FROM (SELECT DISTINCT {unit} FROM {question.log.engine.table})), "
+        f"coalesce(sum(CASE WHEN {alone} THEN 1 ELSE 0 END), 0) FROM {question.log.engine.table}"
+    )[0]
+    if rows != units or apart:
+        return None
+    step, what = counts.steps[at], " and ".join(("user", *question.hold))
+    return (
+        f"nobody can reach {step} here: each {what} has one row, every row of {step} is a row of an earlier step too, "
+        "and one row fills one step; where columns of 0 and 1 say who did what, add them up by step and ask "
+        "Funnel.from_counts"
+    )
 
 
 def _refuse_unknown_names(question: Question) -> None:
@@ -195,6 +203,8 @@ def _refuse_unknown_names(question: Question) -> None:
 def _refuse_unknown_steps(question: Question, counts: StepCounts) -> None:
     """Names of steps that nobody reached: a slip of the pen, or a true zero."""
     total = counts.reached.sum(axis=0)
+    if question.mode == "any":
+        total = np.minimum(total, total[-1])  # the n-th place is any n of the steps
     empty = [name for step, n in zip(question.steps, total, strict=True) if not n for name in step.events]
     if empty:
         _refuse_absent(question.log, empty)

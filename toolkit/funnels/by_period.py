@@ -29,8 +29,8 @@ class PeriodFunnel(Funnel):
     Attributes
     ----------
     period : {"hour", "day", "week", "month"}
-    complete : array of bool
-        By group and period.
+    over : array of bool
+        By group and period: whether the windows of all its entries are over.
 
     Examples
     --------
@@ -44,12 +44,12 @@ class PeriodFunnel(Funnel):
     """
 
     period: Period = "day"
-    complete: np.ndarray = field(default_factory=lambda: np.ones(0, bool), repr=False)
+    over: np.ndarray = field(default_factory=lambda: np.ones(0, bool), repr=False)
 
     @cached_property
     def table(self) -> pd.DataFrame:
         """As `Funnel.table`, with `period` after the `by` columns, and `complete`."""
-        return super().table.assign(complete=np.repeat(self.complete, len(self.steps)))
+        return super().table.assign(complete=np.repeat(self.over, len(self.steps)))
 
     def series(self, step: str | None = None, base: str | None = None) -> pd.Series | pd.DataFrame:
         """A rate by period, as `interrupted_time_series` takes it; periods whose window is not over are left out.
@@ -69,9 +69,9 @@ class PeriodFunnel(Funnel):
         """
         counts = self.step_counts
         rate = counts.rate(self.steps[-1] if step is None else step, self.steps[0] if base is None else base)
-        values = np.where(self.complete, rate.estimate, np.nan)
+        values = np.where(self.over, rate.estimate, np.nan)
         frame = pd.DataFrame({"group": self._groups, "period": counts.groups["period"], "rate": values})
-        frame = frame[self.complete]
+        frame = frame[self.over]
         wide = frame.pivot(index="period", columns="group", values="rate")
         freq = {"hour": "h", "day": "D", "week": "W-MON", "month": "MS"}[self.period]
         wide = wide[list(dict.fromkeys(frame["group"]))].asfreq(freq)
@@ -81,7 +81,7 @@ class PeriodFunnel(Funnel):
 
     def compare(self, to: Any = None) -> comparison.Comparison:
         """Periods and groups against one of them, as `Funnel.compare`; only periods whose window is over."""
-        chosen = np.flatnonzero(self.complete & (self.step_counts.reached[:, 0] > 0))
+        chosen = np.flatnonzero(self.over & (self.step_counts.reached[:, 0] > 0))
         counts = self.step_counts
         kept: StepCounts = replace(
             counts,
@@ -101,7 +101,7 @@ class PeriodFunnel(Funnel):
         low, high = rate.interval(self.confidence)
         for name in dict.fromkeys(self._groups):
             known = np.flatnonzero(
-                self.complete & (counts.reached[:, 0] > 0) & np.array([own == name for own in self._groups])
+                self.over & (counts.reached[:, 0] > 0) & np.array([own == name for own in self._groups])
             )
             if not len(known):
                 parts.append(f"{name} has no complete {self.period}".strip())
@@ -114,7 +114,7 @@ class PeriodFunnel(Funnel):
                 f"{percent_interval(low[last], high[last])}, n = {count(counts.reached[last, 0])}) in the last, "
                 f"{counts.texts[last][-1]}"
             )
-        unfinished = len(set(counts.groups["period"][~self.complete]))
+        unfinished = len(set(counts.groups["period"][~self.over]))
         still = (
             f"; the windows of {counted(unfinished, self.period)} at the end are not over, so that their rates "
             f"may yet rise"

@@ -8,15 +8,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from toolkit import intervals
+from toolkit import intervals, style
 from toolkit.clusters import Clusters
-from toolkit.funnels.step_counts import ALONE, StepCounts
+from toolkit.funnels.step_counts import ALONE, StepCounts, added_up
+from toolkit.funnels.step_shares import step_shares
 from toolkit.multiplicity import holm
 from toolkit.results import Result
-from toolkit.wording import count, counted, group_name, interval_level, points, points_interval
+from toolkit.wording import count, counted, group_name, interval_level, percent, points, points_interval, some
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+#: Sums over users of products of their counts, in a group and shared with the reference: groups x steps x steps.
+Products = tuple[np.ndarray, np.ndarray]
+#: No headline rests on a rate of fewer.
+LEAST = 30
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -27,28 +33,43 @@ class Comparison(Result):
     ----------
     table : DataFrame
         `by`, `step`, `rate` ("from_previous", and for the last step also "from_first"), `measure`
-        ("difference" of two rates, or "ratio"), `estimate`, `low`, `high`, `n`, `n_reference` (units at the
-        rate's base), `p` of equal rates, and `p_adjusted`, adjusted by Holm over all tests here.
+        ("difference" of two rates, "ratio", or "contribution" of a step to the end-to-end difference), `estimate`,
+        `low`, `high`, `share` (of a contribution, in the end-to-end difference; a group's shares add up to 1), `n`,
+        `n_reference` (units at the rate's base), `p` of equal rates, and `p_adjusted`, adjusted by Holm over all
+        tests here.
+    steps : tuple of str
+        Of the funnel, in order.
     reference : str
         The group that all others are compared with.
     method : str
         What the intervals are and what they assume.
+    largest : DataFrame or None
+        What the figure shows of many groups: the same of the 12 largest, and of all others together.
+
+    Notes
+    -----
+    A difference in points favours early steps, whose rates are high: it does not say which step matters. A step's
+    contribution is its Shapley value in the product of all steps' rates (Das Gupta's decomposition). Of several
+    groups and steps the one leads whose interval lies furthest from 0, among those with at least 30 at its base.
 
     Examples
     --------
     >>> from toolkit import Funnel
-    >>> rows = {"platform": ["a", "a", "b", "b"], "step": ["enter", "pay"] * 2, "n": [70, 56, 80, 48]}
-    >>> Funnel.from_counts(pd.DataFrame(rows)).compare(to="b").table[["measure", "estimate", "low", "high"]].round(3)
-          measure  estimate    low   high
-    0  difference     0.200  0.052  0.334
-    1       ratio     1.333  1.080  1.671
+    >>> rows = {"platform": list("aaabbb"), "step": ["enter", "cart", "pay"] * 2, "n": [900, 300, 30, 900, 360, 72]}
+    >>> compared = Funnel.from_counts(pd.DataFrame(rows)).compare(to="b")
+    >>> compared.table.query("measure == 'contribution'")[["step", "estimate", "low", "high", "share"]].round(3)
+       step  estimate    low   high  share
+    2  cart    -0.010 -0.017 -0.003  0.214
+    5   pay    -0.037 -0.056 -0.017  0.786
     """
 
     table: pd.DataFrame
     by: tuple[str, ...] = field(repr=False)
+    steps: tuple[str, ...] = field(repr=False)
     reference: str
     method: str
     confidence: float
+    largest: pd.DataFrame | None = field(default=None, repr=False)
 
     @property
     def tests(self) -> int:
@@ -56,30 +77,111 @@ class Comparison(Result):
         return int((self.table["measure"] == "difference").sum())
 
     def sentence(self) -> str:
-        """The widest difference with its interval and n, how many rates differ, and how that was judged."""
+        """The widest end-to-end gap and the steps that make it; how many rates differ, and how that was judged."""
         lines = self.table[self.table["measure"] == "difference"]
         found = lines[lines["p_adjusted"] < 1 - self.confidence]
         method = f"Holm over {counted(self.tests, 'test')}; {self.method}"
         if not len(found):
             return f"No rate is distinguishable from that of {self.reference} ({method})."
-        steps = found[found["rate"] == "from_previous"]
-        steps = steps if len(steps) else found
-        widest = steps.loc[steps["estimate"].abs().idxmax()]
-        who = group_name(widest[name] for name in self.by)
-        above = widest["estimate"] > 0
-        low, high = (widest["low"], widest["high"]) if above else (-widest["high"], -widest["low"])
+        closing = f"{len(found)} of {self.tests} rates differ ({method})."
+        large = found[found["n"] >= LEAST]
+        if not len(large):
+            return (
+                f"No rate of a group with at least {LEAST} at its base is distinguishable from that of "
+                f"{self.reference}; {closing}"
+            )
+        return f"{self._finding(large)}; {closing}"
+
+    def _finding(self, found: pd.DataFrame) -> str:
+        """The gap that leads among the differences that are distinguishable from 0, and where it arises."""
+        if len(self.steps) == 2:
+            return self._gap(_widest(found))
+        gaps = found[found["rate"] == "from_first"]
+        if not len(gaps):
+            why = "no end-to-end gap is distinguishable from 0, so steps are ranked by points"
+            return f"{self._gap(_widest(found))}; {why}"
+        gap = _widest(gaps)
+        of = self._steps_of(gap)
+        if (of["ratio"]["estimate"] > 0).all():
+            return f"{self._gap(gap)}; {self._arises(of['contribution'], of['difference'])}"
+        widest = self._gap(_widest(of["difference"])).replace("The", "the", 1)
+        return f"{self._gap(gap)}; {widest}; where a rate is 0, steps are ranked by points"
+
+    def _title(self) -> str:
+        """The finding in a line, for the figure."""
+        lines = self.table[self.table["measure"] == "difference"]
+        found = lines[(lines["p_adjusted"] < 1 - self.confidence) & (lines["n"] >= LEAST)]
+        whole = found[found["rate"] == ("from_first" if len(self.steps) > 2 else "from_previous")]
+        reference = style.label(self.reference)
+        if not len(whole):
+            return f"No end-to-end gap to {reference} is distinguishable from 0"
+        gap = _widest(whole)
+        who = style.label(group_name(gap[name] for name in self.by))
+        parts = self._steps_of(gap)
+        if len(self.steps) == 2 or not (parts["ratio"]["estimate"] > 0).all():
+            side = "above" if gap["estimate"] > 0 else "below"
+            return f"{who} lies {points(abs(gap['estimate']), sign=False)} {side} {reference}"
+        top = parts["contribution"].sort_values("share").iloc[-1]
+        before = self.steps[self.steps.index(top["step"]) - 1]
+        return f"{percent(top['share'], 0)} of the gap of {who} to {reference} arises from {before} to {top['step']}"
+
+    def _steps_of(self, row: pd.Series) -> dict[str, pd.DataFrame]:
+        """By measure, the rates from the step before of the group of a row."""
+        # The rows of a group stand together.
+        size = len(self.table[["step", "rate", "measure"]].drop_duplicates())
+        own = self.table.iloc[int(str(row.name)) // size * size :][:size]
+        own = own[own["rate"] == "from_previous"]
+        return {name: own[own["measure"] == name] for name in ("difference", "ratio", "contribution")}
+
+    def _gap(self, row: pd.Series) -> str:
+        """A difference of two rates in words, from which step to which."""
+        before = self.steps[0 if row["rate"] == "from_first" else self.steps.index(row["step"]) - 1]
+        above = row["estimate"] > 0
+        low, high = (row["low"], row["high"]) if above else (-row["high"], -row["low"])
         return (
-            f"The rate to {widest['step']} of {who} lies {points(abs(widest['estimate']), sign=False)} "
-            f"{'above' if above else 'below'} that of {self.reference} ({interval_level(self.confidence)} "
-            f"{points_interval(low, high)} points, n = {count(widest['n'])} and {count(widest['n_reference'])}); "
-            f"{len(found)} of {self.tests} rates differ ({method})."
+            f"The rate from {before} to {row['step']} of {group_name(row[name] for name in self.by)} lies "
+            f"{points(abs(row['estimate']), sign=False)} {'above' if above else 'below'} that of {self.reference} "
+            f"({interval_level(self.confidence)} {points_interval(low, high)} points, n = {count(row['n'])} and "
+            f"{count(row['n_reference'])})"
+        )
+
+    def _arises(self, parts: pd.DataFrame, differences: pd.DataFrame) -> str:
+        """The steps by their share of a gap, the first with its interval and its own difference."""
+        ranked = parts.sort_values("share", ascending=False, kind="stable")
+        top = ranked.iloc[0]
+        own = differences.loc[differences["step"] == top["step"], "estimate"].iloc[0]
+        before = self.steps[self.steps.index(top["step"]) - 1]
+        others = [
+            f"{step} {percent(share, 0).replace('-', '−')}"
+            for step, share in ranked[["step", "share"]].iloc[1:].itertuples(index=False)
+        ]
+        return (
+            f"{percent(top['share'], 0)} of that gap arises from {before} to {top['step']}, {points(top['estimate'])} "
+            f"({points_interval(top['low'], top['high'])}; that step's own rates lie "
+            f"{points(abs(own), sign=False)} apart); then {some(others)}"
         )
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Differences by step, a mark and an interval for each group."""
+        """What each step adds to the end-to-end gap, a mark and an interval for each group, largest 12 and others."""
         from toolkit.funnels import plots
 
-        return plots.comparison(self.table, by=self.by, reference=self.reference, ax=ax)
+        few = self.largest is None
+        return plots.comparison(
+            self.table if self.largest is None else self.largest,
+            by=self.by if few else ("group",),
+            steps=self.steps,
+            reference=self.reference,
+            level=interval_level(self.confidence),
+            title=self._title(),
+            others=not few,
+            ax=ax,
+        )
+
+
+def _widest(rows: pd.DataFrame) -> pd.Series:
+    """The difference whose interval lies furthest from 0: not the one that a few people make."""
+    near = np.maximum(rows["low"], -rows["high"]).fillna(-1)
+    return rows.loc[near.idxmax()]
 
 
 def compare(counts: StepCounts, to: Any, confidence: float) -> Comparison:
@@ -92,42 +194,21 @@ def compare(counts: StepCounts, to: Any, confidence: float) -> Comparison:
     if counts.clusters is not None:
         _refuse_overlap(counts, counts.clusters, others, reference)
     shared = counts.shared(reference)
-    steps = [
-        (step, before, "from_previous") for before, step in zip(counts.steps, counts.steps[1:], strict=False)
-    ]
-    if len(steps) > 1:
-        steps.append((counts.steps[-1], counts.steps[0], "from_first"))
-    parts = []
-    for order, (step, base, kind) in enumerate(steps):
-        n = counts.reached[:, counts.position(base)]
-        ours, theirs = counts.rate(step, base, at=others), counts.rate(step, base, at=reference)
-        together = _correlation(counts, step, base, shared, reference)[others]
-        if counts.clusters is not None and not np.any(together):
-            ours, theirs = intervals.welch(ours, theirs)
-        p = intervals.score_test(ours, theirs, correlation=together)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.where(theirs.estimate == 0, np.nan, np.divide(ours.estimate, theirs.estimate))
-        for measure, interval, estimate in (
-            ("difference", intervals.difference, np.subtract(ours.estimate, theirs.estimate)),
-            ("ratio", intervals.ratio, ratio),
-        ):
-            low, high = interval(ours, theirs, correlation=together, confidence=confidence)
-            columns = {name: counts.groups[name].array.take(others) for name in counts.by}
-            columns |= {"step": step, "rate": kind, "measure": measure, "estimate": estimate}
-            columns |= {"low": low, "high": high, "n": n[others], "n_reference": n[reference], "p": p}
-            parts.append(pd.DataFrame(columns | {"group": others, "order": order}))
-    table = pd.concat(parts).sort_values(["group", "order"], kind="stable", ignore_index=True)
-    table = table.drop(columns=["group", "order"])
-    # Difference and ratio ask the same question, so a pair of them is one test of the family.
+    known = counts.clustered or counts.clusters is not None or shared.any()
+    products = (counts.products(), shared) if known else None
+    table = _estimates(counts, others, reference, products, confidence)
+    # All measures of a rate ask the same question, whether it differs, so they are one test of the family.
     once = table["measure"] == "difference"
     table.loc[once, "p_adjusted"] = holm(table.loc[once, "p"].to_numpy(float))
     table["p_adjusted"] = table["p_adjusted"].ffill()
     return Comparison(
         table=table,
         by=counts.by,
+        steps=counts.steps,
         reference=counts.names[reference],
         method=_method(counts, bool(shared.any())),
         confidence=confidence,
+        largest=_largest(counts, reference, products, confidence),
     )
 
 
@@ -144,6 +225,61 @@ def _refuse_overlap(counts: StepCounts, clusters: Clusters, others: np.ndarray, 
             )
 
 
+def _largest(
+    counts: StepCounts, reference: int, products: Products | None, confidence: float
+) -> pd.DataFrame | None:
+    """Estimates of the largest groups and of all others as one; None where there are few."""
+    places = counts.places_drawn(always=reference)
+    if places is None:
+        return None
+    if products is not None:
+        products = added_up(products[0], places), added_up(products[1], places)
+    at = int(places[reference])
+    others = np.delete(np.arange(places.max() + 1), at)
+    return _estimates(counts.drawn(places), others, at, products, confidence)
+
+
+def _estimates(
+    counts: StepCounts, others: np.ndarray, reference: int, products: Products | None, confidence: float
+) -> pd.DataFrame:
+    """Differences, ratios and contributions by group and rate; groups in order."""
+    steps = [
+        (step, before, "from_previous") for before, step in zip(counts.steps, counts.steps[1:], strict=False)
+    ]
+    if len(steps) > 1:
+        steps.append((counts.steps[-1], counts.steps[0], "from_first"))
+    made = step_shares(counts, others, reference, products, confidence)
+    parts = []
+    for order, (step, base, kind) in enumerate(steps):
+        n = counts.reached[:, counts.position(base)]
+        ours, theirs = counts.rate(step, base, at=others), counts.rate(step, base, at=reference)
+        together = _correlation(counts, step, base, products, reference)[others]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.where(theirs.estimate == 0, np.nan, np.divide(ours.estimate, theirs.estimate))
+        if counts.clusters is not None and not np.any(together):
+            ours, theirs = intervals.welch(ours, theirs)
+        difference = np.subtract(ours.estimate, theirs.estimate)
+        between = intervals.difference(ours, theirs, correlation=together, confidence=confidence)
+        over = intervals.ratio(ours, theirs, correlation=together, confidence=confidence)
+        measures: dict[str, tuple[Any, ...]] = {
+            "difference": (difference, *between, np.nan),
+            "ratio": (ratio, *over, np.nan),
+        }
+        if kind == "from_previous":
+            measures["contribution"] = tuple(part[:, order] for part in made)
+        columns = {name: counts.groups[name].array.take(others) for name in counts.by}
+        columns |= {"step": step, "rate": kind, "n": n[others], "n_reference": n[reference]}
+        columns |= {"p": intervals.score_test(ours, theirs, correlation=together)}
+        for measure, values in measures.items():
+            own = dict(zip(("estimate", "low", "high", "share"), values, strict=True))
+            parts.append(pd.DataFrame(columns | {"measure": measure} | own))
+    table = pd.concat(parts, ignore_index=True)
+    # Each part has the groups in order: now each group has its parts in order.
+    rows = np.arange(len(table)).reshape(len(parts), -1).T.ravel()
+    own_columns = ["step", "rate", "measure", "estimate", "low", "high", "share", "n", "n_reference", "p"]
+    return table[[*counts.by, *own_columns]].iloc[rows].reset_index(drop=True)
+
+
 def _method(counts: StepCounts, shared: bool) -> str:
     if counts.clusters is not None:
         together = ", those shared between groups allowed for" if shared else ""
@@ -155,16 +291,19 @@ def _method(counts: StepCounts, shared: bool) -> str:
     return "Newcombe differences and score ratios"
 
 
-def _correlation(counts: StepCounts, step: str, base: str, shared: np.ndarray, reference: int) -> np.ndarray:
+def _correlation(
+    counts: StepCounts, step: str, base: str, products: Products | None, reference: int
+) -> np.ndarray:
     """By group, the correlation of its rate with the reference's, through the users whom they share."""
+    if products is None or not products[1].any():
+        return np.zeros(len(counts.groups))
+    shared = products[1]
     together = np.any(shared, axis=(1, 2))
-    if not np.any(together):
-        return np.zeros(len(shared))
     j, b = counts.position(step), counts.position(base)
     if counts.clusters is not None:
         return counts.clusters.correlation(j, b, reference)
-    products = intervals.CrossSums(
+    crossed = intervals.CrossSums(
         yy=shared[:, j, j], yx=shared[:, j, b], xy=shared[:, b, j], xx=shared[:, b, b]
     )
     ours, theirs = counts.user_sums(step, base), counts.user_sums(step, base, at=reference)
-    return np.where(together, intervals.correlation(ours, theirs, products), 0.0)
+    return np.where(together, intervals.correlation(ours, theirs, crossed), 0.0)

@@ -85,11 +85,17 @@ class CountingUnits:
 
     def shared(self, reference: sums.Text) -> dict[sums.Text, np.ndarray]:
         """By group that shares users with the reference: sums over them of counts here times counts there."""
-        frame = self.frame(sums.shared(self.question, self.sql, reference))
+        return self._squares(sums.shared(self.question, self.sql, reference))
+
+    def own_products(self) -> dict[sums.Text, np.ndarray]:
+        """By group, sums over its users of products of their counts at two steps."""
+        return self._squares(sums.own_products(self.question, self.sql))
+
+    def _squares(self, query: str) -> dict[sums.Text, np.ndarray]:
         size, keys = self.question.size, len(self.question.by)
         return {
             _text(line[:keys]): np.reshape(np.array(line[keys:], float), (size, size))
-            for line in frame.itertuples(index=False, name=None)
+            for line in self.frame(query).itertuples(index=False, name=None)
         }
 
     def moments(

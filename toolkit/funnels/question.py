@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -97,6 +97,13 @@ class Question:
     def size(self) -> int:
         """Number of steps."""
         return len(self.steps)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What a funnel's steps are called: the steps, or, in any order, how many different ones."""
+        if self.mode == "any":
+            return tuple(f"any {j} of {self.size}" for j in range(1, self.size + 1))
+        return tuple(step.name for step in self.steps)
 
     @property
     def held_by(self) -> bool:
@@ -223,10 +230,8 @@ def gaps_of(gaps: Mapping[str, Any] | None, names: Sequence[str]) -> dict[int, i
     return found
 
 
-def entries_of(
-    entries: tuple[Any, Any] | None, timezone: str, *, window_over: int | None = None
-) -> tuple[int | None, int | None]:
-    """The range of the first step's time, from `entries=`; it ends at `window_over` at the latest."""
+def entries_of(entries: tuple[Any, Any] | None, timezone: str) -> tuple[int | None, int | None]:
+    """The range of the first step's time, from `entries=`."""
     low = high = None
     if entries is not None:
         if isinstance(entries, str) or not isinstance(entries, Sequence) or len(entries) != 2:
@@ -234,8 +239,6 @@ def entries_of(
         low, high = (None if end is None else instant(end, timezone, "entries") for end in entries)
         if low is not None and high is not None and low >= high:
             raise ValueError(f"entries={entries!r} is an empty range: from must lie before to")
-    if window_over is not None:
-        high = window_over if high is None else min(high, window_over)
     return low, high
 
 
@@ -259,20 +262,26 @@ def columns_of(log: EventLog, names: str | Sequence[str] | None, option: str) ->
 
 
 def observed_until(log: EventLog, until: Any) -> int:
-    """The end of observation, which an empty log must be told."""
-    end = log.facts.last if until is None else instant(until, log.timezone, "observed_until")
+    """The last instant that is observed: just before `until`, or the last row's; an empty log must be told."""
+    end = log.facts.last if until is None else instant(until, log.timezone, "observed_until") - 1
     if end is None:
         raise ValueError(
             f"{log.source} is empty: it has no row with a user and a time. To count an empty log as observed, "
             "and found to have nobody, say until when: observed_until="
         )
+    if log.facts.first is not None and end < log.facts.first:
+        raise ValueError(f"observed_until={until!r} is not after the first row: nothing would be observed")
     return end
 
 
 def _listed(value: Any) -> list[Any]:
     if value is None:
         return []
-    return [value] if isinstance(value, str | Step) else list(value)
+    if isinstance(value, str | Step):
+        return [value]
+    if not isinstance(value, Iterable):
+        raise TypeError(f"{value!r} is neither a name nor a list of names")
+    return list(value)
 
 
 def _refuse_contradictions(question: Question) -> None:
@@ -280,6 +289,11 @@ def _refuse_contradictions(question: Question) -> None:
         raise ValueError("count='pairs' counts (user, held value) pairs; say what is held: hold=")
     if question.universe and question.mode != "strict":
         raise ValueError("universe= says which rows break a strict funnel; use it with mode='strict'")
+    if question.count == "entries" and question.attribution != "entry":
+        raise ValueError(
+            "count='entries' counts each entry in the group of its own row, attribution='entry'; for another row's "
+            "group count users or pairs"
+        )
     if question.mode != "any":
         return
     for option in ("gaps", "exclude"):

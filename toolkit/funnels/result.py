@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,23 +10,24 @@ import numpy as np
 import pandas as pd
 
 from toolkit.counts import confidence_level
-from toolkit.funnels import comparison, durations
+from toolkit.funnels import comparison, durations, order
 from toolkit.funnels.from_counts import step_counts
-from toolkit.funnels.paths import count_units
-from toolkit.funnels.step_counts import ALONE, StepCounts
+from toolkit.funnels.paths import count_units, lost_to_exclusions
+from toolkit.funnels.sentence import MANY_IN_WINDOW, Sentence
+from toolkit.funnels.step_counts import StepCounts
 from toolkit.logs.engines import identifier
 from toolkit.results import Result
-from toolkit.wording import count, counted, interval_level, percent, percent_interval
+from toolkit.wording import interval_level
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from toolkit.funnels.counting_units import CountingUnits
+    from toolkit.funnels.counting_units import CountingUnits, Path
     from toolkit.funnels.question import Question
     from toolkit.logs.engines import Relation
 
-#: Groups that a sentence names one by one; of more it names the highest and the lowest.
-NAMED_GROUPS = 5
+#: Up to so many rows of a log a sentence looks for losses that are only order, which takes one more pass.
+ORDER_ROWS = 2_000_000
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -136,30 +137,16 @@ cluster=).
         `from_first` with `first_low` and `first_high`. Intervals are Wilson's, at the effective number of
         observations where users count more than once.
         """
-        counts = self.step_counts
-        groups, size = counts.reached.shape
-        nothing = np.full(groups, np.nan)
-        rates = [[nothing, nothing, nothing, np.ones(groups), nothing, nothing]]
-        for step in self.steps[1:]:
-            of = [counts.rate(step, base) for base in (None, self.steps[0])]
-            rates.append([part for rate in of for part in (rate.estimate, *rate.interval(self.confidence))])
-        measures = ["from_previous", "low", "high", "from_first", "first_low", "first_high"]
-        at = np.repeat(np.arange(groups), size)
-        return pd.DataFrame(
-            {name: counts.groups[name].array.take(at) for name in self.by}
-            | {"step": list(self.steps) * groups, "reached": counts.reached.ravel()}
-            | {"open": pd.array(counts.in_window.ravel()).astype("Int64")}
-            | dict(zip(measures, np.array(rates).transpose(1, 2, 0).reshape(len(measures), -1), strict=True))
-        )
+        return _rates(self.step_counts, self.confidence)
 
     @cached_property
-    def times(self) -> pd.DataFrame:
-        """Quantiles of the time from entering to each later step, among those who reached the last step.
+    def times(self) -> durations.Times:
+        """How long it takes from entering to each later step: quantiles of those who converted, and the curve of all.
 
-        Columns: `by`, `step`, `quantile`, `estimate`, `low`, `high`, `n`. Times are those of the
-        sequence of steps that is complete first, from its latest entry: the user's shortest way through.
-        Intervals come from order statistics, widened for users who count more than once (Woodruff 1952). For
-        entries only the last step's time is known.
+        Times are those of the sequence of steps that is complete first, from its latest entry: the user's shortest way
+        through. Intervals of quantiles come from order statistics, widened for users who count more than once
+        (Woodruff 1952). For entries only the last step's time is known. `.plot()` draws the share converted by time
+        since the entry, users still in window as censored.
 
         Raises
         ------
@@ -169,7 +156,7 @@ cluster=).
         units = self.step_counts.need_log("times to convert")
         if units.question.mode == "any":
             raise ValueError("mode='any' has no first step, so no time to convert; use mode='ordered'")
-        return durations.quantiles(self.step_counts, self._with_times(units), self.confidence)
+        return durations.times(self.step_counts, self._with_times(units), self.confidence)
 
     def users(self) -> Relation:
         """Who got how far and when: a lazy relation that stays in the engine (`.df()` brings it out).
@@ -218,105 +205,92 @@ cluster=).
         """
         return comparison.compare(self.step_counts, to, self.confidence)
 
+    @cached_property
+    def complete(self) -> Funnel:
+        """The same funnel of complete windows alone: entries from which the window is over by the end of observation.
+
+        Raises
+        ------
+        ValueError
+            For a result from counts, for a question without a window, and for mode "any", which has no entry.
+        """
+        units = self.step_counts.need_log("complete windows")
+        question = units.question
+        if question.within is None:
+            raise ValueError("complete windows need a window: with within=None none is ever complete")
+        if question.mode == "any":
+            raise ValueError("mode='any' has no first step, so no entry whose window is complete")
+        # The window's end is inclusive, so it is complete when entry + window <= end of observation.
+        low, high = question.entries
+        over = question.observed_until - question.within + 1
+        bounded = replace(question, entries=(low, over if high is None else min(high, over)))
+        path: Path = "index" if units.path == "index" else "auto"
+        found = count_units(bounded, path)
+        counts = StepCounts.of_units(found)
+        counts = replace(counts, notes=("only entries whose window is complete are counted", *counts.notes))
+        excluded = None if self.excluded is None else lost_to_exclusions(found, path)
+        return Funnel(counts, self.confidence, excluded)
+
+    @cached_property
+    def out_of_order(self) -> pd.DataFrame:
+        """How much of the loss is only order: who did all steps up to one inside a window, though not in order.
+
+        Columns: `step`, `lost` (at the first step, but not at this one in order), `out_of_order` (of these, who did
+        every step up to this one inside one window in another order). Over all groups together.
+
+        Raises
+        ------
+        ValueError
+            For a result from counts, and for a question in which more than the order decides.
+        """
+        units = self.step_counts.need_log("other orders of steps")
+        return order.out_of_order(self.step_counts, units.question)
+
     def sentence(self) -> str:
         """The share that got through, its interval, of how many; where most are lost; and what a reader must know."""
-        named = self._named()
-        ways = [self._way(at, first=at == named[0]) for at in named]
-        entered, groups = self.step_counts.reached[:, 0], len(self.step_counts.groups)
-        first, last = self.steps[0], self.steps[-1]
-        if not entered.sum():
-            text = f"None of the {self._units()} is at {first}"
-        elif not self.by:
-            text = f"{ways[0]} of {count(entered[0])} {self._units(entered[0])} at {first} reached {last}"
-            text += self._within() + self._loss()
-        else:
-            text = (
-                f"Share of {self._units()} at {first} that reached {last}{self._within()}: {'; '.join(ways)}"
-            )
-            text += f" (the highest and the lowest of {groups} groups)" if groups > len(ways) else ""
-        return f"{text}{self._caveats()}."
-
-    def _units(self, number: float = 2) -> str:
-        held = " and ".join(self.step_counts.hold)
-        one, many = {
-            "users": ("user", "users"),
-            "pairs": (f"pair of user and {held}", f"pairs of user and {held}"),
-            "entries": ("entry", "entries"),
-            "counts": ("counted", "those counted"),
-        }[self.unit]
-        return one if number == 1 or (self.unit == "counts" and not self.by) else many
-
-    def _named(self) -> list[int]:
-        """Places of the groups that a sentence names."""
-        reached = self.step_counts.reached
-        if len(reached) <= NAMED_GROUPS:
-            return list(range(len(reached)))
-        entered = np.flatnonzero(reached[:, 0] > 0)
-        if not len(entered):
-            return []
-        share = reached[entered, -1] / reached[entered, 0]
-        return [int(entered[share.argmax()]), int(entered[share.argmin()])]
-
-    def _way(self, at: int, *, first: bool) -> str:
-        counts = self.step_counts
-        rate = counts.rate(self.steps[-1], self.steps[0], at=at)
-        level = f"{interval_level(self.confidence)} " if first else ""
-        interval = f"({level}{percent_interval(*rate.interval(self.confidence))}"
-        if not self.by:
-            return f"{percent(rate.estimate)} {interval})"
-        n = count(counts.reached[at, 0])
-        return f"{counts.names[at]} {percent(rate.estimate)} {interval}, n = {n})"
-
-    def _within(self) -> str:
-        if self.question is None:
-            return ""
-        if self.question.within is None:
-            return " with no limit of time"
-        length = pd.Timedelta(self.question.within, "us")
-        parts = [
-            (length.components.days, "day"),
-            (length.components.hours, "hour"),
-            (length.components.minutes, "minute"),
-        ]
-        whole = [counted(number, name) for number, name in parts if number]
-        seconds = (length - length.floor("min")).total_seconds()
-        if seconds or not whole:
-            whole.append(f"{seconds:g} second{'s' * (seconds != 1)}")
-        return f" within {' '.join(whole)}"
-
-    def _loss(self) -> str:
-        if len(self.steps) < 3:
-            return ""
-        reached = self.step_counts.reached[0].astype(float)
-        before = reached[:-1]
-        shares = np.divide(reached[1:], before, out=np.ones(len(before)), where=before > 0)
-        worst = int(shares.argmin())
-        step, onward = self.steps[worst], self.steps[worst + 1]
-        return f"; fewest go on from {step} to {onward} ({percent(float(shares[worst]))})"
-
-    def _caveats(self) -> str:
-        parts = []
-        still = int(np.nansum(self.step_counts.in_window))
-        if still:
-            are = "is" if still == 1 else "are"
-            parts.append(f"{count(still)} {are} still in window (right-censored) and may go on")
-        if self.excluded is not None:
-            parts.append(
-                f"{count(self.excluded)} {self._units(self.excluded)} would have got further without the excluded "
-                "events"
-            )
-        if self.step_counts.clusters is not None:
-            parts.append(f"intervals are {self.step_counts.clusters.words()}")
-        elif self.unit == "counts":
-            parts.append(f"intervals know {ALONE}")
-        elif self.step_counts.clustered:
-            parts.append("intervals are clustered by user")
-        parts += self.notes
-        return f"; {'; '.join(parts)}" if parts else ""
+        question = self.question
+        complete = disorder = None
+        if question is not None:
+            entered = self.step_counts.reached[:, 0].sum()
+            many = np.nansum(self.step_counts.in_window) > MANY_IN_WINDOW * entered
+            if many and question.within is not None and question.mode != "any":
+                complete = self.complete.step_counts
+            if question.log.facts.rows <= ORDER_ROWS and order.refusal(question) is None:
+                disorder = self.out_of_order
+        return str(Sentence(self.step_counts, question, self.confidence, self.excluded, complete, disorder))
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Share that reached each step: bars for one group, hatched where still in window; lines for several."""
+        """Share that reached each step: bars for one group, hatched where still in window; lines for several.
+
+        Of more than 12 groups the largest are drawn, and all others together as one line.
+        """
         from toolkit.funnels import plots
 
-        names = self.step_counts.names if self.by else []
-        return plots.funnel(self.table, names=names, unit=self.unit, ax=ax)
+        counts, places = self.step_counts, self.step_counts.places_drawn()
+        if places is not None:
+            counts = counts.drawn(places)
+        table = self.table if places is None else _rates(counts, self.confidence)
+        if self.question is not None and self.question.within is None:
+            # Without a window everybody may still go on, which a hatch would not tell apart.
+            table = table.assign(open=pd.NA)
+        names = counts.names if self.by else []
+        level = interval_level(self.confidence)
+        return plots.funnel(table, names=names, unit=self.unit, level=level, others=places is not None, ax=ax)
+
+
+def _rates(counts: StepCounts, confidence: float) -> pd.DataFrame:
+    """Counts and rates by group and step. See `Funnel.table`."""
+    groups, size = counts.reached.shape
+    nothing = np.full(groups, np.nan)
+    rates = [[nothing, nothing, nothing, np.ones(groups), nothing, nothing]]
+    for step in counts.steps[1:]:
+        of = [counts.rate(step, base) for base in (None, counts.steps[0])]
+        rates.append([part for rate in of for part in (rate.estimate, *rate.interval(confidence))])
+    measures = ["from_previous", "low", "high", "from_first", "first_low", "first_high"]
+    at = np.repeat(np.arange(groups), size)
+    return pd.DataFrame(
+        {name: counts.groups[name].array.take(at) for name in counts.by}
+        | {"step": list(counts.steps) * groups, "reached": counts.reached.ravel()}
+        | {"open": pd.array(counts.in_window.ravel()).astype("Int64")}
+        | dict(zip(measures, np.array(rates).transpose(1, 2, 0).reshape(len(measures), -1), strict=True))
+    )

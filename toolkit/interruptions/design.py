@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from toolkit.interruptions import dates
 from toolkit.interruptions.series import Clock, Series
 from toolkit.interruptions.terms import Term
 from toolkit.sources.festivals import calendar as festivals
@@ -259,7 +260,9 @@ def aligned(clock: Clock, frame: pd.DataFrame, what: str) -> dict[str, np.ndarra
     index: pd.Index = frame.index
     if isinstance(clock.index, pd.PeriodIndex):
         if not isinstance(index, pd.PeriodIndex):
-            index = pd.DatetimeIndex(index)
+            index, _ = dates.index(index)
+            if not isinstance(index, pd.DatetimeIndex):
+                raise ValueError(f"the {what}s have {index[0]!r} in their index, not dates as the series has")
             if str(index.tz) != str(clock.zone):
                 zones = [str(zone) if zone else "no time zone" for zone in (clock.zone, index.tz)]
                 raise ValueError(

@@ -38,7 +38,7 @@ class Estimands:
         self.walks = part.fit.walks
         own, instead = model.design.matrix[: model.design.treated][at], model.design.without(names)[at]
         beside = (model.offset + walked(model, part.fit))[:, at]
-        variance = part.fit.scale[:, None]
+        variance = part.fit.around[:, None]
         self.was, self.would = (
             self.scale.mean(part.fit.coefficients @ rows.T + beside, variance) for rows in (own, instead)
         )
@@ -124,7 +124,7 @@ def predicted(model: Model, names: Sequence[str]) -> dict[str, np.ndarray]:
     found = np.empty((len(columns), len(model.series.names), len(own)))
     for part in model.parts:
         fit, scale = part.fit, model.scale
-        variance, periods = fit.scale[:, None], model.series.clock.periods
+        variance, periods = fit.around[:, None], model.series.clock.periods
         estimate, error, df = fit.predict(instead, periods)
         quantile = student(df, model.confidence)
         estimate = estimate + model.offset

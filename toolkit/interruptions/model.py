@@ -41,7 +41,7 @@ class Part:
     fit: Fit
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Model:
     """A question, checked and fitted.
 

@@ -31,10 +31,9 @@ def series(
         ax = axes.drawn(ax)
         many = len(names) > 1
         groups = table.groupby("series", sort=False) if many else [(names[0], table)]
-        since = min(mark.at for mark in marks)
+        since, looks = min(mark.at for mark in marks), style.looks(names)
         for name, rows in groups:
-            look = style.look(name)
-            colour = look.colour if many or name in style.PLATFORMS else WAS
+            colour = looks[name].colour if many or name in style.PLATFORMS else WAS
             ax.plot(rows["time"], rows["observed"], ".", color=colour, markersize=3, alpha=0.55)
             ax.plot(rows["time"], rows["fitted"], color=colour, linewidth=1.4)
             after = rows[rows["time"] >= since]
@@ -88,8 +87,9 @@ def recovery(gaps: pd.DataFrame, margin: float, ax: Axes | None = None) -> Axes:
     with style.context():
         ax = axes.drawn(ax)
         many = "series" in gaps
+        looks = style.looks(gaps["series"]) if many else {}
         for name, rows in gaps.groupby("series", sort=False) if many else [(None, gaps)]:
-            colour = WAS if name is None else style.look(name).colour
+            colour = looks[name].colour if many else WAS
             ax.plot(rows["time"], rows["gap"], color=colour, linewidth=1.4)
             ax.fill_between(rows["time"], rows["low"], rows["high"], color=colour, alpha=0.18, linewidth=0)
             if name is not None:
@@ -116,8 +116,9 @@ def innovations(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Innovations over time, in standard deviations."""
     with style.context():
         ax = axes.drawn(ax)
+        looks = style.looks(table.columns)
         for name, values in table.items():
-            colour = WAS if table.shape[1] == 1 else style.look(name).colour
+            colour = WAS if table.shape[1] == 1 else looks[name].colour
             ax.plot(values.index, values, ".", color=colour, markersize=3.5, label=style.drawn(name))
         ax.axhline(0, color=style.QUIET, linewidth=0.9)
         for side in (-2, 2):

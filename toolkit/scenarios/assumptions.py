@@ -53,6 +53,15 @@ def shares(name: str, values: Any) -> np.ndarray:
     return found
 
 
+def one_currency(frame: pd.DataFrame) -> None:
+    """Refuse amounts of several currencies in one column, where the table says which."""
+    if "currency" in frame.columns and frame["currency"].nunique(dropna=False) > 1:
+        found = sorted(map(str, frame["currency"].unique()))
+        raise ValueError(
+            f"amounts in {', '.join(found)} cannot be added up: bring them into one currency first"
+        )
+
+
 def two_places(value: float) -> str:
     """A number with two decimals and a true minus."""
     return f"{value:,.2f}".replace("-", "−")

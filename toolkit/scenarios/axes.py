@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
@@ -19,11 +18,8 @@ if TYPE_CHECKING:
 
 #: More rows than this cannot be read.
 MOST_ROWS = 40
-
-
-def new(ax: Axes | None, rows: int = 0) -> Axes:
-    """The axes given, or those of a new figure, tall enough for so many rows."""
-    return plt.subplots(figsize=(6.4, max(4.0, 1.2 + 0.3 * rows)))[1] if ax is None else ax
+#: Lines beyond the colours there are.
+DASHES = ("-", "--", ":", "-.")
 
 
 def estimates(
@@ -53,7 +49,7 @@ def estimates(
     """
     shown = table.head(MOST_ROWS)
     with style.context():
-        ax = new(ax, len(shown))
+        ax = style.axes(ax, height=max(4.0, 1.2 + 0.3 * len(shown)))
         scale = 100 if rate else 1
         labels = [" · ".join(style.drawn(value) for value in row) for row in shown[list(names)].to_numpy()]
         for place, row in enumerate(shown.to_dict("records")):
@@ -87,7 +83,7 @@ def curves(
     log: str = "",
     ax: Axes | None = None,
 ) -> Axes:
-    """Columns of a frame as lines over another column, each named at its right end.
+    """Columns of a frame as lines over another column, each with a colour of its own, then a dash.
 
     Parameters
     ----------
@@ -99,11 +95,13 @@ def curves(
         The axes that are logarithmic: "", "x", "y" or "xy".
     """
     with style.context():
-        ax = new(ax)
-        looks = style.looks(lines)
-        for name in lines:
+        ax = style.axes(ax)
+        colours = list(dict.fromkeys(colour for colour, _ in style.OTHERS))
+        for at_line, name in enumerate(lines):
             known = frame[[x, name]].dropna()
-            ax.plot(known[x], known[name], color=looks[name].colour, label=style.drawn(name))
+            colour = colours[at_line % len(colours)]
+            dash = DASHES[at_line // len(colours) % len(DASHES)]
+            ax.plot(known[x], known[name], color=colour, linestyle=dash, label=style.drawn(name))
         for at, height, name in marks:
             ax.plot(at, height, "o", color=style.INK, markersize=7)
             ax.annotate(name, (at, height), xytext=(6, 6), textcoords="offset points", color=style.INK)

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from tqdm.auto import tqdm
 
+from toolkit.progress import followed
 from toolkit.sources.dice import Dice
 from toolkit.sources.mechanisms import PLATFORMS, RELATIONS, TIERS, TYPES, Mechanisms
 from toolkit.sources.truth import Tally, as_json, fingerprint, visit_rates
@@ -127,7 +127,7 @@ def simulate(
     try:
         with ExitStack() as stack:
             writers = {name: stack.enter_context(_writer(path)) for name, path in partial.items()}
-            for part in tqdm(range(-(-users // PART)), desc="simulated log", delay=2, leave=False):
+            for part in followed(range(-(-users // PART)), "simulated log"):
                 dice = Dice(seed, part, 0)
                 size = min(PART, users - part * PART)
                 members = spread(dice, mechanisms, size)

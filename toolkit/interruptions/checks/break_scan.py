@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from toolkit.interruptions.errors.ar1_noise import Correlation, Structure
 from toolkit.interruptions.errors.profile_likelihood import AR1_NOISE
 from toolkit.interruptions.errors.reml import Kind, RemlFit
+from toolkit.progress import followed
 
 
 def broken(at: np.ndarray, starts: np.ndarray, shape: str) -> np.ndarray:
@@ -80,7 +80,7 @@ def _grid(
     flat = columns.reshape(q * c, n)
     flat = flat - (flat @ basis) @ basis.T
     lams = np.ones(1) if kind == "ar1" else AR1_NOISE.lams
-    for rho in tqdm(AR1_NOISE.rhos, desc=said, delay=2, leave=False, **({} if said else {"disable": True})):
+    for rho in followed(AR1_NOISE.rhos, said):
         correlation = Correlation(at, float(rho))
         for lam in lams if rho else lams[:1]:  # without correlation all is noise
             structure = Structure(correlation, float(lam))

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
 from toolkit.interruptions import design
 from toolkit.interruptions.caveats import FEW
@@ -23,6 +22,7 @@ from toolkit.interruptions.errors import registry
 from toolkit.interruptions.model import Model
 from toolkit.interruptions.scales import ScaleName
 from toolkit.interruptions.series import read
+from toolkit.progress import followed
 from toolkit.results import Result
 from toolkit.wording import amount, change, counted, interval, interval_level, some
 
@@ -180,7 +180,7 @@ def multiverse(
     choices = [(asked.errors, asked.season, None), *product(errors, seasons, windows)]
     cuts = {wide: _cut(model, names, start, wide) for wide in (None, *windows)}
     lines = []
-    for name, season, wide in tqdm(_apart(model, choices, cuts), desc="choices", delay=2, leave=False):
+    for name, season, wide in followed(_apart(model, choices, cuts), "choices"):
         line = [name, _said(season), "all" if wide is None else f"{wide} each side"]
         try:
             linked = registry.find(name)[0].linked

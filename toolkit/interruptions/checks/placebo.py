@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
 from toolkit.interruptions.caveats import FEW
 from toolkit.interruptions.design import APART, distinct
@@ -21,6 +20,7 @@ from toolkit.interruptions.model import Model
 from toolkit.interruptions.series import Clock
 from toolkit.interruptions.terms import Pulse, Ramp, Term
 from toolkit.intervals import student
+from toolkit.progress import followed
 from toolkit.results import Result
 from toolkit.wording import amount, change, counted, interval, interval_level, percent, some
 
@@ -177,7 +177,7 @@ def placebo(model: Model, *, of: str | Sequence[str] | None = None, periods: int
     if not spread > 0:
         raise ValueError(f"the series does not vary before {clock.said(first)}, so no placebo can be weighed")
     lines, skipped = [], 0
-    for at in tqdm(dates, desc="placebo dates", delay=2, leave=False):
+    for at in followed(dates, "placebo dates"):
         moved = _moved(model, mine, terms, at - start)
         matrix = np.column_stack([model.design.matrix[:, base], moved])[rows]
         if len(distinct(matrix)) < matrix.shape[1]:

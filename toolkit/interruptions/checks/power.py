@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
 from toolkit.counts import confidence_level, one_of
 from toolkit.interruptions.caveats import FEW, LEAST
@@ -20,6 +19,7 @@ from toolkit.interruptions.design import DAYS
 from toolkit.interruptions.errors.reml import Kind, RemlFit, estimate
 from toolkit.interruptions.model import Model
 from toolkit.intervals import student
+from toolkit.progress import followed
 from toolkit.results import Result
 from toolkit.wording import amount, change, interval, interval_level
 
@@ -179,7 +179,7 @@ def power(
     lengths = [periods] if isinstance(periods, int | np.integer | tuple) else list(periods)
     known = student(np.inf, 0.95) * np.sqrt(share * (1 - share) / draws)
     lines: list[list[Any]] = []
-    for one in tqdm(lengths, desc="lengths", delay=2, leave=False):
+    for one in followed(lengths, "lengths"):
         before, after = (int(side) for side in (one if isinstance(one, tuple) else (one, one)))
         if min(before, after) < LEAST:
             raise ValueError(f"{before} periods before and {after} after: {LEAST} on each side at least")

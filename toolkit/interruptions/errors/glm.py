@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 import numpy as np
 from scipy import special
-from tqdm.auto import tqdm
 
 from toolkit.interruptions.errors.fitted import Fitted, Regression
 from toolkit.interruptions.errors.registry import error_model
+from toolkit.progress import followed
 
 Family = Literal["poisson", "quasi_poisson", "negative_binomial"]
 #: p value below which residuals are noted as correlated; ratio above which counts are noted as overdispersed.
@@ -112,7 +112,7 @@ def regress(name: Family, asked: Regression) -> Counts:
             f"offset= has one finite number for each of the {n} points, the logarithm of the exposure"
         )
     parts: list[_Part] = []
-    for one in tqdm(values.T, desc=name, delay=2, leave=False):
+    for one in followed(values.T, name):
         parts.append(_one(name, design, one, given))
     column = {key: np.array([part.parameters[key] for part in parts]) for key in parts[0].parameters}
     return Counts(

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 from scipy import linalg
-from tqdm.auto import tqdm
 
 from toolkit.interruptions.errors.ar1_noise import Correlation, Structure
 from toolkit.interruptions.errors.fitted import Fitted, Regression
+from toolkit.progress import followed
 
 #: From columns to their innovations at unit scale, and log |V|.
 Whitener = Callable[[np.ndarray], tuple[np.ndarray, float]]
@@ -239,5 +239,5 @@ def each(
     asked: Regression, name: str, process: Callable[[np.ndarray, np.ndarray, np.ndarray], Errors]
 ) -> Linear:
     """Find the error covariance of each series by itself, from design, values and positions; then fit."""
-    series = tqdm(asked.values.T, desc=name, delay=2, leave=False)
+    series = followed(asked.values.T, name)
     return generalised(asked, [process(asked.design, one, asked.at) for one in series])

@@ -14,7 +14,7 @@ import pandas as pd
 from toolkit.counts import confidence_level, counts_table
 from toolkit.intervals import wilson
 from toolkit.results import Result
-from toolkit.scenarios.assumptions import amount, column
+from toolkit.scenarios.assumptions import amount, column, one_currency
 from toolkit.scenarios.creators import rules
 from toolkit.scenarios.creators.fan_bands import Bands
 from toolkit.scenarios.creators.rules import Rule
@@ -181,7 +181,7 @@ def eligible(
     """
     confidence = confidence_level(confidence)
     asked = rules.rule_of(rule)
-    counts_table(creators, [creator])
+    one_currency(counts_table(creators, [creator]))
     twice = creators[creator].duplicated()
     if twice.any():
         raise ValueError(f"creator {creators[creator][twice].iloc[0]!r} stands twice: give one row each")

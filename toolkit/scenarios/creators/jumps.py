@@ -12,7 +12,7 @@ from scipy import special
 
 from toolkit.counts import confidence_level, counts_table, one_of
 from toolkit.results import Result
-from toolkit.scenarios.assumptions import amount, finite
+from toolkit.scenarios.assumptions import amount, finite, one_currency
 from toolkit.scenarios.creators.bunchings import Bunching, bunching
 from toolkit.scenarios.creators.local_linear import Fit, Kernel, Side, bandwidths, fitted
 from toolkit.wording import amount as signed
@@ -40,7 +40,7 @@ class Cutoff:
     @classmethod
     def of(cls, frame: pd.DataFrame, x: str, y: str, cutoff: float) -> Cutoff:
         """From a frame; a row at the cutoff lies on the right."""
-        counts_table(frame, [x, y])
+        one_currency(counts_table(frame, [x, y]))
         at = pd.to_numeric(frame[x], errors="coerce").to_numpy(float, na_value=np.nan) - cutoff
         outcome = pd.to_numeric(frame[y], errors="coerce").to_numpy(float, na_value=np.nan)
         if np.isinf(at).any() or np.isinf(outcome).any():

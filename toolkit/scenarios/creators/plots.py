@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from toolkit import style
-from toolkit.scenarios.axes import new
 from toolkit.wording import group_name
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ def lorenz(table: pd.DataFrame, by: list[str], ax: Axes | None = None) -> Axes:
     if by:
         groups = list(table.groupby(by, sort=False, dropna=False))
     with style.context():
-        ax = new(ax)
+        ax = style.axes(ax)
         ax.plot([0, 100], [0, 100], color=style.QUIET, linewidth=1)
         for keys, rows in groups:
             look = style.look(keys[0] if by else "xiaohongshu")
@@ -43,7 +42,7 @@ def cutoff(
     """Means of equal bins within twice the bandwidth, and a weighted line on each side of the threshold."""
     near = rows[rows["x"].abs() <= 2 * h]
     with style.context():
-        ax = new(ax)
+        ax = style.axes(ax)
         colour = style.PLATFORMS["xiaohongshu"].colour
         for side in (near[near["x"] < 0], near[near["x"] >= 0]):
             bins = np.floor(side["x"] / (2 * h / BINS))
@@ -64,7 +63,7 @@ def cutoff(
 def pairs(frame: pd.DataFrame, names: tuple[str, str], ax: Axes | None = None) -> Axes:
     """One mark for each pair of scores."""
     with style.context():
-        ax = new(ax)
+        ax = style.axes(ax)
         ax.plot(frame["first"], frame["later"], "o", color=style.PLATFORMS["xiaohongshu"].colour, alpha=0.6)
         ax.set_xlabel(names[0])
         ax.set_ylabel(names[1])
@@ -74,7 +73,7 @@ def pairs(frame: pd.DataFrame, names: tuple[str, str], ax: Axes | None = None) -
 def mixes(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Shares of two mixes by category, side by side."""
     with style.context():
-        ax = new(ax, len(frame))
+        ax = style.axes(ax, height=max(4.0, 1.2 + 0.3 * len(frame)))
         at = np.arange(len(frame))
         for shift, name in ((-0.2, "label"), (0.2, "goods")):
             ax.barh(at + shift, frame[name] * 100, 0.38, color=style.look(name).colour, label=name)

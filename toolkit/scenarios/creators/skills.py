@@ -10,7 +10,6 @@ import pandas as pd
 from scipy import optimize, special, stats
 
 from toolkit.counts import confidence_level, one_of
-from toolkit.intervals import wilson
 from toolkit.results import Result
 from toolkit.scenarios.assumptions import column
 from toolkit.scenarios.creators.anchor_effects import AnchorModel, anchor_model
@@ -23,6 +22,8 @@ Method = Literal["beta_binomial", "james_stein"]
 METHODS = ("beta_binomial", "james_stein")
 #: The largest a + b of the Beta that is looked at.
 NO_SPREAD = 1e6
+#: Values of the mean and of the spread that intervals average over, and draws of them.
+GRID, DRAWS = 40, 4000
 #: A spread that raises the log-likelihood by less than this is none.
 GAIN = 1e-3
 #: James and Stein's estimator gains from this many on.
@@ -127,8 +128,9 @@ def shrink(
 
     Notes
     -----
-    Beta-binomial by marginal likelihood; the interval of one anchor is its Beta posterior. James-Stein: mean + B (rate
-    - mean), B = 1 - (k - 3) v / sum (rate - mean)^2, v = mean (1 - mean) / n, never below 0; it has no intervals here.
+    Beta-binomial by marginal likelihood; the interval of one anchor is its Beta posterior, averaged over what the mean
+    and the spread of anchors may be. James-Stein: mean + B (rate - mean), B = 1 - (k - 3) v / sum (rate - mean)^2, v =
+    mean (1 - mean) / n, never below 0; it has no intervals here.
 
     References
     ----------
@@ -207,12 +209,42 @@ def _beta_binomial(y: np.ndarray, n: np.ndarray, confidence: float) -> Answer:
     total, mean = float(np.exp(best[1])), float(special.expit(best[0]))
     common = y.sum() / n.sum()
     flat = -float((special.xlogy(y, common) + special.xlogy(n - y, 1 - common)).sum())
-    tails = (1 - confidence) / 2, (1 + confidence) / 2
+    low, high = _credible(y, n, confidence)
     if surprise(best) > flat - GAIN:
-        mean = float(common)
-        low, high = wilson(y.sum(), n.sum(), confidence)
-        same = np.ones(len(y))
-        return mean, 0.0, mean * same, low * same, high * same, " All anchors are given the common rate."
-    a, b = total * mean, total * (1 - mean)
-    ends = [special.betaincinv(a + y, b + n - y, tail) for tail in tails]
-    return mean, float(np.median(n / (n + total))), (a + y) / (total + n), ends[0], ends[1], ""
+        return (
+            float(common),
+            0.0,
+            np.full(len(y), common),
+            low,
+            high,
+            " All anchors are given the common rate.",
+        )
+    a = total * mean
+    return mean, float(np.median(n / (n + total))), (a + y) / (total + n), low, high, ""
+
+
+def _credible(y: np.ndarray, n: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:
+    """Each anchor's interval over all that the mean and the spread of anchors may be.
+
+    Taken as known at their likeliest values they leave intervals that are far too short for twenty anchors. Their
+    prior is flat in the mean and in the share of a typical deviation that is kept (Daniels 1999, Canadian Journal of
+    Statistics 27, 567-578).
+    """
+    kept = (np.arange(GRID) + 0.5) / GRID
+    totals = n.mean() * (1 - kept) / kept
+    pooled = special.logit((y.sum() + 0.5) / (n.sum() + 1))
+    spread = max(
+        1.0, float(np.std(y / n)) / np.sqrt(np.mean(y / n) * (1 - np.mean(y / n)) / n.mean() + 1e-12)
+    )
+    error = np.sqrt(1 / (y.sum() + 0.5) + 1 / ((n - y).sum() + 0.5)) * spread
+    means = special.expit(pooled + error * np.linspace(-4, 4, GRID))
+    a = (totals[:, None] * means).ravel()
+    b = (totals[:, None] * (1 - means)).ravel()
+    fits = (special.betaln(a[:, None] + y, b[:, None] + n - y) - special.betaln(a, b)[:, None]).sum(1)
+    # Flat in the mean, not in its logarithm of odds.
+    weights = np.exp(fits - fits.max()) * np.tile(means * (1 - means), GRID)
+    rng = np.random.default_rng(0)
+    drawn = rng.choice(len(a), DRAWS, p=weights / weights.sum())
+    rates = rng.beta(a[drawn, None] + y, b[drawn, None] + n - y)
+    low, high = np.quantile(rates, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+    return low, high

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from toolkit import style
-from toolkit.scenarios.axes import new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 def bars(table: pd.DataFrame, name: str, value: str, axis: str, ax: Axes | None = None) -> Axes:
     """A bar for each row, those below 0 in another colour, each with its number."""
     with style.context():
-        ax = new(ax, len(table))
+        ax = style.axes(ax, height=max(4.0, 1.2 + 0.3 * len(table)))
         at = np.arange(len(table))
         colours = [_colour(one) for one in table[value]]
         drawn = ax.barh(at, table[value], color=colours)
@@ -35,7 +34,7 @@ def waterfall(table: pd.DataFrame, name: str, value: str, title: str, ax: Axes |
     amounts = table[value].to_numpy(float)
     start = np.append(0, np.cumsum(amounts[:-2]))
     with style.context():
-        ax = new(ax, len(table))
+        ax = style.axes(ax, height=max(4.0, 1.2 + 0.3 * len(table)))
         at = np.arange(len(table))
         ax.barh(at[:-1], amounts[:-1], left=start, color=[_colour(one) for one in amounts[:-1]])
         ax.barh(at[-1], amounts[-1], color=style.INK)

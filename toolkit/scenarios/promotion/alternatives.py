@@ -12,7 +12,7 @@ from scipy import special
 
 from toolkit.counts import confidence_level, counts_table
 from toolkit.results import Result
-from toolkit.scenarios.assumptions import column
+from toolkit.scenarios.assumptions import column, one_currency
 from toolkit.scenarios.promotion.adjustments import least_squares
 from toolkit.scenarios.promotion.arms import Arm, gap
 from toolkit.scenarios.promotion.holdouts import design
@@ -127,7 +127,7 @@ def without_holdout(
     confidence = confidence_level(confidence)
     more = covariates if propensity_covariates is None else propensity_covariates
     names = [treated, outcome, *([] if before is None else [before]), *covariates, *more]
-    counts_table(frame, list(dict.fromkeys(names)))
+    one_currency(counts_table(frame, list(dict.fromkeys(names))))
     flag = column(treated, frame[treated])
     if not np.isin(flag, (0.0, 1.0)).all():
         raise ValueError(f"{treated!r} holds {np.unique(flag)[:5].tolist()}: give 0 and 1")

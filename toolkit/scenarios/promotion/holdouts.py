@@ -12,7 +12,7 @@ from scipy import special
 
 from toolkit.counts import confidence_level, counts_table, one_of
 from toolkit.results import Result
-from toolkit.scenarios.assumptions import amount, two_places
+from toolkit.scenarios.assumptions import amount, one_currency, two_places
 from toolkit.scenarios.promotion.adjustments import Adjusted, cuped, lin
 from toolkit.scenarios.promotion.arms import MISMATCH, Arm, Gap, gap, relative, sample_ratio
 from toolkit.wording import amount as signed
@@ -171,7 +171,7 @@ def holdout(
     confidence = confidence_level(confidence)
     one_of("adjust", adjust, ("lin", "cuped"))
     columns = [arm, outcome, *(name for name in (n, squares) if name is not None), *covariates]
-    counts_table(data, columns)
+    one_currency(counts_table(data, columns))
     _before_start(covariates, measured, start)
     if n is None:
         _no_missing(data, outcome, arm)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from toolkit import style
-from toolkit.scenarios.axes import new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +22,7 @@ def band(
     """`estimate` over x with the band from `low` to `high`; `marks` adds the data, in its first two columns."""
     colour = style.PLATFORMS["xiaohongshu"].colour
     with style.context():
-        ax = new(ax)
+        ax = style.axes(ax)
         known = table.dropna(subset=["low", "high"])
         ax.fill_between(known[x], known["low"], known["high"], color=colour, alpha=0.2, linewidth=0)
         ax.plot(known[x], known["estimate"], color=colour)
