@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from toolkit import Funnel
+from toolkit import Funnel, split_product
 from toolkit.clusters import Clusters, day_numbers
 
 STEPS = ["enter", "pay"]
@@ -135,3 +135,31 @@ def test_days_are_known_by_their_form(labels, are):
 def test_no_one_who_pays_leaves_an_interval_of_the_people():
     rate = Funnel.from_counts(days([0, 0, 0]), cluster="date").step_counts.rate("pay")
     assert rate.interval()[1] > 0
+
+
+def test_a_split_over_days_is_as_sure_as_days_are_alike():
+    both = pd.concat(
+        [
+            days(SWINGING, platform="a"),
+            days([rate - 0.02 for rate in SWINGING[::-1]], "2024-10-28", platform="b"),
+        ]
+    )
+    wide = both.pivot(index=["platform", "date"], columns="step", values="n").reset_index()
+    clustered = split_product(wide, steps=STEPS, cluster="date", to="b")
+    plain = split_product(wide, steps=STEPS, to="b")
+    row, alone = clustered.table.iloc[0], plain.table.iloc[0]
+    assert row["estimate"] == pytest.approx(alone["estimate"])
+    assert row["low"] < 0 < alone["low"]
+    assert "clustered by date" in clustered.sentence()
+    assert "cluster=" in plain.sentence()
+    of_funnel = split_product(Funnel.from_counts(both, cluster="date"), to="b")
+    assert of_funnel.table["low"].iloc[0] == pytest.approx(row["low"])
+
+
+def test_a_split_refuses_clusters_that_it_cannot_use():
+    wide = days(SWINGING, platform="a").pivot(index=["platform", "date"], columns="step", values="n")
+    wide = wide.reset_index().assign(amount=1.0)
+    with pytest.raises(ValueError, match="no column 'dat'"):
+        split_product(wide, steps=STEPS, cluster="dat")
+    with pytest.raises(ValueError, match="with an amount is not offered"):
+        split_product(wide, steps=STEPS, cluster="date", amount="amount")
