@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -209,6 +209,34 @@ def compare(counts: StepCounts, to: Any, confidence: float) -> Comparison:
         method=_method(counts, bool(shared.any())),
         confidence=confidence,
         largest=_largest(counts, reference, products, confidence),
+    )
+
+
+def side_by_side(ours: StepCounts, theirs: StepCounts) -> StepCounts:
+    """Two funnels of one shape as two groups, "this" and "reference", which share no users."""
+    if ours.steps != theirs.steps:
+        raise ValueError(f"the steps of one funnel are {some(ours.steps)}, of the other {some(theirs.steps)}")
+    for counts in (ours, theirs):
+        if counts.by:
+            raise ValueError(
+                f"a funnel by {some(counts.by)} has several groups; compare two funnels without, or groups of one"
+            )
+        if counts.clustered or counts.clusters is not None:
+            raise ValueError(
+                "in these funnels users or days count more than once; to allow for that make them two groups of one "
+                "funnel: by=, or a column of the counts"
+            )
+    names = ["this", "reference"]
+    return replace(
+        ours,
+        by=("funnel",),
+        unit=ours.unit if ours.unit == theirs.unit else "counts",
+        groups=pd.DataFrame({"funnel": names}),
+        texts=tuple((name,) for name in names),
+        reached=np.vstack([ours.reached, theirs.reached]),
+        in_window=np.vstack([ours.in_window, theirs.in_window]),
+        sums={},
+        units=None,
     )
 
 

@@ -196,13 +196,17 @@ cluster=).
         ----------
         to
             The reference group: a value of `by`, or a tuple of values where there are several columns. The
-            largest group if not given.
+            largest group if not given. Or another funnel with the same steps, neither of them with groups, taken to
+            be of other people.
 
         Returns
         -------
         Comparison
             With intervals, and p values adjusted by Holm over all of them.
         """
+        if isinstance(to, Funnel):
+            both = comparison.side_by_side(self.step_counts, to.step_counts)
+            return comparison.compare(both, "reference", self.confidence)
         return comparison.compare(self.step_counts, to, self.confidence)
 
     @cached_property
