@@ -18,9 +18,10 @@ from matplotlib.image import imread
 
 import toolkit
 from toolkit import scenarios
-from toolkit.panels import InterruptionPanel, MixPanel, Panel, RatesPanel, ReturnsPanel
+from toolkit.panels import InterruptionPanel, MixPanel, Panel, RatesPanel, ReturnsPanel, RulesPanel
 from toolkit.panels.calls import Call
 from toolkit.panels.controls import choice
+from toolkit.scenarios import creators, economics, promotion
 from toolkit.tiers import compare
 
 
@@ -80,6 +81,17 @@ def log():
     return toolkit.read_events(frame)
 
 
+def people() -> pd.DataFrame:
+    fans, exposed = [800, 5000, 9000, 40_000], [2000, 12_000, 900, 60_000]
+    kept = {
+        "mcn": [1, 1, 0, 1],
+        "real_name": 1,
+        "notes_over_2000_reads": [0, 12, 10, 40],
+        "violations": [0, 1, 0, 0],
+    }
+    return pd.DataFrame({"creator": list("abcd"), "fans": fans, "mean_exposure": exposed, **kept})
+
+
 MADE = {
     RatesPanel: lambda: (RatesPanel(counts(), amount_per_buyer=80, source="By hand"), "counts", counts()),
     MixPanel: lambda: (MixPanel(gaps(), source="By hand"), "gaps", gaps()),
@@ -99,6 +111,7 @@ MADE = {
         "log",
         log(),
     ),
+    RulesPanel: lambda: (RulesPanel(people(), bands={"few": 0, "many": 5000}), "creators", people()),
 }
 
 
@@ -110,7 +123,8 @@ def made(request):
 
 def executed(panel: Panel, name: str, data: object):
     known = {one: getattr(toolkit, one) for one in toolkit.__all__}
-    known |= {one: getattr(scenarios, one) for one in scenarios.__all__}
+    for room in (scenarios, creators, promotion, economics):
+        known |= {one: getattr(room, one) for one in room.__all__}
     return eval(panel.code.value, known | {name: data})
 
 

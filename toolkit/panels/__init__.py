@@ -5,6 +5,7 @@ RatesPanel         how many would buy if step rates were others: `toolkit.scenar
 MixPanel           what a gap would be at another mix or other rates of tiers: `toolkit.scenarios.what_if_mix`
 InterruptionPanel  what an event did, were it on another day or of another kind: `toolkit.interrupted_time_series`
 ReturnsPanel       who comes back, by period, kind, definition and platform: `toolkit.scenarios.who_returns`
+RulesPanel         who qualifies under which rule: `toolkit.scenarios.creators.eligible`
 """
 
 from toolkit.panels.interruptions import InterruptionPanel
@@ -12,5 +13,6 @@ from toolkit.panels.mixes import MixPanel
 from toolkit.panels.panel import Panel
 from toolkit.panels.rates import RatesPanel
 from toolkit.panels.returns import ReturnsPanel
+from toolkit.panels.rules import RulesPanel
 
-__all__ = ["InterruptionPanel", "MixPanel", "Panel", "RatesPanel", "ReturnsPanel"]
+__all__ = ["InterruptionPanel", "MixPanel", "Panel", "RatesPanel", "ReturnsPanel", "RulesPanel"]
