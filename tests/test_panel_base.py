@@ -18,7 +18,16 @@ from matplotlib.image import imread
 
 import toolkit
 from toolkit import scenarios
-from toolkit.panels import InterruptionPanel, MixPanel, Panel, RatesPanel, ReturnsPanel, RulesPanel
+from toolkit.panels import (
+    ExitPanel,
+    InterruptionPanel,
+    MixPanel,
+    OrderPanel,
+    Panel,
+    RatesPanel,
+    ReturnsPanel,
+    RulesPanel,
+)
 from toolkit.panels.calls import Call
 from toolkit.panels.controls import choice
 from toolkit.scenarios import creators, economics, promotion
@@ -92,6 +101,14 @@ def people() -> pd.DataFrame:
     return pd.DataFrame({"creator": list("abcd"), "fans": fans, "mean_exposure": exposed, **kept})
 
 
+SALES = {"a": 425, "b": 130, "it's": 90}
+
+
+def sold():
+    terms = {"platform_fee": 0.05, "commission": 0.2, "return_rate": 0.3, "shipping": 6, "return_shipping": 8}
+    return economics.order(100, 45, **terms, salvage=0.9, slot_fee=2000, orders=200, ads=4)
+
+
 MADE = {
     RatesPanel: lambda: (RatesPanel(counts(), amount_per_buyer=80, source="By hand"), "counts", counts()),
     MixPanel: lambda: (MixPanel(gaps(), source="By hand"), "gaps", gaps()),
@@ -112,6 +129,8 @@ MADE = {
         log(),
     ),
     RulesPanel: lambda: (RulesPanel(people(), bands={"few": 0, "many": 5000}), "creators", people()),
+    ExitPanel: lambda: (ExitPanel(SALES, drainage=0.05), "sales", SALES),
+    OrderPanel: lambda: (OrderPanel(sold()), "price", 100.0),
 }
 
 

@@ -6,13 +6,26 @@ MixPanel           what a gap would be at another mix or other rates of tiers: `
 InterruptionPanel  what an event did, were it on another day or of another kind: `toolkit.interrupted_time_series`
 ReturnsPanel       who comes back, by period, kind, definition and platform: `toolkit.scenarios.who_returns`
 RulesPanel         who qualifies under which rule: `toolkit.scenarios.creators.eligible`
+ExitPanel          what is lost if a head creator leaves: `toolkit.scenarios.creators.leave`
+OrderPanel         does an order earn money, and for whom: `toolkit.scenarios.economics.order`
 """
 
+from toolkit.panels.exits import ExitPanel
 from toolkit.panels.interruptions import InterruptionPanel
 from toolkit.panels.mixes import MixPanel
+from toolkit.panels.orders import OrderPanel
 from toolkit.panels.panel import Panel
 from toolkit.panels.rates import RatesPanel
 from toolkit.panels.returns import ReturnsPanel
 from toolkit.panels.rules import RulesPanel
 
-__all__ = ["InterruptionPanel", "MixPanel", "Panel", "RatesPanel", "ReturnsPanel", "RulesPanel"]
+__all__ = [
+    "ExitPanel",
+    "InterruptionPanel",
+    "MixPanel",
+    "OrderPanel",
+    "Panel",
+    "RatesPanel",
+    "ReturnsPanel",
+    "RulesPanel",
+]

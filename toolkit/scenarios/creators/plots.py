@@ -133,7 +133,7 @@ def rule(
         kept = (100 * bands["eligible"] / bands["n"]).fillna(0).to_numpy()
         below.barh(at, 100, color=style.SETTINGS["grid.color"])
         below.barh(at, kept, color=_KEPT)
-        for place, row in zip(at, bands.itertuples(), strict=True):
+        for place, row in enumerate(bands.itertuples()):
             below.text(101.5, place, f"{row.eligible:,} of {row.n:,}", va="center", color=style.INK)
         below.set_yticks(at, [style.drawn(str(one)) for one in bands["band"]])
         below.set_xlim(0, 130)
@@ -146,6 +146,6 @@ def rule(
 def _decades(axis: Axis, most: float) -> None:
     """Powers of ten in plain digits: a tenth of the time that formulas and ticks between them take."""
     decades = 10 ** np.arange(np.floor(np.log10(max(most, 1.0))) + 1)
-    axis.set_major_locator(FixedLocator(decades))
+    axis.set_major_locator(FixedLocator(decades.tolist()))
     axis.set_major_formatter(FuncFormatter(lambda at, _: f"{at:,.0f}"))
     axis.set_minor_locator(NullLocator())
