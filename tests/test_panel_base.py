@@ -21,9 +21,11 @@ from toolkit import scenarios
 from toolkit.panels import (
     ExitPanel,
     InterruptionPanel,
+    LiveSharePanel,
     MixPanel,
     OrderPanel,
     Panel,
+    PromotionPanel,
     RatesPanel,
     ReturnsPanel,
     RulesPanel,
@@ -103,6 +105,16 @@ def people() -> pd.DataFrame:
 
 SALES = {"a": 425, "b": 130, "it's": 90}
 
+CARRIERS = {"live": economics.Power(3, 0.5), "notes": economics.Power(2, 0.6)}
+
+
+def a_holdout():
+    arms = {"arm": ["promoted", "held"], "n": [1000, 1000], "orders": [900, 500], "squares": [2600, 1100]}
+    test = promotion.holdout(
+        pd.DataFrame(arms), arm="arm", outcome="orders", n="n", squares="squares", held="held"
+    )
+    return promotion.saturation([20, 50, 100, 150], [0.21, 0.38, 0.52, 0.61], randomised=True), test
+
 
 def sold():
     terms = {"platform_fee": 0.05, "commission": 0.2, "return_rate": 0.3, "shipping": 6, "return_shipping": 8}
@@ -130,6 +142,12 @@ MADE = {
     ),
     RulesPanel: lambda: (RulesPanel(people(), bands={"few": 0, "many": 5000}), "creators", people()),
     ExitPanel: lambda: (ExitPanel(SALES, drainage=0.05), "sales", SALES),
+    LiveSharePanel: lambda: (
+        LiveSharePanel(CARRIERS, 100.0, live_share=0.2, cannibalisation=0.25),
+        "responses",
+        CARRIERS,
+    ),
+    PromotionPanel: lambda: (PromotionPanel(*a_holdout(), margin=100), "curve", a_holdout()[0]),
     OrderPanel: lambda: (OrderPanel(sold()), "price", 100.0),
 }
 
@@ -144,7 +162,7 @@ def executed(panel: Panel, name: str, data: object):
     known = {one: getattr(toolkit, one) for one in toolkit.__all__}
     for room in (scenarios, creators, promotion, economics):
         known |= {one: getattr(room, one) for one in room.__all__}
-    return eval(panel.code.value, known | {name: data})
+    return eval(panel.code.value, known | {name: data, "test": a_holdout()[1]})
 
 
 def extremes(control: widgets.Widget):

@@ -8,13 +8,17 @@ ReturnsPanel       who comes back, by period, kind, definition and platform: `to
 RulesPanel         who qualifies under which rule: `toolkit.scenarios.creators.eligible`
 ExitPanel          what is lost if a head creator leaves: `toolkit.scenarios.creators.leave`
 OrderPanel         does an order earn money, and for whom: `toolkit.scenarios.economics.order`
+PromotionPanel     what a spend adds beside what is reported: `toolkit.scenarios.promotion.budget`
+LiveSharePanel     how much of the traffic should go to live: `toolkit.scenarios.economics.allocate`
 """
 
 from toolkit.panels.exits import ExitPanel
 from toolkit.panels.interruptions import InterruptionPanel
+from toolkit.panels.live_shares import LiveSharePanel
 from toolkit.panels.mixes import MixPanel
 from toolkit.panels.orders import OrderPanel
 from toolkit.panels.panel import Panel
+from toolkit.panels.promotions import PromotionPanel
 from toolkit.panels.rates import RatesPanel
 from toolkit.panels.returns import ReturnsPanel
 from toolkit.panels.rules import RulesPanel
@@ -22,9 +26,11 @@ from toolkit.panels.rules import RulesPanel
 __all__ = [
     "ExitPanel",
     "InterruptionPanel",
+    "LiveSharePanel",
     "MixPanel",
     "OrderPanel",
     "Panel",
+    "PromotionPanel",
     "RatesPanel",
     "ReturnsPanel",
     "RulesPanel",
