@@ -31,10 +31,22 @@ from toolkit import (
     retention,
     style,
 )
-from toolkit.panels import InterruptionPanel, MixPanel, RatesPanel, ReturnsPanel
+from toolkit.panels import (
+    ExitPanel,
+    InterruptionPanel,
+    LiveSharePanel,
+    MixPanel,
+    OrderPanel,
+    PromotionPanel,
+    RatesPanel,
+    ReturnsPanel,
+    RulesPanel,
+)
 from toolkit.panels.faces import DOTS, HEIGHT, WIDTH
 from toolkit.results import Result
 from toolkit.scenarios import what_if, what_if_mix, who_returns
+from toolkit.scenarios.economics import Power, order
+from toolkit.scenarios.promotion import holdout, saturation
 from toolkit.tiers import compare, split_product
 
 REPORT = Path(__file__).with_suffix(".md")
@@ -82,6 +94,27 @@ def panels() -> Iterator[tuple[str, Callable[[], object]]]:
     yield "InterruptionPanel", moved(interruption.date, (daily().index[160], daily().index[161]))
     returns = ReturnsPanel(read_events(str(DATA / "returns" / "log.parquet")))
     yield "ReturnsPanel", moved(returns.platform, ("douyin", "kuaishou"))
+    bands = {"below 5k": 0, "5k to 50k": 5000, "50k and more": 50_000}
+    rules = RulesPanel(pd.read_parquet(DATA / "creators" / "creators.parquet"), bands=bands)
+    yield "RulesPanel", moved(rules.least["fans"], (3000, 5000))
+    sales = pd.read_parquet(DATA / "creators" / "sales.parquet").query("platform == 'taobao_live'")
+    exits = ExitPanel(sales.groupby("creator")["gmv"].sum())
+    yield "ExitPanel", moved(exits.spillover, (0.3, 0.4))
+    terms = {"platform_fee": 0.05, "commission": 0.2, "return_rate": 0.3, "shipping": 6, "return_shipping": 8}
+    orders = OrderPanel(order(100, 45, **terms, salvage=0.9, slot_fee=2000, orders=200, ads=4))
+    yield "OrderPanel", moved(orders.shares["return_rate"], (0.3, 0.2))
+    lives = LiveSharePanel({"live": Power(3, 0.55), "notes": Power(1.4, 0.7)}, 1000, live_share=0.3)
+    yield "LiveSharePanel", moved(lives.live_share, (0.3, 0.2))
+    yield "PromotionPanel", moved(promotion().spend, (90, 99))
+
+
+def promotion() -> PromotionPanel:
+    notes = pd.read_parquet(DATA / "creators" / "promotions.parquet")
+    test = notes[notes["arm"].isin(["held", "promoted"])]
+    split = {"held": 0.3, "promoted": 0.7}
+    added = holdout(test, arm="arm", outcome="orders", held="held", planned=split)
+    gained = test[test["arm"] == "promoted"].groupby("spend")["orders"].mean() - added.held.mean
+    return PromotionPanel(saturation(gained.index, gained, randomised=True), added, margin=12)
 
 
 def moved(control: object, values: tuple[object, object]) -> Callable[[], None]:

@@ -162,7 +162,10 @@ PANELS = [
 import numpy as np
 import pandas as pd
 from toolkit import read_events
-from toolkit.panels import InterruptionPanel, MixPanel, RatesPanel, ReturnsPanel
+from toolkit.panels import ExitPanel, InterruptionPanel, LiveSharePanel, MixPanel, OrderPanel, PromotionPanel
+from toolkit.panels import RatesPanel, ReturnsPanel, RulesPanel
+from toolkit.scenarios.economics import Power, order
+from toolkit.scenarios.promotion import holdout, saturation
 from toolkit.tiers import compare
 counts = pd.DataFrame({"platform": ["a"] * 3 + ["b"] * 3, "step": ["enter", "cart", "pay"] * 2})
 counts["n"] = [1000, 200, 50, 400, 100, 40]
@@ -177,6 +180,23 @@ opens["timestamp"] = pd.to_datetime(["2019-11-04", "2019-11-12", "2019-11-05", "
     "MixPanel(compare(tiers))",
     "InterruptionPanel(visits, '2019-07-31', terms=['level', 'pulse', 'decay'])",
     "ReturnsPanel(read_events(opens))",
+    """
+people = pd.DataFrame({"creator": list("abcd"), "fans": [800, 5000, 9000, 40_000], "mcn": [1, 0, 1, 1]})
+people["real_name"], people["mean_exposure"] = 1, [2000, 12_000, 900, 60_000]
+RulesPanel(people, bands={"few": 0, "many": 5000})
+""",
+    "ExitPanel({'a': 425, 'b': 130, 'c': 90}, drainage=0.05)",
+    """
+terms = {"platform_fee": 0.05, "commission": 0.2, "return_rate": 0.3, "shipping": 6, "return_shipping": 8}
+OrderPanel(order(100, 45, **terms, salvage=0.9, slot_fee=2000, orders=200), mcn_share=0.3)
+""",
+    "LiveSharePanel({'live': Power(3, 0.5), 'notes': Power(2, 0.6)}, 100, live_share=0.2)",
+    """
+arms = {"arm": ["promoted", "held"], "n": [1000, 1000], "orders": [900, 500], "squares": [2600, 1100]}
+arms = pd.DataFrame(arms)
+test = holdout(arms, arm="arm", outcome="orders", n="n", squares="squares", held="held")
+PromotionPanel(saturation([20, 50, 100, 150], [0.21, 0.38, 0.52, 0.61], randomised=True), test, margin=100)
+""",
 ]
 CONTROLS = ".noUi-handle, select, input:not([disabled]), button"
 

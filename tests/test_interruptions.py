@@ -337,7 +337,12 @@ def test_constant_series_of_a_batch_are_named():
 
 
 def test_few_points_on_a_side_are_said():
-    assert "only 8 points on a side of 'removed'" in asked(dropping().loc[:"2019-08-07"]).notes[0]
+    short = dropping().loc["2019-06-20":"2019-08-07"]
+    assert "only 8 points on a side of 'removed'" in asked(short).notes[0]
+
+
+def test_few_points_after_an_event_late_in_a_long_series_are_no_caveat():
+    assert not asked(dropping().loc[:"2019-08-07"]).notes
 
 
 def test_a_gap_across_the_interruption_is_said():
@@ -416,7 +421,7 @@ def test_a_logarithm_of_a_negative_is_refused_by_name_and_day():
             ),
             "3 days apart",
         ),
-        (dropping().set_axis(pd.period_range("2019-05-01", periods=120, freq="h")), "not h"),
+        (dropping().set_axis(pd.period_range("2019-05-01", periods=120, freq="min")), "not min"),
         (
             pd.Series(
                 1.0,

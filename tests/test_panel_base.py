@@ -18,9 +18,21 @@ from matplotlib.image import imread
 
 import toolkit
 from toolkit import scenarios
-from toolkit.panels import InterruptionPanel, MixPanel, Panel, RatesPanel, ReturnsPanel
+from toolkit.panels import (
+    ExitPanel,
+    InterruptionPanel,
+    LiveSharePanel,
+    MixPanel,
+    OrderPanel,
+    Panel,
+    PromotionPanel,
+    RatesPanel,
+    ReturnsPanel,
+    RulesPanel,
+)
 from toolkit.panels.calls import Call
 from toolkit.panels.controls import choice
+from toolkit.scenarios import creators, economics, promotion
 from toolkit.tiers import compare
 
 
@@ -80,6 +92,35 @@ def log():
     return toolkit.read_events(frame)
 
 
+def people() -> pd.DataFrame:
+    fans, exposed = [800, 5000, 9000, 40_000], [2000, 12_000, 900, 60_000]
+    kept = {
+        "mcn": [1, 1, 0, 1],
+        "real_name": 1,
+        "notes_over_2000_reads": [0, 12, 10, 40],
+        "violations": [0, 1, 0, 0],
+    }
+    return pd.DataFrame({"creator": list("abcd"), "fans": fans, "mean_exposure": exposed, **kept})
+
+
+SALES = {"a": 425, "b": 130, "it's": 90}
+
+CARRIERS = {"live": economics.Power(3, 0.5), "notes": economics.Power(2, 0.6)}
+
+
+def a_holdout():
+    arms = {"arm": ["promoted", "held"], "n": [1000, 1000], "orders": [900, 500], "squares": [2600, 1100]}
+    test = promotion.holdout(
+        pd.DataFrame(arms), arm="arm", outcome="orders", n="n", squares="squares", held="held"
+    )
+    return promotion.saturation([20, 50, 100, 150], [0.21, 0.38, 0.52, 0.61], randomised=True), test
+
+
+def sold():
+    terms = {"platform_fee": 0.05, "commission": 0.2, "return_rate": 0.3, "shipping": 6, "return_shipping": 8}
+    return economics.order(100, 45, **terms, salvage=0.9, slot_fee=2000, orders=200, ads=4)
+
+
 MADE = {
     RatesPanel: lambda: (RatesPanel(counts(), amount_per_buyer=80, source="By hand"), "counts", counts()),
     MixPanel: lambda: (MixPanel(gaps(), source="By hand"), "gaps", gaps()),
@@ -99,6 +140,15 @@ MADE = {
         "log",
         log(),
     ),
+    RulesPanel: lambda: (RulesPanel(people(), bands={"few": 0, "many": 5000}), "creators", people()),
+    ExitPanel: lambda: (ExitPanel(SALES, drainage=0.05), "sales", SALES),
+    LiveSharePanel: lambda: (
+        LiveSharePanel(CARRIERS, 100.0, live_share=0.2, cannibalisation=0.25),
+        "responses",
+        CARRIERS,
+    ),
+    PromotionPanel: lambda: (PromotionPanel(*a_holdout(), margin=100), "curve", a_holdout()[0]),
+    OrderPanel: lambda: (OrderPanel(sold()), "price", 100.0),
 }
 
 
@@ -110,8 +160,9 @@ def made(request):
 
 def executed(panel: Panel, name: str, data: object):
     known = {one: getattr(toolkit, one) for one in toolkit.__all__}
-    known |= {one: getattr(scenarios, one) for one in scenarios.__all__}
-    return eval(panel.code.value, known | {name: data})
+    for room in (scenarios, creators, promotion, economics):
+        known |= {one: getattr(room, one) for one in room.__all__}
+    return eval(panel.code.value, known | {name: data, "test": a_holdout()[1]})
 
 
 def extremes(control: widgets.Widget):

@@ -3,7 +3,7 @@
 A `Rate` carries its estimate and its effective size; `wilson` is the shortest way to its interval.
 `UserSums` and `CrossSums` are what an engine adds up where one user counts more than once.
 `difference`, `ratio` and `score_test` compare two rates, whether or not they share users (`correlation`).
-`quantile_ranks` bounds a quantile.
+`welch` gives two rates the degrees of freedom of their difference. `quantile_ranks` bounds a quantile.
 Each takes numbers or arrays, and gives back what it took.
 """
 
@@ -265,6 +265,22 @@ def score_test(first: Rate, second: Rate, *, correlation: ArrayLike = 0.0) -> An
     freedom = np.minimum(first.freedom, second.freedom)
     p = 2 * special.stdtr(freedom, -np.abs(_score(first, second, 1.0, correlation)))
     return _plain(np.where(freedom < 1, 1.0, p))
+
+
+def welch(first: Rate, second: Rate) -> tuple[Rate, Rate]:
+    """Two independent rates with the degrees of freedom of their difference in common.
+
+    References
+    ----------
+    Welch (1947), Biometrika 34, 28-35.
+    """
+    p, n, df, q, m, dg = _floats(
+        first.estimate, first.size, first.freedom, second.estimate, second.size, second.freedom
+    )
+    ours, theirs = _over(p * (1 - p), n), _over(q * (1 - q), m)
+    joint = _over((ours + theirs) ** 2, _over(ours**2, df) + _over(theirs**2, dg), np.nan)
+    freedom = np.where(np.isfinite(joint), np.maximum(joint, np.minimum(df, dg)), np.minimum(df, dg))
+    return Rate(first.estimate, first.size, freedom), Rate(second.estimate, second.size, freedom)
 
 
 def quantile_ranks(

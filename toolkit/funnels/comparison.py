@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from toolkit import intervals, style
-from toolkit.funnels.step_counts import StepCounts, added_up
+from toolkit.clusters import Clusters
+from toolkit.funnels.step_counts import ALONE, StepCounts, added_up
 from toolkit.funnels.step_shares import step_shares
 from toolkit.multiplicity import holm
 from toolkit.results import Result
@@ -190,8 +191,11 @@ def compare(counts: StepCounts, to: Any, confidence: float) -> Comparison:
     others = np.delete(np.arange(len(counts.groups)), reference)
     if not len(others):
         raise ValueError(f"there is only one group, {counts.names[0]}: nothing to compare it with")
+    if counts.clusters is not None:
+        _refuse_overlap(counts, counts.clusters, others, reference)
     shared = counts.shared(reference)
-    products = (counts.products(), shared) if counts.clustered or shared.any() else None
+    known = counts.clustered or counts.clusters is not None or shared.any()
+    products = (counts.products(), shared) if known else None
     table = _estimates(counts, others, reference, products, confidence)
     # All measures of a rate ask the same question, whether it differs, so they are one test of the family.
     once = table["measure"] == "difference"
@@ -206,6 +210,47 @@ def compare(counts: StepCounts, to: Any, confidence: float) -> Comparison:
         confidence=confidence,
         largest=_largest(counts, reference, products, confidence),
     )
+
+
+def side_by_side(ours: StepCounts, theirs: StepCounts) -> StepCounts:
+    """Two funnels of one shape as two groups, "this" and "reference", which share no users."""
+    if ours.steps != theirs.steps:
+        raise ValueError(f"the steps of one funnel are {some(ours.steps)}, of the other {some(theirs.steps)}")
+    for counts in (ours, theirs):
+        if counts.by:
+            raise ValueError(
+                f"a funnel by {some(counts.by)} has several groups; compare two funnels without, or groups of one"
+            )
+        if counts.clustered or counts.clusters is not None:
+            raise ValueError(
+                "in these funnels users or days count more than once; to allow for that make them two groups of one "
+                "funnel: by=, or a column of the counts"
+            )
+    names = ["this", "reference"]
+    return replace(
+        ours,
+        by=("funnel",),
+        unit=ours.unit if ours.unit == theirs.unit else "counts",
+        groups=pd.DataFrame({"funnel": names}),
+        texts=tuple((name,) for name in names),
+        reached=np.vstack([ours.reached, theirs.reached]),
+        in_window=np.vstack([ours.in_window, theirs.in_window]),
+        sums={},
+        units=None,
+    )
+
+
+def _refuse_overlap(counts: StepCounts, clusters: Clusters, others: np.ndarray, reference: int) -> None:
+    """Groups may be seen on the same days throughout, or on different ones; a few in both are a slip."""
+    there = clusters.present
+    for at in others:
+        both = int((there[:, at] & there[:, reference]).sum())
+        fewer = int(clusters.number[[at, reference]].min())
+        if 0 < both < fewer / 2:
+            raise ValueError(
+                f"{counted(both, 'cluster')} of {clusters.name!r} lie{'s' * (both == 1)} in {counts.names[at]} and in "
+                f"{counts.names[reference]}, the others in one of them: let each lie on one side"
+            )
 
 
 def _largest(
@@ -239,6 +284,8 @@ def _estimates(
         together = _correlation(counts, step, base, products, reference)[others]
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.where(theirs.estimate == 0, np.nan, np.divide(ours.estimate, theirs.estimate))
+        if counts.clusters is not None and not np.any(together):
+            ours, theirs = intervals.welch(ours, theirs)
         difference = np.subtract(ours.estimate, theirs.estimate)
         between = intervals.difference(ours, theirs, correlation=together, confidence=confidence)
         over = intervals.ratio(ours, theirs, correlation=together, confidence=confidence)
@@ -262,8 +309,11 @@ def _estimates(
 
 
 def _method(counts: StepCounts, shared: bool) -> str:
+    if counts.clusters is not None:
+        together = ", those shared between groups allowed for" if shared else ""
+        return f"{counts.clusters.words()}{together}"
     if counts.unit == "counts":
-        return "Newcombe differences and score ratios, which assume independent entries"
+        return f"Newcombe differences and score ratios, which know {ALONE}"
     if counts.clustered or shared:
         return f"clustered by user{', users shared between groups allowed for' if shared else ''}"
     return "Newcombe differences and score ratios"
@@ -278,6 +328,8 @@ def _correlation(
     shared = products[1]
     together = np.any(shared, axis=(1, 2))
     j, b = counts.position(step), counts.position(base)
+    if counts.clusters is not None:
+        return counts.clusters.correlation(j, b, reference)
     crossed = intervals.CrossSums(
         yy=shared[:, j, j], yx=shared[:, j, b], xy=shared[:, b, j], xx=shared[:, b, b]
     )

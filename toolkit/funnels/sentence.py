@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit.funnels.question import Question
-from toolkit.funnels.step_counts import StepCounts
+from toolkit.funnels.step_counts import ALONE, StepCounts
 from toolkit.wording import count, counted, interval_level, percent, percent_interval
 
 #: Groups that a sentence names one by one; of more it names the highest and the lowest.
@@ -117,8 +117,10 @@ class Sentence:
                 f"{count(self.excluded)} {self._units(self.excluded)} would have got further without the excluded "
                 "events"
             )
-        if self.counts.unit == "counts":
-            parts.append("the interval assumes independent entries")
+        if self.counts.clusters is not None:
+            parts.append(f"intervals are {self.counts.clusters.words()}")
+        elif self.counts.unit == "counts":
+            parts.append(f"intervals know {ALONE}")
         elif self.counts.clustered:
             parts.append(f"intervals are clustered by user{self._largest(named)}")
         parts += self.counts.notes

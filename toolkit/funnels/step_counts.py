@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from toolkit.clusters import Clusters
 from toolkit.intervals import Rate, UserSums
 from toolkit.propagation import Moments
 from toolkit.wording import NULL, counted, unknown
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 
 Unit = Literal["users", "pairs", "entries", "counts"]
 EVERY = slice(None)
+#: What an interval of sums over days or sessions without their names leaves out.
+ALONE = (
+    "only the chance of single people: if days or sessions differ they are too narrow and p values too small (give "
+    "the counts by day, and cluster=)"
+)
 #: Groups that a figure shows one by one; all others are one line.
 MOST_DRAWN = 12
 #: Sums over users by step, where one may count more than once.
@@ -52,6 +58,8 @@ class StepCounts:
         Properties held constant.
     notes : tuple of str
         What a reader must know of how the counts came about.
+    clusters : Clusters or None
+        The counts day by day, or session by session, where they were given so.
 
     Examples
     --------
@@ -73,6 +81,7 @@ class StepCounts:
     hold: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     units: CountingUnits | None = field(default=None, repr=False)
+    clusters: Clusters | None = None
 
     @classmethod
     def of_units(cls, units: CountingUnits) -> StepCounts:
@@ -165,6 +174,8 @@ class StepCounts:
         """
         j = self.position(step)
         b = j - 1 if base is None else self.position(base)
+        if self.clusters is not None:
+            return self.clusters.rate(j, b).at(at)
         if not self.sums:
             return Rate.of_counts(self.reached[at, j], self.reached[at, b])
         return Rate.of_users(self.user_sums(step, base, at), self.sums["fourths"][at, b])
@@ -225,6 +236,11 @@ class StepCounts:
                 for name, values in self.sums.items()
             },
             units=None,
+            clusters=None
+            if self.clusters is None
+            else replace(
+                self.clusters, counts=added_up(self.clusters.counts.swapaxes(0, 1), places).swapaxes(0, 1)
+            ),
         )
 
     def need_log(self, what: str) -> CountingUnits:
@@ -252,12 +268,16 @@ class StepCounts:
         return units.moments(chosen, [self.position(step) + 1 for step in steps], amount)
 
     def shared(self, reference: int) -> np.ndarray:
-        """Sums over users shared with the group at a place: counts here times counts there.
+        """Sums over users (or clusters) shared with the group at a place: counts here times counts there.
 
         Groups x steps x steps; 0 where no user is shared.
         """
         size = len(self.steps)
         found = np.zeros((len(self.groups), size, size))
+        if self.clusters is not None:
+            found = self.clusters.products(second=reference)
+            found[reference] = 0
+            return found
         if self.unit in ("users", "counts"):
             return found  # a user has one group
         places = {text: at for at, text in enumerate(self.texts)}
@@ -268,6 +288,8 @@ class StepCounts:
 
     def products(self) -> np.ndarray:
         """Sums over a group's users of products of their counts at two steps: groups x steps x steps."""
+        if self.clusters is not None:
+            return self.clusters.products()
         at = np.arange(len(self.steps))
         # Where a user counts once in a group, the later of two steps says both.
         found = self.reached[:, np.maximum(at, at[:, None])].astype(float)

@@ -41,9 +41,9 @@ def reduce(question: Question, units: str) -> str:
     by = "".join(f"{name}, " for name in groups)
     shown = by + "".join(f"{text}, " for text in texts(question))
     grouping = f" GROUP BY {', '.join(groups)}" if groups else ""
-    rows = f"SELECT * FROM ({counted(question, units)}) WHERE level >= {_least(question)}"
+    rows = f"SELECT * FROM ({counted(question, units)}) WHERE level >= {least(question)}"
     reached = [_reached(j) for j in range(1, k + 1)]
-    opened = [_open(question, j) for j in range(1, k)]
+    opened = [still(question, j) for j in range(1, k)]
     if question.count == "users":
         sums = [f"sum({one}) AS reached_{j}" for j, one in enumerate(reached, 1)]
         sums += [f"sum({one}) AS open_{j}" for j, one in enumerate(opened, 1)]
@@ -120,11 +120,11 @@ def own_counts(
     )
     values = [f"sum({_reached(level)}) AS v{i}" for i, level in enumerate(levels)]
     values += [f"sum({extra}) AS v{len(levels)}"] * bool(extra)
-    least = max(levels[0], _least(question))
+    lowest = max(levels[0], least(question))
     return (
         f"SELECT place, u, {', '.join(values)} FROM ({counted(question, units)}) "
         f"JOIN (VALUES {rows}) places({', '.join([*names, 'place'])}) ON {same} "
-        f"WHERE level >= {least} GROUP BY place, u"
+        f"WHERE level >= {lowest} GROUP BY place, u"
     )
 
 
@@ -156,11 +156,11 @@ def _by_user(question: Question, units: str) -> str:
     """One row per user and group: how many of the user's units reached each step, as y1.. ."""
     keys = ", ".join([*grouped(question), "u"])
     own = ", ".join(f"sum({_reached(j)}) AS y{j}" for j in range(1, question.size + 1))
-    rows = f"SELECT * FROM ({counted(question, units)}) WHERE level >= {_least(question)}"
+    rows = f"SELECT * FROM ({counted(question, units)}) WHERE level >= {least(question)}"
     return f"SELECT {keys}, {own} FROM ({rows}) GROUP BY {keys}"
 
 
-def _least(question: Question) -> int:
+def least(question: Question) -> int:
     """The furthest step from which on a unit has a group: with attribution to a step, that one."""
     return question.attribution if isinstance(question.attribution, int) and question.by else 1
 
@@ -169,7 +169,8 @@ def _reached(level: int) -> str:
     return f"CASE WHEN level >= {level} THEN 1 ELSE 0 END"
 
 
-def _open(question: Question, j: int) -> str:
+def still(question: Question, j: int) -> str:
+    """SQL of "a unit's furthest step is j, and its window is not over"."""
     if question.mode != "ordered":
         return "NULL"
     if question.within is None:

@@ -19,7 +19,7 @@ import pandas as pd
 from toolkit.interruptions import dates
 from toolkit.wording import counted
 
-NAMES = {"D": "day", "W": "week", "M": "month", "": "period"}
+NAMES = {"h": "hour", "D": "day", "W": "week", "M": "month", "Q": "quarter", "Y": "year", "": "period"}
 #: A week that begins on day 0, a Monday, ends on Sunday.
 ENDS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 #: Numbered periods for each point beyond which they are no numbers of periods.
@@ -45,12 +45,12 @@ class Clock:
 
     @property
     def kind(self) -> str:
-        """D, W or M; empty for plain numbers."""
+        """h, D, W, M, Q or Y; empty for plain numbers."""
         return str(self.index.freqstr)[0] if isinstance(self.index, pd.PeriodIndex) else ""
 
     @property
     def unit(self) -> str:
-        """The name of a period: day, week, month or period."""
+        """The name of a period: hour, day, week, month, quarter, year or period."""
         return NAMES[self.kind]
 
     @property
@@ -94,8 +94,18 @@ class Clock:
             raise ValueError(f"{date} is outside the series, which runs {self.span}")
         return found
 
+    def elapsed(self, date: Any) -> tuple[float, str]:
+        """Share of its period that lies before a date, and the first day of that period as text."""
+        place = self.place(date)
+        if not isinstance(self.index, pd.PeriodIndex) or isinstance(date, pd.Period):
+            return 0.0, self.said(place)
+        period, stamp = self.index[place], dates.single(date, self.form).tz_localize(None)
+        return (stamp - period.start_time) / (period.end_time - period.start_time), self.said(place)
+
     def said(self, place: int) -> str:
-        """A period as text: its first day, or its number."""
+        """A period as text: its first day, its hour, or its number."""
+        if self.kind == "h":
+            return f"{self.times[place]:%Y-%m-%d %H:%M}"
         return str(self.times[place].date()) if self.dated else str(self.index[place])
 
     @property
@@ -160,6 +170,10 @@ def read(given: Any) -> Series:
         notes.append("the series was not in order of time and was sorted")
     zone = getattr(index, "tz", None)
     index = index if zone is None else index.tz_localize(None)
+    if index.has_duplicates:
+        raise ValueError(
+            f"the clocks of {zone} were set back on {_said(index[index.duplicated()][0])}; use .tz_convert('UTC')"
+        )
     clock = Clock(_periods(index), zone, form)
     places = (
         pd.PeriodIndex(index, freq=clock.index.freq).asi8 - clock.index[0].ordinal
@@ -186,17 +200,20 @@ def _index(index: pd.Index) -> pd.Index:
         raise ValueError("a time of the index is missing; drop that row or mend it")
     if isinstance(index, pd.PeriodIndex):
         return index
-    if isinstance(index, pd.DatetimeIndex):
-        if (index != index.normalize()).any():
-            at = index[index != index.normalize()][0]
-            elsewhere = (
-                "" if index.tz is None else f" in {index.tz}; if days begin elsewhere, use .tz_convert"
-            )
-            raise ValueError(
-                f"{at} has a time of day{elsewhere}; add the series up to days first: series.resample('D').sum()"
-            )
-        return index
+    if isinstance(index, pd.DatetimeIndex) and (index != index.normalize()).any() and not _hourly(index):
+        at = index[index != index.normalize()][0]
+        elsewhere = "" if index.tz is None else f" in {index.tz}; if days begin elsewhere, use .tz_convert"
+        raise ValueError(
+            f"{at} has a time of day{elsewhere}; add the series up to days first, series.resample('D').sum(), or "
+            "to hours"
+        )
     return index
+
+
+def _hourly(index: pd.DatetimeIndex) -> bool:
+    """Whether most points are an hour apart, each on the hour."""
+    steps = np.diff(np.sort(index.to_numpy())) / np.timedelta64(1, "h")
+    return bool((index == index.floor("h")).all() and len(steps) and np.median(steps) == 1)
 
 
 def _dates_elsewhere(frame: pd.DataFrame) -> None:
@@ -234,8 +251,10 @@ def _numeric(column: pd.Series) -> None:
 def _periods(index: pd.Index) -> pd.PeriodIndex | pd.RangeIndex:
     """All periods from the first to the last; an error unless the step is a day, a week or a month."""
     if isinstance(index, pd.PeriodIndex):
-        if index.freqstr[0] not in "DWM" or index.freqstr.startswith(("min", "ms")):
-            raise ValueError(f"periods are days, weeks or months, not {index.freqstr}; sum up with .resample")
+        if index.freqstr[0] not in NAMES or index.freqstr.startswith(("min", "ms")):
+            raise ValueError(
+                f"periods are hours, days, weeks, months, quarters or years, not {index.freqstr}; sum up with .resample"
+            )
         return _every(index)
     if not isinstance(index, pd.DatetimeIndex):
         first, last = int(index[0]), int(index[-1])
@@ -245,12 +264,20 @@ def _periods(index: pd.Index) -> pd.PeriodIndex | pd.RangeIndex:
                 "are times, make them dates with pd.to_datetime(index, unit='s') or 'ms'"
             )
         return pd.RangeIndex(first, last + 1)
+    if _hourly(index):
+        return _every(index.to_period("h"))
     days = np.diff(index.to_numpy().astype("datetime64[D]").astype(np.int64))
     if len(days) == 0:
         raise ValueError("one point is no series")
     usual = int(np.bincount(days).argmax())
     if usual >= 28 and (days % 7).any():
         wrong = min((~index.is_month_start, ~index.is_month_end), key=np.sum)
+        months = np.diff(index.to_period("M").asi8)
+        for length, freq in ((12, "Y"), (3, "Q")):
+            if not wrong.any() and len(months) and not (months % length).any():
+                # A year or quarter ends with the month before its first, or with that of its last day.
+                last = index[0] if index.is_month_end[0] else index[0] - pd.Timedelta(days=1)
+                return _every(index.to_period(f"{freq}-{last:%b}".upper()))
         if wrong.mean() < 0.5:
             _refuse(index, wrong, "months, but not on the same day of the month")
             return _every(index.to_period("M"))

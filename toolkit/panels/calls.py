@@ -1,4 +1,7 @@
-"""`Call`: a function with its arguments, which gives a panel's result, and the line of Python that gives it again."""
+"""`Call`: a function with its arguments, which gives a panel's result, and the line of Python that gives it again.
+
+python   a plain value as the line of Python writes it
+"""
 
 from __future__ import annotations
 
@@ -61,12 +64,13 @@ def _same(value: Any, default: Any) -> bool:
 def _literal(value: Any, name: str) -> str:
     """A value as Python; what cannot be written in a line goes by its name."""
     try:
-        return _python(value)
+        return python(value)
     except TypeError:
         return name
 
 
-def _python(value: Any) -> str:
+def python(value: Any) -> str:
+    """A plain value as Python; a TypeError for what cannot be written in a line."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
@@ -77,12 +81,12 @@ def _python(value: Any) -> str:
         stamp = value.start_time if isinstance(value, pd.Period) else pd.Timestamp(value)
         return repr(str(stamp.date() if stamp == stamp.normalize() and stamp.tz is None else stamp))
     if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{_python(key)}: {_python(one)}' for key, one in value.items())}}}"
+        return f"{{{', '.join(f'{python(key)}: {python(one)}' for key, one in value.items())}}}"
     if isinstance(value, list | tuple):
-        inside = ", ".join(map(_python, value))
+        inside = ", ".join(map(python, value))
         return f"[{inside}]" if isinstance(value, list) else f"({inside}{',' * (len(value) == 1)})"
     if is_dataclass(value) and not isinstance(value, type):
         own = [(one.name, getattr(value, one.name), one.default) for one in fields(value) if one.init]
-        inside = ", ".join(f"{name}={_python(one)}" for name, one, default in own if not _same(one, default))
+        inside = ", ".join(f"{name}={python(one)}" for name, one, default in own if not _same(one, default))
         return f"{type(value).__name__}({inside})"
     raise TypeError(f"{type(value).__name__} is not written in a line")

@@ -3,6 +3,9 @@
 choice   one of several
 slider   a rate, with a range that fits the rates seen
 fit      that range, set anew
+share    a share, up to a given one
+stops    a threshold, at round numbers from none up
+switch   yes or no
 number   an amount
 """
 
@@ -62,3 +65,24 @@ def number(name: str, least: float = 0, most: float = 1e12) -> widgets.BoundedFl
     box = widgets.BoundedFloatText(min=least, max=most, description=name, continuous_update=False)
     box.layout.width = "22em"
     return box
+
+
+def share(name: str, most: float = 1.0, *, step: float = 0.01) -> widgets.FloatSlider:
+    """A control for a share from 0 to `most` that waits for the hand to rest."""
+    control = widgets.FloatSlider(min=0, max=most, step=step, continuous_update=False, description=name)
+    control.layout.width = "36em"
+    control.readout_format = ".0%" if step >= 0.01 else ".1%"
+    return control
+
+
+def stops(name: str, values: Iterable[float]) -> widgets.SelectionSlider:
+    """A control for a threshold: 0, which asks nothing, then the values given in their order of size."""
+    options = [("not asked", 0), *((f"{value:,g}", value) for value in sorted(set(values)) if value)]
+    control = widgets.SelectionSlider(options=options, description=name, continuous_update=False)
+    control.layout.width = "36em"
+    return control
+
+
+def switch(name: str) -> widgets.Checkbox:
+    """A control for yes or no."""
+    return widgets.Checkbox(description=name, indent=False, layout={"width": "auto", "margin": "0 1em 0 0"})

@@ -3,6 +3,7 @@
 told    numbers with what they are, and a sentence
 image   a PNG as HTML, with a text for those who do not see it
 drawn   the figure of a result as PNG
+painted any figure as PNG
 """
 
 from __future__ import annotations
@@ -59,18 +60,30 @@ def drawn(
 
     Given margins spare the search for them, which takes as long as the drawing.
     """
-    with style.context():
-        layout: Any = "none" if margins else None  # matplotlib's own types do not know "none"
-        figure = Figure(figsize=(WIDTH, height), dpi=DOTS, layout=layout)
-        if margins:
-            figure.subplots_adjust(**margins)
-        canvas = FigureCanvasAgg(figure)
+
+    def paint(figure: Figure) -> Axes:
         axes = answer.plot(figure.subplots())
         if title:
             # A place of its own: the search for one measures every tick.
             axes.set_title(title.replace("$", r"\$"), y=1.0)
         if finish is not None:
             finish(axes)
+        return axes
+
+    return painted(paint, height, margins=margins)
+
+
+def painted(
+    paint: Callable[[Figure], Axes], height: float = HEIGHT, *, margins: Mapping[str, float] | None = None
+) -> tuple[bytes, str]:
+    """A figure as PNG and the title of the axes that `paint` gives back; the session's own stay as they are."""
+    with style.context():
+        layout: Any = "none" if margins else None  # matplotlib's own types do not know "none"
+        figure = Figure(figsize=(WIDTH, height), dpi=DOTS, layout=layout)
+        if margins:
+            figure.subplots_adjust(**margins)
+        canvas = FigureCanvasAgg(figure)
+        axes = paint(figure)
         buffer = io.BytesIO()
         # The same picture as savefig's, which draws twice; little compression, since nobody keeps it.
         canvas.print_png(buffer, pil_kwargs={"compress_level": 1})  # type: ignore[no-untyped-call]

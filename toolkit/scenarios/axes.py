@@ -104,7 +104,14 @@ def curves(
             ax.plot(known[x], known[name], color=colour, linestyle=dash, label=style.drawn(name))
         for at, height, name in marks:
             ax.plot(at, height, "o", color=style.INK, markersize=7)
-            ax.annotate(name, (at, height), xytext=(6, 6), textcoords="offset points", color=style.INK)
+            ax.annotate(
+                name,
+                (at, height),
+                xytext=(6, 6),
+                textcoords="offset points",
+                color=style.INK,
+                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+            )
         if "x" in log:
             ax.set_xscale("log")
         if "y" in log:

@@ -104,16 +104,20 @@ class Exit(Result):
         """The share lost over the spillover, a line for each drainage."""
         from toolkit.scenarios import axes
 
-        frame = self.curve
-        return axes.curves(
+        frame = self.curve * 100
+        ax = axes.curves(
             frame,
             "spillover",
             list(frame.columns[1:]),
-            ("spillover: share of the leaver's sales that others catch", "share of all sales lost"),
+            ("spillover: the leaver's sales that others catch, %", "all sales lost, %"),
             title=f"Without {self.who}",
-            marks=[(self.spillover, self.share_lost, "chosen")],
+            marks=[(100 * self.spillover, 100 * self.share_lost, "chosen")],
             ax=ax,
         )
+        # Room above the lines, so that none runs through the legend.
+        ax.set_ylim(0, 1.4 * max(float(frame.iloc[:, 1:].to_numpy().max()), 1e-9))
+        ax.legend(ncols=2, loc="upper right")
+        return ax
 
 
 def leave(sales: Any, who: Any, *, spillover: float, drainage: float = 0.0) -> Exit:

@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from toolkit import style
 from toolkit.wording import group_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 #: Bins on each side of a threshold.
 BINS = 12
+_KEPT = style.PLATFORMS["xiaohongshu"].colour
 
 
 def lorenz(table: pd.DataFrame, by: list[str], ax: Axes | None = None) -> Axes:
@@ -82,3 +85,67 @@ def mixes(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ax.set_xlabel("share, %")
         ax.legend()
     return ax
+
+
+def rule(
+    curves: pd.DataFrame,
+    bands: pd.DataFrame,
+    cut: float,
+    title: str,
+    axes: tuple[Axes, Axes],
+) -> Axes:
+    """Above, creators at or above each number of fans and the rule's cut; below, which share of each band is kept.
+
+    Parameters
+    ----------
+    curves : DataFrame
+        `at`, and a column for each line.
+    bands : DataFrame
+        `band`, `n`, `eligible`.
+    cut : float
+        The rule's least number of fans; 0 where it asks none.
+    """
+    above, below = axes
+    with style.context():
+        for name, colour in zip(curves.columns[1:], (style.INK, _KEPT), strict=False):
+            seen = curves[curves[name] > 0]
+            above.plot(seen["at"], seen[name], color=colour, label=name)
+        above.set_xscale("log")
+        above.set_yscale("log")
+        for axis, most in ((above.xaxis, curves["at"].max()), (above.yaxis, curves.iloc[:, 1].max())):
+            _decades(axis, float(most))
+        if cut:
+            above.axvline(cut, color=style.PLATFORMS["taobao_live"].colour, linewidth=1.5)
+            above.annotate(
+                f"{cut:,g} fans",
+                (cut, 0.03),
+                xycoords=("data", "axes fraction"),
+                xytext=(5, 0),
+                textcoords="offset points",
+                color=style.PLATFORMS["taobao_live"].colour,
+            )
+        above.set_xlabel("fans")
+        above.set_ylabel("creators at or above")
+        above.legend()
+        above.grid()
+        above.set_title(title, y=1.0)
+        at = np.arange(len(bands))
+        kept = (100 * bands["eligible"] / bands["n"]).fillna(0).to_numpy()
+        below.barh(at, 100, color=style.SETTINGS["grid.color"])
+        below.barh(at, kept, color=_KEPT)
+        for place, row in enumerate(bands.itertuples()):
+            below.text(101.5, place, f"{row.eligible:,} of {row.n:,}", va="center", color=style.INK)
+        below.set_yticks(at, [style.drawn(str(one)) for one in bands["band"]])
+        below.set_xlim(0, 130)
+        below.set_xticks(range(0, 101, 20))
+        below.invert_yaxis()
+        below.set_xlabel("kept, % of the creators of each band")
+    return above
+
+
+def _decades(axis: Axis, most: float) -> None:
+    """Powers of ten in plain digits: a tenth of the time that formulas and ticks between them take."""
+    decades = 10 ** np.arange(np.floor(np.log10(max(most, 1.0))) + 1)
+    axis.set_major_locator(FixedLocator(decades.tolist()))
+    axis.set_major_formatter(FuncFormatter(lambda at, _: f"{at:,.0f}"))
+    axis.set_minor_locator(NullLocator())

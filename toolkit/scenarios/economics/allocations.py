@@ -36,6 +36,7 @@ class Allocation(Result):
         `live_share`, `total` and the response of each carrier.
     by_hour : DataFrame or None
         Where hours were given: `hour`, `traffic`, `live`.
+    responses : dict of carrier to response
     """
 
     table: pd.DataFrame
@@ -44,6 +45,7 @@ class Allocation(Result):
     curve: pd.DataFrame
     corner: str
     by_hour: pd.DataFrame | None
+    responses: Mapping[str, Response]
 
     rates: ClassVar = frozenset({"live_share"})
 
@@ -61,6 +63,23 @@ class Allocation(Result):
     def marginal(self) -> float:
         """What the next unit brings: inside, the same of both; at a corner, of the carrier that has all."""
         return float(self.table["marginal"].max())
+
+    @property
+    def largest_share(self) -> float:
+        """The largest live share that can be had: beyond it the other carrier, or an hour, has no traffic left."""
+        return float(self.curve["live_share"].max())
+
+    def at(self, live_share: float) -> pd.DataFrame:
+        """Traffic, response and marginal of each carrier at another live share; columns as of `table`."""
+        wanted = share("live_share", live_share)
+        if wanted > self.largest_share * (1 + 1e-12):
+            raise ValueError(
+                f"live_share={wanted:g} cannot be had: {self.largest_share:.4g} of the traffic is the most that live "
+                "can take, with what it takes from the other carrier and the room in the hours"
+            )
+        live = wanted * self.traffic
+        rest = max(self.traffic - (1 + self.cannibalisation) * live, 0.0)
+        return _divided(self.responses, live, rest)
 
     def loss_aside(self) -> dict[str, float]:
         """The share of the total that is lost ten points below and above the best live share."""
@@ -162,9 +181,7 @@ def allocate(
         limited = by_hour is not None and x == most and most < given / cost
         why = "as hours have no more room for its blocks" if limited else "a corner, for marginals never meet"
         corner = f" ({why})"
-    rest = given - cost * x
-    rows = [(first, x, live.at(x), live.marginal(x)), (second, rest, notes.at(rest), notes.marginal(rest))]
-    table = pd.DataFrame(rows, columns=["carrier", "traffic", "response", "marginal"])
+    table = _divided(responses, x, given - cost * x)
     grid = np.unique(
         np.append(np.linspace(0, most / given if given else 1 / cost, 201), x / given if given else 0.0)
     )
@@ -177,7 +194,15 @@ def allocate(
     )
     if by_hour is not None:
         by_hour = _filled(by_hour, x)
-    return Allocation(table, given, eaten, curve, corner, by_hour)
+    return Allocation(table, given, eaten, curve, corner, by_hour, responses)
+
+
+def _divided(responses: Mapping[str, Response], live: float, rest: float) -> pd.DataFrame:
+    rows = [
+        (name, x, one.at(x), one.marginal(x))
+        for (name, one), x in zip(responses.items(), (live, rest), strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["carrier", "traffic", "response", "marginal"])
 
 
 def _root(gain: Callable[[float], float], most: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +21,7 @@ def bars(table: pd.DataFrame, name: str, value: str, axis: str, ax: Axes | None 
         at = np.arange(len(table))
         colours = [_colour(one) for one in table[value]]
         drawn = ax.barh(at, table[value], color=colours)
-        ax.bar_label(drawn, [f"{one:,.4g}" for one in table[value]], padding=3)
+        ax.bar_label(drawn, _numbers(table[value]), padding=3)
         ax.set_yticks(at, [style.drawn(str(one)) for one in table[name]])
         ax.invert_yaxis()
         ax.margins(x=0.15)
@@ -36,14 +37,23 @@ def waterfall(table: pd.DataFrame, name: str, value: str, title: str, ax: Axes |
     with style.context():
         ax = style.axes(ax, height=max(4.0, 1.2 + 0.3 * len(table)))
         at = np.arange(len(table))
-        ax.barh(at[:-1], amounts[:-1], left=start, color=[_colour(one) for one in amounts[:-1]])
-        ax.barh(at[-1], amounts[-1], color=style.INK)
+        parts = ax.barh(at[:-1], amounts[:-1], left=start, color=[_colour(one) for one in amounts[:-1]])
+        left = ax.barh(at[-1:], amounts[-1:], color=style.INK)
+        ax.bar_label(parts, _numbers(amounts[:-1]), padding=3)
+        ax.bar_label(left, _numbers(amounts[-1:]), padding=3)
+        ax.use_sticky_edges = False
+        ax.margins(x=0.12)
         ax.set_yticks(at, [str(one).replace("_", " ") for one in table[name]])
         ax.invert_yaxis()
         ax.axvline(0, color=style.INK, linewidth=1)
         ax.set_xlabel("of an average paid order")
         ax.set_title(title)
     return ax
+
+
+def _numbers(amounts: Iterable[float]) -> list[str]:
+    """Amounts beside their bars; nothing beside a bar of nothing."""
+    return [f"{one:,.4g}".replace("-", "−") if one else "" for one in amounts]
 
 
 def _colour(value: float) -> str:
