@@ -202,18 +202,10 @@ def main() -> None:
     head = [
         "# Interrupted series outside the grid",
         "",
-<<<<<<< HEAD
-        f"The default on truths that nothing was tuned to, {given.series} series each (coverage of 95 % has a "
-        f"Monte Carlo error of {error:.1f} points), by `uv run python -m benchmarks.outside`. The event does what the "
-        "planted value says, 0 where none is named; width is that of the 95 % interval on the scale of the model, "
-        "in the median. `said`: sentences with the clause that the fault calls for, or with any clause where there "
-        "is none.",
-=======
         f"The default on truths that nothing was tuned to, {given.series} series each (coverage of 95 % has a",
         f"Monte Carlo error of {error:.1f} points), by `uv run python -m benchmarks.outside`. The event does what the",
         "planted value says, 0 where none is named; width is that of the 95 % interval on the scale of the model, in",
         "the median. `said`: sentences with the clause that the fault calls for, or with any where there is no fault.",
->>>>>>> its2
         "",
     ]
     rows = [" | ".join(map(str, row)) for row in table.itertuples(index=False, name=None)]
