@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from toolkit import wording
-from toolkit.results import Result
+from toolkit.results import Result, html_table
 from toolkit.wording import counted, unknown
 
 if TYPE_CHECKING:
@@ -51,6 +52,11 @@ class MeasureGaps(Result):
             f"{top['ratio']:.2f}; {level}s{together}, each {self.row} taken to vary on "
             f"its own; who comes to which is not randomised{closing}."
         )
+
+    def _repr_html_(self) -> str:
+        # Ten columns would not fit; the sentence names the metric and the reference.
+        shown = self.table.drop(columns=["reference", "metric", "n_reference"])
+        return f"<p>{escape(self.sentence())}</p>\n{html_table(shown, differences=self.differences)}"
 
     def _found(self) -> str:
         sure = (self.table["low"] > 0) | (self.table["high"] < 0)
