@@ -54,7 +54,7 @@ def course(
                 fontsize=9.5,
             )
         ax.set_ylim(bottom=0)
-        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, 1 if value < 0.1 else 0)))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * 100:.3g} %"))
         ax.set_ylabel(
             f"share of those at {style.drawn(steps[0])} that reached {style.drawn(steps[-1])}", wrap=True
         )

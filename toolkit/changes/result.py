@@ -104,7 +104,7 @@ class WhatChanged(Result):
         before = self.steps[self.steps.index(top["name"]) - 1]
         sure = "" if top["p_adjusted"] < 1 - self.confidence else ", not distinguishable from 0 by itself"
         return (
-            f"{_share(top['share'])} of that is {before} to {top['name']} ({percent(top['before'])} before, "
+            f"{_share(top['share'])} of the change is {before} to {top['name']} ({percent(top['before'])} before, "
             f"{percent(top['after'])} after; it adds {points(top['estimate'])}, {self._range(top, level=False)}{sure})"
         )
 

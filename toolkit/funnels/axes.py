@@ -9,7 +9,6 @@ import pandas as pd
 from matplotlib.ticker import FuncFormatter
 
 from toolkit import style
-from toolkit.wording import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +53,7 @@ def course(frame: pd.DataFrame, *, step: str, first: str, ax: Axes | None = None
                 linewidth=0,
             )
         ax.set_ylim(bottom=0)
-        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, 1 if value < 0.1 else 0)))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * 100:.3g} %"))
         hollow = "" if frame["complete"].all() else "; hollow: window not over"
         ax.set_ylabel(
             f"share of those at {style.drawn(first)} that reached {style.drawn(step)}{hollow}", wrap=True
@@ -84,7 +83,7 @@ def converted(frame: pd.DataFrame, *, step: str, first: str, ax: Axes | None = N
             )
         ax.set_ylim(bottom=0)
         ax.set_xlim(left=0)
-        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, 1 if value < 0.1 else 0)))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * 100:.3g} %"))
         ax.set_xlabel(f"{unit} since {style.drawn(first)}")
         ax.set_ylabel(f"share that reached {style.drawn(step)}")
         return _named(ax, frame)
@@ -102,5 +101,5 @@ def _groups(frame: pd.DataFrame) -> list[str]:
 def _named(ax: Axes, frame: pd.DataFrame) -> Axes:
     ax.grid(axis="y")
     if frame["group"].nunique() > 1:
-        ax.legend(fontsize=9)
+        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, fontsize=9)
     return ax
