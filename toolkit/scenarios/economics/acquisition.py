@@ -173,7 +173,7 @@ def acquisition_cost(cpm: float, steps: Sequence[tuple[float, float]], *, confid
 
     Examples
     --------
-    >>> acquisition_cost(40, [(100_000, 6_400), (6_400, 64)]).estimate
+    >>> round(acquisition_cost(40, [(100_000, 6_400), (6_400, 64)]).estimate, 2)
     62.5
     """
     confidence = confidence_level(confidence)
