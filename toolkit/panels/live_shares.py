@@ -98,8 +98,7 @@ class LiveSharePanel(Panel):
         self.blocks = switch(f"{first} in whole blocks of the given hours only")
         self.blocks.layout.margin = "0 0 0 11.5em"
         self.blocks.layout.display = "none" if hours is None else ""
-        shown = [self.blocks] if hours is not None else []
-        super().__init__([self.live_share, *self.elasticities.values(), self.cannibalisation, *shown])
+        super().__init__([self.live_share, *self.elasticities.values(), self.cannibalisation, self.blocks])
 
     def _begin(self) -> None:
         self.live_share.value, self.cannibalisation.value = self._first
