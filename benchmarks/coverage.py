@@ -68,6 +68,11 @@ def heavy(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return np.floor((1 - rng.random(shape)) ** (-1 / TAIL))
 
 
+def lighter(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Entries per user with P(X >= k) = k^-2: a mean of 1.6 and a lighter tail."""
+    return np.floor((1 - rng.random(shape)) ** -0.5)
+
+
 def alike(rng: np.random.Generator, rate: float | np.ndarray, r: float, shape: tuple[int, ...]) -> np.ndarray:
     """Users' own rates: beta, with correlation r between two entries of one user."""
     if r == 0:
@@ -103,23 +108,27 @@ def residual(sums: UserSums) -> Rate:
 def one_rate() -> Iterator[Cell]:
     """One rate."""
 
-    def cell(data: str, entries: Callable, r: float, users: int, rate: float, lift: float = 1.0) -> Cell:
+    def cell(
+        data: str, entries: Callable, r: float, users: int, rate: float, lift: float = 1.0, tail: float = TAIL
+    ) -> Cell:
         high = min(rate * lift, 0.9)
         # The share of all entries that users with fewer than FREQUENT of them make.
-        rare = sum(k * (k**-TAIL - (k + 1) ** -TAIL) for k in range(1, FREQUENT)) / special.zeta(TAIL)
+        rare = sum(k * (k**-tail - (k + 1) ** -tail) for k in range(1, FREQUENT)) / special.zeta(tail)
         truth = rate if lift == 1 else rate * rare + high * (1 - rare)
 
         def draw(rng: np.random.Generator, replicates: int) -> dict:
-            sums = []
+            sums, fourths = [], []
             for part in in_parts(users, replicates):
                 x = entries(rng, (part, users))
+                fourths.append((x**4).sum(-1))
                 mean = rate if lift == 1 else np.where(x >= FREQUENT, high, rate)
                 sums.append(UserSums.of(successes(rng, x, alike(rng, mean, r, x.shape)), x))
             together = pooled(sums)
             return {
                 "Wilson of the entries": held(wilson(together.y, together.x), truth),
                 "residual variance alone": held(residual(together).interval(), truth),
-                "clustered by user": held(Rate.of_users(together).interval(), truth),
+                "clustered, users taken to be alike": held(Rate.of_users(together).interval(), truth),
+                "clustered by user": held(Rate.of_users(together, np.concatenate(fourths)).interval(), truth),
             }
 
         return Cell(data, f"{users:,}", f"{truth:.3g}", draw)
@@ -145,6 +154,17 @@ def one_rate() -> Iterator[Cell]:
     for users in (200, 2_000, 20_000):
         for rate in (0.02, 0.1, 0.3):
             yield cell("Pareto entries, r = 0.5, frequent users twice as likely", heavy, 0.5, users, rate, 2)
+    for r, users in ((0, 200), (0, 2_000), (0.1, 200), (0.1, 2_000)):
+        for rate, lift in ((0.1, 3), (0.3, 2)):
+            times = "three times" if lift == 3 else "twice"
+            yield cell(
+                f"Pareto entries, r = {r}, frequent users {times} as likely", heavy, r, users, rate, lift
+            )
+    for users in (200, 2_000):
+        for rate, lift in ((0.1, 3), (0.3, 2)):
+            times = "three times" if lift == 3 else "twice"
+            data = f"Pareto entries of tail 2, r = 0.1, frequent users {times} as likely"
+            yield cell(data, lighter, 0.1, users, rate, lift, 2.0)
 
 
 def two_rates() -> Iterator[Cell]:

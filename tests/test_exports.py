@@ -14,7 +14,7 @@ import xlwt
 
 from tests.cases import dashboards
 from tests.exports import answer, faults, main, reads
-from toolkit import read_export
+from toolkit import read_export, read_series
 from toolkit.inputs.exports.kinds import built_in
 from toolkit.inputs.faults import ExportError
 
@@ -359,6 +359,77 @@ def test_no_kind_is_taken_for_another():
                     if rival.found(list(part.columns)):
                         known = sum(rival.meaning(header).what != "unknown" for header in part.columns)
                         assert known < len(part.columns), (kind.name, other.name)
+
+
+def test_a_definition_extends_a_known_kind_by_a_header_and_the_draft_is_one(tmp_path):
+    headers = [*LIST[:3], "直播间看播人数", *LIST[4:]]
+    file = csv(tmp_path, [headers, *ROWS])
+    first = read_export(file)
+    assert "viewers" not in first.session
+    mine = tmp_path / "mine.toml"
+    mine.write_text(
+        first.draft_definition().replace('# "直播间看播人数', '"直播间看播人数'), encoding="utf-8"
+    )
+    export = read_export(file, definitions=mine)
+    assert export.session["viewers"].tolist() == [1000, 2000]
+    assert export.session["gmv"].tolist() == [1500.5, 3000]
+    assert export.kind == "douyin.session_list"
+    assert str(mine) in export.sentence()
+    for about, says in {
+        ("extends", "douyin.session_lst"): "did you mean 'douyin.session_list'",
+        ("table", "sesion"): "did you mean 'session'",
+    }.items():
+        with pytest.raises(ValueError, match=says):
+            read_export(file, definitions={"extends": "douyin.session_list", about[0]: about[1]})
+
+
+# What an analyst meets on the way.
+
+
+def test_a_renamed_header_that_tells_the_kind_is_named_with_what_it_may_be_now(tmp_path):
+    file = csv(tmp_path, [[LIST[0], "主播账号ID", *LIST[2:]], *ROWS])
+    with pytest.raises(ExportError, match=r"told by 主播抖音号 \(now 主播账号ID\?\), which is not here"):
+        read_export(file)
+
+
+def test_a_path_that_is_not_there_names_the_nearest_file(tmp_path):
+    csv(tmp_path, [LIST, *ROWS], "直播_03.csv")
+    with pytest.raises(FileNotFoundError, match="did you mean '直播_03.csv'"):
+        read_export(tmp_path / "直播_04.csv")
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        read_export(tmp_path / "nowhere" / "直播_04.csv")
+    with pytest.raises(FileNotFoundError, match="a pattern is not looked for"):
+        read_export(tmp_path / "*.csv")
+    with pytest.raises(ValueError, match="is a folder"):
+        read_series(tmp_path, "x")
+
+
+def test_a_wrong_folder_says_what_it_holds_and_where_one_might_look(tmp_path):
+    (tmp_path / "~$a.xlsx").write_bytes(b"lock")
+    with pytest.raises(ExportError, match=r"~\$ marks a file that is open in a spreadsheet"):
+        read_export(tmp_path)
+    (tmp_path / "weeks").mkdir()
+    for name in ("a.csv", "b.csv"):
+        csv(tmp_path, [["姓名", "编号"], ["甲", "1"]], name)
+    with pytest.raises(
+        ExportError, match="folders are not looked into: weeks; of the last: .*b.csv"
+    ) as error:
+        read_export(tmp_path)
+    assert (error.value.code, "姓名" in error.value.draft) == ("unknown_kind", True)
+
+
+def test_a_parquet_file_is_sent_to_its_own_reader(tmp_path):
+    pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(ExportError, match="a log is opened by read_events"):
+        read_export(tmp_path / "a.parquet")
+
+
+def test_every_problem_says_what_it_means(tmp_path):
+    rows = [[*LIST[:3], "直播间观看人次数", *LIST[4:]], *ROWS, ["合计", "", "-", "2600", "65", "9,999.00"]]
+    found = read_export(csv(tmp_path, rows)).problems.set_index("code")["text"]
+    assert found["unknown_header"].startswith("not known and not read")
+    assert "nearest 直播间观看人数" in found["unknown_header"]
+    assert "rows that are not in the file" in found["total_exceeds_parts"]
 
 
 # Folders.

@@ -73,7 +73,7 @@ def test_where_no_end_to_end_gap_is_certain_steps_are_ranked_by_points_and_that_
 
 def test_where_a_rate_is_0_steps_are_ranked_by_points_and_that_is_said():
     said = counts(a=[10_000, 5_000, 0], b=[10_000, 5_000, 1_000]).compare("b").sentence()
-    assert "; The rate from click to cart of a lies 20.0 points below that of b" in said
+    assert "; the rate from click to cart of a lies 20.0 points below that of b" in said
     assert "where a rate is 0, steps are ranked by points" in said
 
 
@@ -136,3 +136,24 @@ def chain(rng, entered, rates):
     for rate in rates:
         found.append(int(rng.binomial(found[-1], rate)))
     return found
+
+
+def test_two_funnels_of_one_shape_are_compared_as_two_groups_would_be():
+    rows = {
+        name: pd.DataFrame({"step": ["enter", "pay"], "n": n})
+        for name, n in (("a", [70, 56]), ("b", [80, 48]))
+    }
+    ours, theirs = (Funnel.from_counts(frame) for frame in rows.values())
+    grouped = Funnel.from_counts(pd.concat(frame.assign(group=name) for name, frame in rows.items()))
+    own, alike = ours.compare(to=theirs).table, grouped.compare(to="b").table
+    pd.testing.assert_frame_equal(own.drop(columns="funnel"), alike.drop(columns="group"))
+
+
+def test_two_funnels_of_other_steps_or_with_groups_are_refused():
+    plain = Funnel.from_counts(pd.DataFrame({"step": ["enter", "pay"], "n": [70, 56]}))
+    other = Funnel.from_counts(pd.DataFrame({"step": ["enter", "buy"], "n": [70, 56]}))
+    with pytest.raises(ValueError, match="of the other enter, buy"):
+        plain.compare(to=other)
+    grouped = Funnel.from_counts(pd.DataFrame({"step": ["enter", "pay"], "n": [70, 56], "platform": "a"}))
+    with pytest.raises(ValueError, match="a funnel by platform has several groups"):
+        plain.compare(to=grouped)

@@ -200,3 +200,19 @@ def test_the_highest_and_the_lowest_of_many_groups_are_no_tiny_ones():
         "Share of those counted at e that reached p: r5 90.0 % (95 % interval 88.0 to 91.7 %, n = 1,000); r0"
     )
     assert "the highest and the lowest of 8 groups, by the interval's nearer end" in said
+
+
+def test_the_share_of_the_most_frequent_user_is_said_where_it_is_much_but_not_who():
+    rows = [("often", 10 * at, "enter") for at in range(10)] + many(90, "enter")
+    said = funnel(
+        log(*rows), ["enter", Step("pay", event="enter")], within="1min", count="entries"
+    ).sentence()
+    assert (
+        "intervals are clustered by user (one user makes 10.0 % of the entries: where frequent users convert "
+        "otherwise, such intervals can be too short)"
+    ) in said
+    few = funnel(
+        log(*rows[6:]), ["enter", Step("pay", event="enter")], within="1min", count="entries"
+    ).sentence()
+    assert "intervals are clustered by user" in few
+    assert "one user makes" not in few

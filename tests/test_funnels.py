@@ -171,7 +171,7 @@ def test_entries_of_one_user_are_not_independent():
 
 def test_times_to_convert_have_order_statistic_intervals():
     rows = [(f"u{i:02}", 0, "enter") for i in range(20)] + [(f"u{i:02}", i + 1, "pay") for i in range(20)]
-    times = funnel(log(*rows), ["enter", "pay"], within="1d").times.set_index("quantile")
+    times = funnel(log(*rows), ["enter", "pay"], within="1d").times.table.set_index("quantile")
     assert times.loc[0.5, ["estimate", "low", "high"]].tolist() == [
         pd.Timedelta(m, "min") for m in (10, 6, 15)
     ]
@@ -232,7 +232,7 @@ def test_platforms_that_share_users_are_compared_by_user():
 
 def test_a_result_from_counts_says_what_needs_a_log():
     answer = Funnel.from_counts(pd.DataFrame({"step": ["enter", "pay"], "n": [10, 2]}))
-    assert "assumes independent entries" in answer.sentence()
+    assert "only the chance of single people" in answer.sentence()
     with pytest.raises(ValueError, match="times to convert need a log"):
         _ = answer.times
     with pytest.raises(ValueError, match="users need a log"):
@@ -384,7 +384,7 @@ def test_an_answer_from_files_can_be_pickled_and_copied(path, tmp_path):
     answer = funnel(opened, ["enter", "pay"], **options)
     for again in (pickle.loads(pickle.dumps(answer)), copy.deepcopy(answer)):
         assert again.sentence() == answer.sentence()
-        pd.testing.assert_frame_equal(again.times, answer.times)
+        pd.testing.assert_frame_equal(again.times.table, answer.times.table)
         pd.testing.assert_frame_equal(again.compare().table, answer.compare().table)
 
 
@@ -461,9 +461,11 @@ def test_times_of_users_who_convert_often_have_wider_intervals():
     for user in range(20):
         for entry in range(10):
             rows += [(f"u{user:02}", 100 * entry, "enter"), (f"u{user:02}", 100 * entry + user + 1, "pay")]
-    often = funnel(log(*rows), ["enter", "pay"], within="50min", count="entries").times.set_index("quantile")
+    often = funnel(log(*rows), ["enter", "pay"], within="50min", count="entries").times.table.set_index(
+        "quantile"
+    )
     once = [(f"u{u:02}", 0, "enter") for u in range(20)] + [(f"u{u:02}", u + 1, "pay") for u in range(20)]
-    alone = funnel(log(*once), ["enter", "pay"], within="50min").times.set_index("quantile")
+    alone = funnel(log(*once), ["enter", "pay"], within="50min").times.table.set_index("quantile")
     assert often.loc[0.5, "n"] == 200
     assert (
         often.loc[0.5, ["estimate", "low", "high"]].tolist()
@@ -511,6 +513,8 @@ def test_sums_over_users_are_of_those_who_are_at_the_base_of_a_rate(path):
     assert [np.asarray(part).tolist() for part in sums] == [[2], [3], [1], [5], [2], [1], [0.5]]
     of_entries = counts.user_sums("pay", "enter")
     assert [np.asarray(part).tolist() for part in of_entries] == [[3], [6], [1], [12], [2], [1], [0.5]]
+    assert counts.sums["fourths"].tolist() == [[3 * 2**4, 2**4 + 1, 1]]
+    assert counts.sums["largest"].tolist() == [[2, 2, 1]]
     with pytest.raises(ValueError, match="kept for the first step and the one before"):
         Funnel.from_counts(pd.DataFrame({"step": list("wxyz"), "n": [4, 3, 2, 1]})).step_counts.user_sums(
             "z", "x"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from datasets.make.exports import ROOMS, sessions, write_exports
+from datasets.make.exports import ROOMS, sessions, write_exports, write_public
 from tests.test_exports import LIST, ROWS, csv, workbook
 from toolkit import (
     Funnel,
@@ -25,7 +25,9 @@ from toolkit import (
 from toolkit.inputs import DefinitionMismatch
 from toolkit.inputs.definitions import comparable
 from toolkit.inputs.measures import ratio_of_sums
+from toolkit.inputs.predictions import predicted
 from toolkit.inputs.public import public_data
+from toolkit.intervals import wilson
 
 TAOBAO = ["场次id", "开播时间", "直播间观看人数", "商品点击人数", "成交转化率", "成交人数", "成交金额"]
 DOUYIN = [
@@ -297,6 +299,113 @@ def test_an_export_is_compared_with_an_export(tmp_path):
         douyin(tmp_path).compare(pd.DataFrame(), "GPM")
 
 
+# One session against the account's own, and groups of one export.
+
+
+def evenings(folder, last=(1000, 250, 25)):
+    """Twelve like sessions of one account, two of another, and a last one as given: viewers, clickers, buyers."""
+    headers = [
+        "主播抖音号",
+        "直播开始时间",
+        "直播间观看人数",
+        "直播间商品点击人数",
+        "直播间成交人数",
+        "直播间成交金额",
+    ]
+    rows = [
+        ["7", f"2026-03-{day:02} 20:00:00", 1000, 250 + day % 3, 25 - day % 3, 1000 + 10 * day]
+        for day in range(1, 13)
+    ]
+    rows += [["8", f"2026-03-{day:02} 21:00:00", 1000, 900, 600, 4000 + day] for day in (1, 2)]
+    rows += [["7", "2026-03-14 20:00:00", *last, 900]]
+    return read_export(csv(folder, [headers, *rows], "evenings.csv"))
+
+
+def test_a_session_like_the_accounts_own_does_not_stand_out(tmp_path):
+    found = evenings(tmp_path).against_own()
+    assert found.others == 12
+    assert found.table["step"].tolist() == ["product_click", "pay"]
+    assert "no step stands out" in found.sentence()
+    assert (
+        (found.table["low"] < found.table["observed"]) & (found.table["observed"] < found.table["high"])
+    ).all()
+
+
+def test_the_step_at_which_the_last_session_lost_people_is_named_with_what_was_to_be_expected(tmp_path):
+    found = evenings(tmp_path, last=(1000, 100, 10)).against_own()
+    assert "product_click 10.0 % of 1,000 people, where" in found.sentence()
+    assert "pay" not in found.sentence().partition("Holm")[0].replace("people", "")
+    assert found.table["expected"][0] == pytest.approx(sum(250 + day % 3 for day in range(1, 13)) / 12_000)
+    assert found.plot().get_title(loc="left") == "2026-03-14 20:00: product_click stands out"
+
+
+def test_another_session_and_another_circle_of_sessions_are_asked_for_by_name(tmp_path):
+    export = evenings(tmp_path)
+    assert export.against_own("2026-03-03").when == "2026-03-03 20:00"
+    assert export.against_own(among=()).others == 14
+    for at, says in {
+        "2026-03-01": "2 sessions at 2026-03-01",
+        "2026-03-13": "the nearest is that of",
+        "tonight": "is no time",
+    }.items():
+        with pytest.raises(ValueError, match=says):
+            export.against_own(at)
+    with pytest.raises(ValueError, match="1 other session"):
+        export.against_own("2026-03-02 21:00")
+    with pytest.raises(ValueError, match="did you mean 'account_id'"):
+        export.against_own(among="acount_id")
+
+
+@pytest.mark.slow
+def test_prediction_intervals_hold_new_sessions_as_often_as_they_say():
+    """Twenty sessions whose rates vary on their own, and one more: 95 % of those lie within."""
+    random = np.random.default_rng(3)
+    held = 0
+    for _ in range(500):
+        viewers = np.round(random.lognormal(6, 0.5, 21))
+        rates = random.beta(0.2 * 99, 0.8 * 99, 21)
+        passed = random.binomial(viewers.astype(int), rates)
+        past = np.column_stack([viewers[1:], passed[1:]]).astype(float)
+        found = predicted(viewers[0], passed[0], past, 0.95)
+        held += found["low"] <= passed[0] / viewers[0] <= found["high"]
+    assert 0.92 <= held / 500 <= 0.98
+
+
+def test_groups_of_an_export_are_compared_with_sessions_as_units(tmp_path):
+    found = evenings(tmp_path).measure("gmv_per_viewer", by="account_id").compare(to="7")
+    row = found.table.iloc[0]
+    seven = (sum(1000 + 10 * day for day in range(1, 13)) + 900) / 13_000
+    assert row["estimate"] == pytest.approx(8003 / 2000 - seven)
+    assert row["ratio"] == pytest.approx(8003 / 2000 / seven)
+    assert row["low"] > 0
+    assert row["ratio_low"] < row["ratio"] < row["ratio_high"]
+    assert "1 of 1 difference from 7 excludes 0" in found.sentence()
+    assert "less that of 7" in found.plot().get_xlabel()
+    with pytest.raises(ValueError, match="no group '9'"):
+        evenings(tmp_path).measure("gmv_per_viewer", by="account_id").compare(to="9")
+    with pytest.raises(ValueError, match="needs two groups"):
+        evenings(tmp_path).measure("gmv_per_viewer").compare()
+
+
+def test_a_column_of_ones_own_groups_rows_and_more_groups_are_held_to_more(tmp_path):
+    export = evenings(tmp_path)
+    export.session["third"] = [str(n % 3) for n in range(len(export.session))]
+    measures = export.measure("gmv_per_viewer", by="third")
+    both = measures.compare(to="0").table.set_index("group").loc["1"]
+    export.session["third"] = export.session["third"].where(export.session["third"] != "2")
+    one = export.measure("gmv_per_viewer", by="third").table.dropna(subset="third")
+    reach = math.hypot(*(one["high"] - one["estimate"]))
+    assert both["high"] - both["estimate"] > reach
+    assert "hold together (Bonferroni)" in measures.compare().sentence()
+
+
+def test_roi_is_a_multiple_and_no_percentage(tmp_path):
+    rows = [["日期", "时间-小时", "整体消耗", "整体成交金额"], ["2026-03-01", "9:00 - 9:59", "100", "250"]]
+    made = read_export(csv(tmp_path, rows)).measure("ROI")
+    assert "2.50" in made.sentence()
+    assert "%" not in made.sentence().partition("(95")[0]
+
+
 # Series and orders.
 
 
@@ -556,5 +665,44 @@ def test_a_bundled_example_gives_back_the_truth_behind_it(platform):
 
 def test_the_bundled_examples_are_those_that_the_program_writes(tmp_path):
     assert write_exports(tmp_path) == json.loads((EXPORTS / "truth.json").read_text())
-    for file in EXPORTS.glob("*.csv"):
-        assert (tmp_path / file.name).read_bytes() == file.read_bytes()
+    files = [*EXPORTS.rglob("*.csv")]
+    assert len(files) == 8
+    for file in files:
+        assert (tmp_path / file.relative_to(EXPORTS)).read_bytes() == file.read_bytes()
+    write_public(tmp_path)
+    public = EXPORTS.parent / "public" / "UserBehavior_simulated.csv"
+    assert (tmp_path / public.name).read_bytes() == public.read_bytes()
+
+
+def test_the_weekly_downloads_are_the_whole_list_with_late_refunds():
+    weeks = read_export(EXPORTS / "weeks")
+    whole = read_export(next(EXPORTS.glob("直播明细_*")))
+    for column in ("start", "viewers", "gmv"):
+        ours, theirs = (one.session.sort_values(["start", "account_id"])[column] for one in (weeks, whole))
+        assert ours.tolist() == theirs.tolist()
+    last = whole.session["start"] >= "2019-09-29"
+    missing = whole.session["refund_amount"].sum() - weeks.session["refund_amount"].sum()
+    assert missing == pytest.approx(whole.session.loc[last, "refund_amount"].sum())
+
+
+def test_the_bundled_advertising_gives_back_the_planted_prices():
+    """Half the return in the evening: an impression costs twice as much there, and nothing else differs."""
+    hours = read_export(next(EXPORTS.glob("2019-*"))).table
+    evening = hours["hour"].between(19, 23)
+    planted = json.loads((EXPORTS / "truth.json").read_text())["douyin_advertising"]
+    assert planted["evening_price"] == 2 * planted["day_price"]
+    roi = [
+        hours.loc[part, "ad_gmv"].sum() / hours.loc[part, "ad_spend"].sum() for part in (evening, ~evening)
+    ]
+    assert 0.3 < roi[0] / roi[1] < 0.6
+
+
+def test_every_bundled_order_is_paid_and_young_ones_are_not_back_yet():
+    orders = read_export(next(EXPORTS.glob("订单_*"))).order
+    back = orders["aftersale"].eq("退款成功")
+    old = orders["paid_at"] < "2019-09-20"
+    assert orders["paid_at"].notna().all()
+    assert orders["suborder_id"].str.len().eq(19).all()
+    low, high = wilson(back[old].sum(), old.sum(), 0.99)
+    assert low < 0.38 < high
+    assert back[~old].mean() < back[old].mean()

@@ -337,7 +337,12 @@ def test_constant_series_of_a_batch_are_named():
 
 
 def test_few_points_on_a_side_are_said():
-    assert "only 8 points on a side of 'removed'" in asked(dropping().loc[:"2019-08-07"]).notes[0]
+    short = dropping().loc["2019-06-20":"2019-08-07"]
+    assert "only 8 points on a side of 'removed'" in asked(short).notes[0]
+
+
+def test_few_points_after_an_event_late_in_a_long_series_are_no_caveat():
+    assert not asked(dropping().loc[:"2019-08-07"]).notes
 
 
 def test_a_gap_across_the_interruption_is_said():
@@ -401,9 +406,12 @@ def test_a_logarithm_of_a_negative_is_refused_by_name_and_day():
         (dropping().iloc[:0], "empty"),
         (pd.concat([dropping(), dropping().iloc[[3]]]), "2019-05-04 comes twice"),
         (dropping().where(DAYS != "2019-05-09", np.inf), "infinite on 2019-05-09"),
-        (dropping().astype(str), "not numbers"),
+        (dropping().astype(str), "numbers as text"),
         (dropping(DAYS + pd.Timedelta(hours=3)), "has a time of day"),
-        (dropping(DAYS).rename(index=str).rename({"2019-05-01 00:00:00": "first"}), "not dates"),
+        (
+            dropping(DAYS).rename(index=str).rename({"2019-05-01 00:00:00": "first"}),
+            "row 1 of the index is .first., which is no date",
+        ),
         (pd.DataFrame({"a": dropping(), "b": dropping().iloc[10:]}), "series 'b' runs from 2019-05-11"),
         (
             dropping(
@@ -413,7 +421,7 @@ def test_a_logarithm_of_a_negative_is_refused_by_name_and_day():
             ),
             "3 days apart",
         ),
-        (dropping().set_axis(pd.period_range("2019-05-01", periods=120, freq="h")), "not h"),
+        (dropping().set_axis(pd.period_range("2019-05-01", periods=120, freq="min")), "not min"),
         (
             pd.Series(
                 1.0,

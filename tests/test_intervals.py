@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 from statsmodels.stats.proportion import (
     confint_proportions_2indep,
     proportion_confint,
@@ -293,6 +293,33 @@ def test_sums_over_users_give_an_interval_inside_0_and_1_around_the_rate(pair):
     # Success and failure are two names of one thing.
     mirrored = Rate.of_users(UserSums.of(x - y, x)).interval()
     assert mirrored == pytest.approx((1 - high, 1 - low), abs=1e-9)
+
+
+def test_users_who_are_alike_have_one_degree_of_freedom_less_than_they_are():
+    sums = UserSums.of(np.arange(10) % 5, np.full(10, 4))
+    assert Rate.of_users(sums, 10 * 4**4).freedom == pytest.approx(9)
+    assert Rate.of_users(sums).freedom == 9
+
+
+def test_a_user_who_makes_most_of_the_trials_leaves_few_degrees_of_freedom():
+    x, y = np.array([100, *[2] * 50]), np.array([60, *[1] * 50])
+    sums = UserSums.of(y, x)
+    frequent, alike = Rate.of_users(sums, (x**4).sum()), Rate.of_users(sums)
+    assert frequent.freedom < 1.1 < 49 < alike.freedom
+    assert frequent.size == alike.size
+    assert np.ptp(frequent.interval()) > 2 * np.ptp(alike.interval())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("tail", "least"), [(2.0, 0.93), (1.3, 0.9)])
+def test_intervals_hold_the_truth_where_frequent_users_convert_otherwise(tail, least):
+    rng = np.random.default_rng(7)
+    x = np.floor((1 - rng.random((3000, 100))) ** (-1 / tail))
+    often = 1 - sum(k * (k**-tail - (k + 1) ** -tail) for k in range(1, 5)) / special.zeta(tail)
+    truth = 0.3 * (1 - often) + 0.6 * often
+    y = rng.binomial(x.astype(np.int64), np.where(x >= 5, 0.6, 0.3))
+    low, high = Rate.of_users(UserSums.of(y, x), (x**4).sum(1)).interval()
+    assert np.mean((low <= truth) & (truth <= high)) > least
 
 
 def test_arrays_give_the_answers_of_their_elements():

@@ -19,7 +19,7 @@ STOREYS = [
     ["interruptions", "cohorts", "funnels"],
     ["logs"],
     ["sources"],
-    ["decompositions", "propagation", "intervals", "results", "style"],
+    ["clusters", "decompositions", "propagation", "intervals", "results", "style"],
     ["multiplicity", "counts", "wording", "compiled", "fonts", "progress"],
 ]
 DRAWING = {"matplotlib", "seaborn", "ipywidgets"}

@@ -144,7 +144,7 @@ def test_a_file_without_a_header_row_is_recognised(tmp_path):
     with pytest.raises(ValueError, match="A file without a header row\\? Name its columns: names="):
         read_events(path)
     assert read_events(path, names=list(ROWS.columns)).events == {"enter": 2, "pay": 1}
-    with pytest.raises(ValueError, match="log.csv with 6 names"):
+    with pytest.raises(ValueError, match="log.csv has 4 columns, and names= has 6"):
         read_events(path, names=["user_id", "timestamp", "event", "amount", "x", "y"])
 
 
@@ -209,6 +209,8 @@ def test_a_source_that_is_not_there_is_named(tmp_path):
     with pytest.raises(ValueError, match="is a folder"):
         read_events(tmp_path)
     with pytest.raises(ValueError, match="neither Parquet"):
+        read_events("log.dat")
+    with pytest.raises(ValueError, match=r"an Excel workbook: read it with pandas\.read_excel"):
         read_events("log.xlsx")
     with pytest.raises(TypeError, match="cannot read events from int"):
         read_events(7)

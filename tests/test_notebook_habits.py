@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
-CELLS, LINES, BYTES = 25, 12, 150_000
+CELLS, LINES, NAMES, BYTES = 25, 10, 8, 150_000
 # Words of prose to a line of code: below, a script; above, an essay.
 LEAST_PROSE, MOST_PROSE = 10, 40
 # Where packages come from, and where files lie on one machine.
@@ -50,6 +50,9 @@ def faults(text: str) -> list[str]:
         found.append(f"has more than {CELLS} cells")
     if any(len(cell.source.splitlines()) > LINES for cell in code):
         found.append(f"has a code cell of more than {LINES} lines")
+    for cell in code:
+        if "parameters" in cell.metadata.get("tags", []):
+            found += _parameter_faults(cell.source)
     if len(text.encode()) > BYTES:
         found.append(f"is larger than {BYTES // 1000} kB")
 
@@ -75,6 +78,15 @@ def faults(text: str) -> list[str]:
     ]
     found += [f"names {place.group()!r}" for place in map(PLACES.search, plain) if place]
     return found
+
+
+def _parameter_faults(source: str) -> list[str]:
+    """What keeps a tool such as papermill from reading and replacing parameters, or a reader from surveying them."""
+    body = ast.parse(source).body
+    names = [node.targets[0] for node in body if isinstance(node, ast.Assign)]
+    plain = len(names) == len(body) and all(isinstance(name, ast.Name) for name in names)
+    found = [] if plain else ["has parameters that are not one name a line"]
+    return found + ([f"has more than {NAMES} parameters"] if len(names) > NAMES else [])
 
 
 def _code_faults(source: str, *, first: bool) -> list[str]:
@@ -145,7 +157,9 @@ def test_a_notebook_without_fault_has_none():
         ),
         ({"outputs": output("display_data", data={"text/html": "/home/me/log.csv"})}, "names '/home/'"),
         ({"outputs": output("stream", name="stdout", text="x" * BYTES)}, "larger than 150 kB"),
-        ({"source": "x = 1\n" * 13}, "more than 12 lines"),
+        ({"source": "x = 1\n" * 11}, "more than 10 lines"),
+        ({"source": "N, M = 2, 3", "at": 2}, "not one name a line"),
+        ({"source": "\n".join(f"N{at} = 2" for at in range(9)), "at": 2}, "more than 8 parameters"),
         ({"source": "import os"}, "an import in code cell 4"),
         ({"source": "def f():\n    pass"}, "a def or a class in code cell 4"),
         ({"source": "import warnings\nwarnings.filterwarnings('ignore')", "at": 1}, "a filter of warnings"),

@@ -15,7 +15,9 @@ from scipy.signal import lfilter
 from tests.cases.segments import EFFECTS, segments
 from toolkit import Level, Slope, interrupted_time_series
 from toolkit.interruptions.errors.ar1_noise import Correlation, Structure
+from toolkit.interruptions.errors.profile_likelihood import Profile
 from toolkit.interruptions.errors.reml import KINDS, estimate
+from toolkit.intervals import student
 
 CASES = Path(__file__).parents[2] / "shared" / "reference" / "its"
 
@@ -58,7 +60,7 @@ def test_the_likelihood_is_the_dense_one_and_a_free_search_finds_hardly_a_higher
             optimize.minimize(
                 lambda p, y=y: -restricted(design, y, dense(at, *p))[0],
                 start,
-                bounds=[(-0.6, 0.99), (0.1, 1.0)],
+                bounds=[(-0.6, 0.996), (0.1, 1.0)],
                 method="L-BFGS-B",
             )
             for start in [(0.3, 0.5), (0.8, 0.5), (-0.3, 0.9), (0.6, 0.95), (0.95, 0.2)]
@@ -67,6 +69,42 @@ def test_the_likelihood_is_the_dense_one_and_a_free_search_finds_hardly_a_higher
     # An interval of (rho, lam) spans two to three units; a fifth is the flat ridge towards a random walk.
     assert np.median(short) < 0.01
     assert max(short) < 0.2
+
+
+def test_a_walk_with_a_little_noise_is_fitted_at_its_top():
+    design, rng = segments(365), np.random.default_rng(8)
+    walks = rng.normal(size=(365, 12)).cumsum(0) + 0.5 * rng.normal(size=(365, 12))
+    fit, at, short = estimate(design, walks), np.arange(365), []
+    profile = Profile(fit.basis, walks - fit.basis @ (fit.basis.T @ walks), at)
+    for i in range(12):
+
+        def below(p, i=i):
+            rho = np.clip(0.9999 - np.exp(p[0]), -0.6, None)
+            return -profile(rho, 1 / (1 + np.exp(p[1:]) * (1 - rho**2)), np.array([i])).item()
+
+        free = min(
+            optimize.minimize(below, start, method="Nelder-Mead").fun for start in [(-4, -1.4), (-2.5, -1.4)]
+        )
+        short.append(-profile(fit.rho[i], fit.lam[i : i + 1], np.array([i])).item() - free)
+    assert np.median(short) < 0.1
+    assert max(short) < 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [200, 730])
+def test_a_change_of_trend_of_a_walk_is_covered(n):
+    rng, design = np.random.default_rng(9), segments(n)
+    walks = rng.normal(size=(n, 400)).cumsum(0) + 0.5 * rng.normal(size=(n, 400))
+    estimates, errors, df = estimate(design, walks).contrast(np.eye(design.shape[1])[-1:])
+    assert (np.abs(estimates) < student(df, 0.95) * errors).mean() > 0.9
+
+
+def test_the_variance_around_a_mean_stays_finite_where_the_level_walks():
+    walk = np.random.default_rng(3).standard_normal((300, 1)).cumsum(0)
+    fit, plain = estimate(segments(300), walk), estimate(segments(300), simulated(300, 3))
+    assert fit.rho[0] > 0.99
+    assert fit.around[0] < 0.8 * fit.scale[0]
+    assert plain.around == pytest.approx(plain.scale)
 
 
 @pytest.mark.parametrize("gaps", [False, True])
@@ -81,7 +119,7 @@ def test_ar1_alone_reaches_the_top_that_a_free_search_by_dense_matrices_finds(ga
 
         grid = np.linspace(-0.9, 0.98, 48)
         start = grid[np.argmin([below(rho) for rho in grid])]
-        bounds = max(start - 0.04, -0.95), min(start + 0.04, 0.99)
+        bounds = max(start - 0.04, -0.95), min(start + 0.04, 0.9999)
         free = optimize.minimize_scalar(below, bounds=bounds, method="bounded", options={"xatol": 1e-9})
         found, b, scale, normal = restricted(design, y, dense(at, fit.rho[i], 1.0))
         # Rounded to 0.0001, so that series of a batch share their work.
@@ -271,9 +309,9 @@ def test_errors_at_the_points_themselves_are_the_fitted_covariance():
 
 
 def test_a_parameter_at_the_end_of_its_range_is_named():
-    walk = np.random.default_rng(3).standard_normal((200, 1)).cumsum(0)
-    design = np.ones((200, 1))
-    assert "rho = 0.99" in estimate(design, walk).boundary[0]
+    walk = np.random.default_rng(3).standard_normal((900, 1)).cumsum(0)
+    design = np.ones((900, 1))
+    assert "rho = 0.996" in estimate(design, walk).boundary[0]
     assert estimate(segments(1000), simulated(1000, 1, rho=0.8, noise=1.0)).boundary == [""]
 
 

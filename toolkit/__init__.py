@@ -5,6 +5,7 @@ EventLog       is that log: columns, summary, index
 Step           is one step of a funnel: an event, or a condition
 funnel         counts who got how far, in order, within a time
 Funnel         is the answer: counts, rates with intervals, comparison, figure
+what_changed   says which step and segments a change of a rate comes from
 retention      follows cohorts: who comes back, with censored cells marked
 Retention      is the answer: cohort table, curve, split into mix and rate
 repurchase     says who buys again, under each definition in use
@@ -39,6 +40,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from toolkit import style
+    from toolkit.changes import what_changed
     from toolkit.cohorts import Activity, Repurchase, Retention, activity, repurchase, retention
     from toolkit.funnels import Funnel, Step, funnel
     from toolkit.inputs import metric, read_export, read_public, read_series
@@ -85,6 +87,7 @@ __all__ = [
     "simulate",
     "split_product",
     "style",
+    "what_changed",
     "where_is_the_break",
 ]
 
@@ -94,6 +97,7 @@ _homes = {
     "Step": "toolkit.funnels",
     "funnel": "toolkit.funnels",
     "Funnel": "toolkit.funnels",
+    "what_changed": "toolkit.changes",
     "retention": "toolkit.cohorts",
     "Retention": "toolkit.cohorts",
     "repurchase": "toolkit.cohorts",

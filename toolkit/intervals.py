@@ -3,7 +3,7 @@
 A `Rate` carries its estimate and its effective size; `wilson` is the shortest way to its interval.
 `UserSums` and `CrossSums` are what an engine adds up where one user counts more than once.
 `difference`, `ratio` and `score_test` compare two rates, whether or not they share users (`correlation`).
-`quantile_ranks` bounds a quantile.
+`welch` gives two rates the degrees of freedom of their difference. `quantile_ranks` bounds a quantile.
 Each takes numbers or arrays, and gives back what it took.
 """
 
@@ -88,17 +88,38 @@ class Rate:
         return cls(_plain(_over(k, trials)), _plain(trials))
 
     @classmethod
-    def of_users(cls, sums: UserSums) -> Rate:
+    def of_users(cls, sums: UserSums, fourths: ArrayLike | None = None) -> Rate:
         """From sums over users, each with any number of trials that may resemble each other.
+
+        Parameters
+        ----------
+        fourths
+            The sum over users of x to the fourth. Known, it tells how many users make most of the variance; not
+            known, they are taken to make equal parts of it, which is too bold where a few users hold most trials.
 
         Notes
         -----
-        The size is x / `design_effect`; the quantile is Student's with users - 1 degrees of freedom. Where
+        The size is x / `design_effect`; the quantile is Student's with users - 1 degrees of freedom. With `fourths`
+        the residual variance has those of Satterthwaite instead: a user whose rate differs adds about x^2 to it, so
+        they are (sum of x^2)^2 / sum of x^4, less the share that the rate itself takes, and at least 1. Of the two
+        variances, each with its own degrees of freedom, the one counts that makes the wider 95 % interval. Where
         each user has one trial, the interval is Wilson's.
+
+        References
+        ----------
+        Satterthwaite (1946), Biometrics Bulletin 2, 110-114. For clusters: Bell & McCaffrey (2002), Survey
+        Methodology 28, 169-181.
         """
         users, x, y, xx = _floats(*sums[:4])
-        freedom = np.where(xx <= x, np.inf, users - 1)
-        return cls(_plain(_over(y, x)), _plain(x / design_effect(sums)), _plain(freedom))
+        effect, freedom = np.asarray(design_effect(sums)), users - 1
+        if fourths is not None:
+            residual, alike = _effects(sums)
+            parts = np.minimum(_over(xx * xx, np.asarray(fourths, float), 0.0), users)
+            few = np.maximum(parts * _over(users - 1, users, 0.0), np.minimum(users - 1, 1))
+            wider = residual * _quantile(few, 0.95) ** 2 > alike * _quantile(freedom, 0.95) ** 2
+            effect, freedom = np.where(wider, residual, alike), np.where(wider, few, freedom)
+        freedom = np.where(xx <= x, np.inf, freedom)
+        return cls(_plain(_over(y, x)), _plain(x / np.where(xx <= x, 1.0, effect)), _plain(freedom))
 
     def at(self, where: Any) -> Rate:
         """The rates at some places of arrays."""
@@ -152,6 +173,12 @@ def design_effect(sums: UserSums) -> Any:
     Residuals: Rao & Scott (1992), Biometrics 48, 577-585. r: the analysis of variance estimator in Ridout,
     Demetrio & Firth (1999), Biometrics 55, 137-148.
     """
+    x, xx = _floats(sums.x, sums.xx)
+    return _plain(np.where(xx == x, 1.0, np.maximum(*_effects(sums))))
+
+
+def _effects(sums: UserSums) -> tuple[np.ndarray, np.ndarray]:
+    """The two answers of `design_effect`, each at least 1: the residuals', and of a correlation alike for all users."""
     users, x, y, xx, _, _, yy_per_x = _floats(*sums)
     p, heaviest = _over(y, x), _over(xx, x)
     between = _over(yy_per_x - p * y, users - 1)
@@ -160,8 +187,8 @@ def design_effect(sums: UserSums) -> Any:
     r = np.clip(_over(between - within, between + (typical - 1) * within, 1.0), 0, 1)
     r = np.where((y <= 0) | (y >= x) | (users < 2), 1.0, r)
     residual = _over(_residual_squares(sums), x * p * (1 - p))
-    effect = np.maximum(np.fmax(residual, 1 + r * (heaviest - 1)), 1)
-    return _plain(np.where(heaviest == 1, 1.0, effect))
+    # Where the rate is 0 or 1 there are no residuals to go by.
+    return np.fmax(residual, 1.0), np.maximum(1 + r * (heaviest - 1), 1.0)
 
 
 def correlation(first: UserSums, second: UserSums, cross: CrossSums) -> Any:
@@ -238,6 +265,22 @@ def score_test(first: Rate, second: Rate, *, correlation: ArrayLike = 0.0) -> An
     freedom = np.minimum(first.freedom, second.freedom)
     p = 2 * special.stdtr(freedom, -np.abs(_score(first, second, 1.0, correlation)))
     return _plain(np.where(freedom < 1, 1.0, p))
+
+
+def welch(first: Rate, second: Rate) -> tuple[Rate, Rate]:
+    """Two independent rates with the degrees of freedom of their difference in common.
+
+    References
+    ----------
+    Welch (1947), Biometrika 34, 28-35.
+    """
+    p, n, df, q, m, dg = _floats(
+        first.estimate, first.size, first.freedom, second.estimate, second.size, second.freedom
+    )
+    ours, theirs = _over(p * (1 - p), n), _over(q * (1 - q), m)
+    joint = _over((ours + theirs) ** 2, _over(ours**2, df) + _over(theirs**2, dg), np.nan)
+    freedom = np.where(np.isfinite(joint), np.maximum(joint, np.minimum(df, dg)), np.minimum(df, dg))
+    return Rate(first.estimate, first.size, freedom), Rate(second.estimate, second.size, freedom)
 
 
 def quantile_ranks(

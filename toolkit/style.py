@@ -70,7 +70,10 @@ PLATFORMS = {
 }
 NULLS = {"None", "nan", "<NA>", "NaT"}
 #: Apart from the platforms' four, from each other also for most of the colour-blind, and at least 4:1 on white.
-COLOURS = ("#332288", "#882255", "#7A7A1F", "#4D4D4D", "#AA4CF4", "#6B2305", "#2222E6", "#C800A8")
+COLOURS = (
+    *("#332288", "#882255", "#7A7A1F", "#4D4D4D", "#AA4CF4", "#6B2305"),
+    *("#2222E6", "#C800A8", "#B8001F", "#00707A", "#1B5E20", "#8A6100"),
+)
 MARKERS = "vPX<>hp*"
 #: Looks of all other groups in the order in which they are given out: colours first, which also differ in marker.
 OTHERS = [

@@ -1,4 +1,4 @@
-"""Rebuild `datasets/exports`: what dashboards would show of some rooms of the simulated log, in their own forms.
+"""Rebuild `datasets/exports` and `datasets/public`: the simulated log as dashboards and a public log would show it.
 
 uv run python datasets/make/exports.py
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -24,6 +24,10 @@ ROOMS = {
     "xiaohongshu": (100003, 100004, 100005),
     "kuaishou": (400003, 400004, 400005),
 }
+#: Yuan that an impression costs on Douyin, by hour: the evening is dearer. The log knows no prices; these are planted.
+DAY_PRICE, EVENING_PRICE, EVENING = 0.15, 0.30, range(19, 24)
+#: Users of Taobao Live in the small log that has the form of a public one.
+PUBLIC_USERS = 400
 
 
 def sessions(platform: str) -> pd.DataFrame:
@@ -73,7 +77,10 @@ def write_exports(folder: str | Path) -> dict[str, dict[str, float]]:
     _taobao(place / f"直播分场次_{PERIOD}.xlsx", truth["taobao_live"])
     _xiaohongshu(place / f"直播场次明细_{PERIOD}.xlsx", truth["xiaohongshu"])
     _kuaishou(place / f"快分销_{PERIOD}.csv", truth["kuaishou"])
-    said = {
+    _douyin_weeks(place / "weeks", truth["douyin"])
+    _orders(place / "订单_2019-09-30.csv")
+    _advertising(place / "2019-09-30 10_00_00_7600000000000000001.csv")
+    said: dict[str, dict[str, float]] = {
         platform: {
             "sessions": len(rows),
             "viewers": int(rows["viewers"].sum()),
@@ -81,6 +88,7 @@ def write_exports(folder: str | Path) -> dict[str, dict[str, float]]:
         }
         for platform, rows in truth.items()
     }
+    said["douyin_advertising"] = {"day_price": DAY_PRICE, "evening_price": EVENING_PRICE}
     (place / "truth.json").write_text(json.dumps(said, indent=1) + "\n")
     return said
 
@@ -117,6 +125,91 @@ def _douyin(path: Path, rows: pd.DataFrame) -> None:
     ]
     total = ["合计", "", "-", "-", *(_apart(rows[name].sum()) for name in columns)]
     _csv(path, [headers, *lines, total], "utf-8-sig")
+
+
+def _douyin_weeks(folder: Path, rows: pd.DataFrame) -> None:
+    """The same list downloaded once a week, each from the Sunday before on: a session of that day stands in two files.
+
+    In the earlier file the refunds of that Sunday have not come in yet.
+    """
+    folder.mkdir(exist_ok=True)
+    first = pd.Timestamp(PERIOD[:10])
+    for week in range(4):
+        monday = first + pd.Timedelta(weeks=week)
+        sunday = monday + pd.Timedelta(days=6)
+        since = max(first, monday - pd.Timedelta(days=1))
+        part = rows[(rows["start"] >= since) & (rows["start"] < sunday + pd.Timedelta(days=1))].copy()
+        part.loc[part["start"] >= sunday, "refund_amount"] = 0.0
+        _douyin(folder / f"直播明细_{since.date()}_{sunday.date()}.csv", part)
+
+
+def _orders(path: Path) -> None:
+    """Order lines of all rooms of Douyin in GB18030, downloaded on the day after: ids with a tab, refunds as a status.
+
+    The log knows no products: what an order is of follows from what it cost.
+    """
+    rows = duckdb.sql(
+        f"""SELECT creator_id, order_id, date_trunc('second', min(timestamp) FILTER (event = 'pay')
+        AT TIME ZONE 'Asia/Shanghai') AS paid, min(amount) FILTER (event = 'pay') AS amount,
+        bool_or(event = 'refund') AS refunded FROM '{HERE / "log" / "douyin"}.parquet'
+        WHERE order_id IS NOT NULL GROUP BY ALL HAVING count(*) FILTER (event = 'pay') > 0 ORDER BY paid, order_id"""
+    ).df()
+    headers = ["主订单编号", "子订单编号", "选购商品", "商品ID", "商品数量", "订单提交时间", "支付完成时间"]
+    headers += ["订单状态", "售后状态", "订单应付金额", "达人ID", "达人昵称", "收件人"]
+    lines = []
+    for number, row in enumerate(rows.to_dict("records"), start=1):
+        name, item = next((name, item) for most, name, item in _SHELVES if row["amount"] < most)
+        order, paid = f"{6_900_000_000_000_000_000 + number}\t", f"{row['paid']:%Y-%m-%d %H:%M:%S}"
+        refund, amount = "退款成功" if row["refunded"] else "-", f"{row['amount']:,.2f}"
+        whose = [str(row["creator_id"]), _name(row["creator_id"]), "***"]
+        lines.append([order, order, name, f"{item}\t", "1", paid, paid, "已发货", refund, amount, *whose])
+    _csv(path, [headers, *lines], "gb18030")
+
+
+#: What an order is of, by its amount in yuan.
+_SHELVES = (
+    (50, "模拟商品 小件", 3_600_000_000_000_000_001),
+    (150, "模拟商品 中件", 3_600_000_000_000_000_002),
+    (float("inf"), "模拟商品 大件", 3_600_000_000_000_000_003),
+)
+
+
+def _advertising(path: Path) -> None:
+    """Advertising by hour, as if every impression of Douyin had been bought: a total first, hours as spans."""
+    local = "timestamp AT TIME ZONE 'Asia/Shanghai'"
+    rows = duckdb.sql(
+        f"""SELECT CAST({local} AS DATE) AS day, hour({local}) AS hour,
+        count(*) FILTER (event = 'impression') AS impressions, count(*) FILTER (event = 'pay') AS orders,
+        coalesce(round(sum(amount) FILTER (event = 'pay'), 2), 0) AS gmv
+        FROM (SELECT DISTINCT * FROM '{HERE / "log" / "douyin"}.parquet') GROUP BY ALL ORDER BY day, hour"""
+    ).df()
+    rows["price"] = [EVENING_PRICE if hour in EVENING else DAY_PRICE for hour in rows["hour"]]
+    rows["spend"] = (rows["impressions"] * rows["price"]).round(2)
+    headers = ["日期", "时间-小时", "整体消耗", "整体支付ROI", "整体成交金额", "整体成交订单数"]
+    lines = [
+        [f"{row['day']:%Y-%m-%d}", f"{row['hour']:02}:00 - {row['hour']:02}:59", *_spent(row)]
+        for row in rows.to_dict("records")
+    ]
+    _csv(path, [headers, ["总计", "-", *_spent(rows[["spend", "gmv", "orders"]].sum())], *lines], "utf-8-sig")
+
+
+def _spent(row: Mapping[str, float] | pd.Series) -> list[str]:
+    spend, gmv = float(row["spend"]), float(row["gmv"])
+    return [_apart(spend), f"{gmv / spend:.2f}" if spend else "-", _apart(gmv), _apart(int(row["orders"]))]
+
+
+def write_public(folder: str | Path) -> None:
+    """Write a few simulated users in the form of Taobao's UserBehavior: no header, Unix seconds, pv, cart and buy."""
+    place = Path(folder)
+    place.mkdir(parents=True, exist_ok=True)
+    rows = duckdb.sql(
+        f"""SELECT user_id, room_id, creator_id, CASE event WHEN 'product_click' THEN 'pv' WHEN 'pay' THEN 'buy'
+        ELSE event END AS behavior, CAST(floor(epoch(timestamp)) AS BIGINT) AS second
+        FROM (SELECT DISTINCT * FROM '{HERE / "log" / "taobao_live"}.parquet')
+        WHERE event IN ('product_click', 'cart', 'pay')
+        QUALIFY dense_rank() OVER (ORDER BY user_id) <= {PUBLIC_USERS} ORDER BY user_id, second, behavior"""
+    ).fetchall()
+    _csv(place / "UserBehavior_simulated.csv", rows, "utf-8")
 
 
 def _taobao(path: Path, rows: pd.DataFrame) -> None:
@@ -198,7 +291,7 @@ def _apart(number: float) -> str:
     return f"{number:,.2f}" if isinstance(number, float) else f"{number:,}"
 
 
-def _csv(path: Path, lines: Sequence[Sequence[str]], encoding: str) -> None:
+def _csv(path: Path, lines: Sequence[Sequence[object]], encoding: str) -> None:
     text = io.StringIO()
     csv.writer(text, lineterminator="\r\n").writerows(lines)
     path.write_bytes(text.getvalue().encode(encoding))
@@ -214,3 +307,4 @@ def _workbook(path: Path, title: str, lines: Sequence[Sequence[object]]) -> None
 
 if __name__ == "__main__":
     print(write_exports(HERE / "exports"))
+    write_public(HERE / "public")

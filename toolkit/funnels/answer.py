@@ -11,8 +11,10 @@ import pandas as pd
 
 from toolkit.counts import confidence_level, one_of, refuse_taken
 from toolkit.funnels import question as asked
+from toolkit.funnels.by_period import PeriodFunnel
 from toolkit.funnels.counting_units import Path
 from toolkit.funnels.paths import count_units, lost_to_exclusions
+from toolkit.funnels.periods import PERIODS, Period, by_period
 from toolkit.funnels.question import COUNTS, MODES, OWN, Count, Mode, Question
 from toolkit.funnels.result import Funnel
 from toolkit.funnels.step import Step, step_of, steps_of
@@ -39,6 +41,7 @@ def funnel(
     observed_until: Any = None,
     dedupe: str | None = None,
     path: Path = "auto",
+    period: Period | None = None,
     confidence: float = 0.95,
 ) -> Funnel:
     """Count who gets how far through steps, in order, within a time of entering.
@@ -75,17 +78,21 @@ def funnel(
     entries : (from, to), optional
         Range of the first step's time, `from` included and `to` not; later steps may lie outside.
     observed_until : time, optional
-        End of observation. The last row's time if not given.
+        As of when: rows at or after it do not exist. Just after the last row if not given.
     dedupe : str, optional
         Of rows with the same value in this column only the first counts, as with retries of one order.
     path : {"auto", "asof", "windows", "stream", "index"}
         How to count. All paths give the same counts; `Funnel.path` says which one ran.
+    period : {"hour", "day", "week", "month"}, optional
+        Count by period of the entry, on the log's clock, weeks from Monday on: a row a period, step and group, a
+        line over time, and `series` of a rate. Each period is counted as if it were asked for alone by `entries`.
     confidence : float
         Of every interval, between 0 and 1.
 
     Returns
     -------
     Funnel
+        With `period`, a `PeriodFunnel`.
 
     Raises
     ------
@@ -124,6 +131,8 @@ def funnel(
         raise TypeError(f"funnel takes a log from read_events, not {type(log).__name__}")
     chosen = steps_of(steps)
     names = [step.name for step in chosen]
+    until = asked.observed_until(log, observed_until)
+    log = log.as_of(until + 1)
     question = Question(
         log=log,
         steps=chosen,
@@ -137,12 +146,18 @@ def funnel(
         exclude=asked.exclusions_of(log, exclude, names),
         gaps=asked.gaps_of(gaps, names),
         entries=asked.entries_of(entries, log.timezone),
-        observed_until=asked.observed_until(log, observed_until),
+        observed_until=until,
         dedupe=None if dedupe is None else asked.columns_of(log, dedupe, "dedupe")[0],
     )
     refuse_taken(question.by, OWN)
     confidence = confidence_level(confidence)
     _refuse_unknown_names(question)
+    if period is not None:
+        one_of("period", period, PERIODS)
+        refuse_taken(question.by, ["period", "complete"])
+        found = by_period(question, period, path)
+        _refuse_unknown_steps(question, found.counts)
+        return PeriodFunnel(found.counts, confidence, period=period, over=found.complete)
     units = count_units(question, path)
     counts = StepCounts.of_units(units)
     _refuse_unknown_steps(question, counts)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from toolkit import intervals
-from toolkit.funnels.step_counts import StepCounts
+from toolkit import intervals, style
+from toolkit.clusters import Clusters
+from toolkit.funnels.step_counts import ALONE, StepCounts, added_up
 from toolkit.funnels.step_shares import step_shares
 from toolkit.multiplicity import holm
 from toolkit.results import Result
@@ -18,6 +19,8 @@ from toolkit.wording import count, counted, group_name, interval_level, percent,
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+#: Sums over users of products of their counts, in a group and shared with the reference: groups x steps x steps.
+Products = tuple[np.ndarray, np.ndarray]
 #: No headline rests on a rate of fewer.
 LEAST = 30
 
@@ -40,6 +43,8 @@ class Comparison(Result):
         The group that all others are compared with.
     method : str
         What the intervals are and what they assume.
+    largest : DataFrame or None
+        What the figure shows of many groups: the same of the 12 largest, and of all others together.
 
     Notes
     -----
@@ -64,6 +69,7 @@ class Comparison(Result):
     reference: str
     method: str
     confidence: float
+    largest: pd.DataFrame | None = field(default=None, repr=False)
 
     @property
     def tests(self) -> int:
@@ -95,14 +101,37 @@ class Comparison(Result):
             why = "no end-to-end gap is distinguishable from 0, so steps are ranked by points"
             return f"{self._gap(_widest(found))}; {why}"
         gap = _widest(gaps)
-        size = len(self.table) // (self.tests // len(self.steps))  # rows of a group, which stand together
-        own = self.table.iloc[int(str(gap.name)) // size * size :][:size]
-        own = own[own["rate"] == "from_previous"]
-        of = {name: own[own["measure"] == name] for name in ("difference", "ratio", "contribution")}
+        of = self._steps_of(gap)
         if (of["ratio"]["estimate"] > 0).all():
             return f"{self._gap(gap)}; {self._arises(of['contribution'], of['difference'])}"
-        widest = self._gap(_widest(of["difference"]))
+        widest = self._gap(_widest(of["difference"])).replace("The", "the", 1)
         return f"{self._gap(gap)}; {widest}; where a rate is 0, steps are ranked by points"
+
+    def _title(self) -> str:
+        """The finding in a line, for the figure."""
+        lines = self.table[self.table["measure"] == "difference"]
+        found = lines[(lines["p_adjusted"] < 1 - self.confidence) & (lines["n"] >= LEAST)]
+        whole = found[found["rate"] == ("from_first" if len(self.steps) > 2 else "from_previous")]
+        reference = style.label(self.reference)
+        if not len(whole):
+            return f"No end-to-end gap to {reference} is distinguishable from 0"
+        gap = _widest(whole)
+        who = style.label(group_name(gap[name] for name in self.by))
+        parts = self._steps_of(gap)
+        if len(self.steps) == 2 or not (parts["ratio"]["estimate"] > 0).all():
+            side = "above" if gap["estimate"] > 0 else "below"
+            return f"{who} lies {points(abs(gap['estimate']), sign=False)} {side} {reference}"
+        top = parts["contribution"].sort_values("share").iloc[-1]
+        before = self.steps[self.steps.index(top["step"]) - 1]
+        return f"{percent(top['share'], 0)} of the gap of {who} to {reference} arises from {before} to {top['step']}"
+
+    def _steps_of(self, row: pd.Series) -> dict[str, pd.DataFrame]:
+        """By measure, the rates from the step before of the group of a row."""
+        # The rows of a group stand together.
+        size = len(self.table[["step", "rate", "measure"]].drop_duplicates())
+        own = self.table.iloc[int(str(row.name)) // size * size :][:size]
+        own = own[own["rate"] == "from_previous"]
+        return {name: own[own["measure"] == name] for name in ("difference", "ratio", "contribution")}
 
     def _gap(self, row: pd.Series) -> str:
         """A difference of two rates in words, from which step to which."""
@@ -133,10 +162,20 @@ class Comparison(Result):
         )
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Differences by step, a mark and an interval for each group."""
+        """What each step adds to the end-to-end gap, a mark and an interval for each group, largest 12 and others."""
         from toolkit.funnels import plots
 
-        return plots.comparison(self.table, by=self.by, reference=self.reference, ax=ax)
+        few = self.largest is None
+        return plots.comparison(
+            self.table if self.largest is None else self.largest,
+            by=self.by if few else ("group",),
+            steps=self.steps,
+            reference=self.reference,
+            level=interval_level(self.confidence),
+            title=self._title(),
+            others=not few,
+            ax=ax,
+        )
 
 
 def _widest(rows: pd.DataFrame) -> pd.Series:
@@ -152,42 +191,12 @@ def compare(counts: StepCounts, to: Any, confidence: float) -> Comparison:
     others = np.delete(np.arange(len(counts.groups)), reference)
     if not len(others):
         raise ValueError(f"there is only one group, {counts.names[0]}: nothing to compare it with")
+    if counts.clusters is not None:
+        _refuse_overlap(counts, counts.clusters, others, reference)
     shared = counts.shared(reference)
-    steps = [
-        (step, before, "from_previous") for before, step in zip(counts.steps, counts.steps[1:], strict=False)
-    ]
-    if len(steps) > 1:
-        steps.append((counts.steps[-1], counts.steps[0], "from_first"))
-    made = step_shares(counts, others, reference, shared, confidence)
-    parts = []
-    for order, (step, base, kind) in enumerate(steps):
-        n = counts.reached[:, counts.position(base)]
-        ours, theirs = counts.rate(step, base, at=others), counts.rate(step, base, at=reference)
-        together = _correlation(counts, step, base, shared, reference)[others]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.where(theirs.estimate == 0, np.nan, np.divide(ours.estimate, theirs.estimate))
-        difference = np.subtract(ours.estimate, theirs.estimate)
-        between = intervals.difference(ours, theirs, correlation=together, confidence=confidence)
-        over = intervals.ratio(ours, theirs, correlation=together, confidence=confidence)
-        measures: dict[str, tuple[Any, ...]] = {
-            "difference": (difference, *between, np.nan),
-            "ratio": (ratio, *over, np.nan),
-        }
-        if kind == "from_previous":
-            measures["contribution"] = tuple(part[:, order] for part in made)
-        columns = {name: counts.groups[name].array.take(others) for name in counts.by}
-        columns |= {"step": step, "rate": kind, "n": n[others], "n_reference": n[reference]}
-        columns |= {
-            "p": intervals.score_test(ours, theirs, correlation=together),
-            "group": others,
-            "order": order,
-        }
-        for measure, values in measures.items():
-            own = dict(zip(("estimate", "low", "high", "share"), values, strict=True))
-            parts.append(pd.DataFrame(columns | {"measure": measure} | own))
-    table = pd.concat(parts).sort_values(["group", "order"], kind="stable", ignore_index=True)
-    own_columns = ["step", "rate", "measure", "estimate", "low", "high", "share", "n", "n_reference", "p"]
-    table = table[[*counts.by, *own_columns]]
+    known = counts.clustered or counts.clusters is not None or shared.any()
+    products = (counts.products(), shared) if known else None
+    table = _estimates(counts, others, reference, products, confidence)
     # All measures of a rate ask the same question, whether it differs, so they are one test of the family.
     once = table["measure"] == "difference"
     table.loc[once, "p_adjusted"] = holm(table.loc[once, "p"].to_numpy(float))
@@ -199,25 +208,130 @@ def compare(counts: StepCounts, to: Any, confidence: float) -> Comparison:
         reference=counts.names[reference],
         method=_method(counts, bool(shared.any())),
         confidence=confidence,
+        largest=_largest(counts, reference, products, confidence),
     )
 
 
+def side_by_side(ours: StepCounts, theirs: StepCounts) -> StepCounts:
+    """Two funnels of one shape as two groups, "this" and "reference", which share no users."""
+    if ours.steps != theirs.steps:
+        raise ValueError(f"the steps of one funnel are {some(ours.steps)}, of the other {some(theirs.steps)}")
+    for counts in (ours, theirs):
+        if counts.by:
+            raise ValueError(
+                f"a funnel by {some(counts.by)} has several groups; compare two funnels without, or groups of one"
+            )
+        if counts.clustered or counts.clusters is not None:
+            raise ValueError(
+                "in these funnels users or days count more than once; to allow for that make them two groups of one "
+                "funnel: by=, or a column of the counts"
+            )
+    names = ["this", "reference"]
+    return replace(
+        ours,
+        by=("funnel",),
+        unit=ours.unit if ours.unit == theirs.unit else "counts",
+        groups=pd.DataFrame({"funnel": names}),
+        texts=tuple((name,) for name in names),
+        reached=np.vstack([ours.reached, theirs.reached]),
+        in_window=np.vstack([ours.in_window, theirs.in_window]),
+        sums={},
+        units=None,
+    )
+
+
+def _refuse_overlap(counts: StepCounts, clusters: Clusters, others: np.ndarray, reference: int) -> None:
+    """Groups may be seen on the same days throughout, or on different ones; a few in both are a slip."""
+    there = clusters.present
+    for at in others:
+        both = int((there[:, at] & there[:, reference]).sum())
+        fewer = int(clusters.number[[at, reference]].min())
+        if 0 < both < fewer / 2:
+            raise ValueError(
+                f"{counted(both, 'cluster')} of {clusters.name!r} lie{'s' * (both == 1)} in {counts.names[at]} and in "
+                f"{counts.names[reference]}, the others in one of them: let each lie on one side"
+            )
+
+
+def _largest(
+    counts: StepCounts, reference: int, products: Products | None, confidence: float
+) -> pd.DataFrame | None:
+    """Estimates of the largest groups and of all others as one; None where there are few."""
+    places = counts.places_drawn(always=reference)
+    if places is None:
+        return None
+    if products is not None:
+        products = added_up(products[0], places), added_up(products[1], places)
+    at = int(places[reference])
+    others = np.delete(np.arange(places.max() + 1), at)
+    return _estimates(counts.drawn(places), others, at, products, confidence)
+
+
+def _estimates(
+    counts: StepCounts, others: np.ndarray, reference: int, products: Products | None, confidence: float
+) -> pd.DataFrame:
+    """Differences, ratios and contributions by group and rate; groups in order."""
+    steps = [
+        (step, before, "from_previous") for before, step in zip(counts.steps, counts.steps[1:], strict=False)
+    ]
+    if len(steps) > 1:
+        steps.append((counts.steps[-1], counts.steps[0], "from_first"))
+    made = step_shares(counts, others, reference, products, confidence)
+    parts = []
+    for order, (step, base, kind) in enumerate(steps):
+        n = counts.reached[:, counts.position(base)]
+        ours, theirs = counts.rate(step, base, at=others), counts.rate(step, base, at=reference)
+        together = _correlation(counts, step, base, products, reference)[others]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.where(theirs.estimate == 0, np.nan, np.divide(ours.estimate, theirs.estimate))
+        if counts.clusters is not None and not np.any(together):
+            ours, theirs = intervals.welch(ours, theirs)
+        difference = np.subtract(ours.estimate, theirs.estimate)
+        between = intervals.difference(ours, theirs, correlation=together, confidence=confidence)
+        over = intervals.ratio(ours, theirs, correlation=together, confidence=confidence)
+        measures: dict[str, tuple[Any, ...]] = {
+            "difference": (difference, *between, np.nan),
+            "ratio": (ratio, *over, np.nan),
+        }
+        if kind == "from_previous":
+            measures["contribution"] = tuple(part[:, order] for part in made)
+        columns = {name: counts.groups[name].array.take(others) for name in counts.by}
+        columns |= {"step": step, "rate": kind, "n": n[others], "n_reference": n[reference]}
+        columns |= {"p": intervals.score_test(ours, theirs, correlation=together)}
+        for measure, values in measures.items():
+            own = dict(zip(("estimate", "low", "high", "share"), values, strict=True))
+            parts.append(pd.DataFrame(columns | {"measure": measure} | own))
+    table = pd.concat(parts, ignore_index=True)
+    # Each part has the groups in order: now each group has its parts in order.
+    rows = np.arange(len(table)).reshape(len(parts), -1).T.ravel()
+    own_columns = ["step", "rate", "measure", "estimate", "low", "high", "share", "n", "n_reference", "p"]
+    return table[[*counts.by, *own_columns]].iloc[rows].reset_index(drop=True)
+
+
 def _method(counts: StepCounts, shared: bool) -> str:
+    if counts.clusters is not None:
+        together = ", those shared between groups allowed for" if shared else ""
+        return f"{counts.clusters.words()}{together}"
     if counts.unit == "counts":
-        return "Newcombe differences and score ratios, which assume independent entries"
+        return f"Newcombe differences and score ratios, which know {ALONE}"
     if counts.clustered or shared:
         return f"clustered by user{', users shared between groups allowed for' if shared else ''}"
     return "Newcombe differences and score ratios"
 
 
-def _correlation(counts: StepCounts, step: str, base: str, shared: np.ndarray, reference: int) -> np.ndarray:
+def _correlation(
+    counts: StepCounts, step: str, base: str, products: Products | None, reference: int
+) -> np.ndarray:
     """By group, the correlation of its rate with the reference's, through the users whom they share."""
+    if products is None or not products[1].any():
+        return np.zeros(len(counts.groups))
+    shared = products[1]
     together = np.any(shared, axis=(1, 2))
-    if not np.any(together):
-        return np.zeros(len(shared))
     j, b = counts.position(step), counts.position(base)
-    products = intervals.CrossSums(
+    if counts.clusters is not None:
+        return counts.clusters.correlation(j, b, reference)
+    crossed = intervals.CrossSums(
         yy=shared[:, j, j], yx=shared[:, j, b], xy=shared[:, b, j], xx=shared[:, b, b]
     )
     ours, theirs = counts.user_sums(step, base), counts.user_sums(step, base, at=reference)
-    return np.where(together, intervals.correlation(ours, theirs, products), 0.0)
+    return np.where(together, intervals.correlation(ours, theirs, crossed), 0.0)

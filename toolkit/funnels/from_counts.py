@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from toolkit.counts import counts_table, numbers, refuse_taken
+from toolkit.clusters import Clusters, day_numbers, in_order
+from toolkit.counts import counts_table, numbers, refuse_taken, row_name
 from toolkit.funnels.question import OWN
 from toolkit.funnels.step_counts import StepCounts
-from toolkit.wording import group_name, some, unknown
+from toolkit.wording import counted, group_name, some, unknown
 
 #: Names under which a table may give its counts: by hand, and as a funnel's own table does.
 COUNT_COLUMNS = ("n", "reached")
@@ -47,8 +48,10 @@ def grouped(frame: pd.DataFrame) -> pd.DataFrame:
     ]
 
 
-def step_counts(frame: pd.DataFrame) -> StepCounts:
+def step_counts(frame: pd.DataFrame, cluster: str | None = None) -> StepCounts:
     """Steps, groups and counts from a tidy frame, checked. See `Funnel.from_counts`."""
+    if cluster is not None:
+        return _clustered(frame, cluster)
     counts_table(frame, ["step"])
     column = count_column(frame)
     by = broken_down_by(frame)
@@ -78,7 +81,69 @@ def step_counts(frame: pd.DataFrame) -> StepCounts:
         texts=tuple(tuple(None if pd.isna(value) else str(value) for value in key) for key in keys),
         reached=np.array(reached),
         in_window=still,
+        notes=_days_as_groups(frame, by),
     )
+
+
+def _clustered(frame: pd.DataFrame, cluster: str) -> StepCounts:
+    """Counts by cluster: each is a funnel of its own, and their sums are the answer."""
+    counts_table(frame, ["step", cluster])
+    missing = np.flatnonzero(frame[cluster].isna())
+    if cluster in (*OWN, *COUNT_COLUMNS):
+        raise ValueError(
+            f"cluster={cluster!r} is a column of the funnel itself; name that of the day or session"
+        )
+    if len(missing):
+        raise ValueError(f"{row_name(frame, int(missing[0]), ['step'])}: {cluster} is missing")
+    each = step_counts(frame)
+    by = tuple(name for name in each.by if name != cluster)
+    labels = each.groups[cluster]
+    order, days = in_order(list(labels.unique()))
+    at = np.argsort(order)[pd.factorize(labels)[0]]
+    place, keys = _places(each, by)
+    counts = np.zeros((len(order), len(keys), len(each.steps)))
+    counts[at, place] = each.reached
+    still = np.full((len(keys), len(each.steps)), np.nan)
+    for group in range(len(keys)):
+        still[group] = each.in_window[place == group].sum(0)
+    found = Clusters(cluster, counts, days)
+    groups = each.groups.iloc[keys][[*by]].reset_index(drop=True)
+    shown = [at for at, name in enumerate(each.by) if name != cluster]
+    texts = tuple(tuple(each.texts[key][at] for at in shown) for key in keys)
+    whole = StepCounts(
+        steps=each.steps,
+        by=by,
+        unit="counts",
+        groups=groups,
+        texts=texts,
+        reached=counts.sum(0).astype(np.int64),
+        in_window=still,
+        clusters=found,
+    )
+    for name, number in zip(whole.names, found.number, strict=True):
+        if number < 2:
+            of = f" of {name}" if name else ""
+            raise ValueError(
+                f"the counts{of} have {counted(number, 'cluster')} of {cluster!r} with anyone at "
+                f"{whole.steps[0]!r}: how far clusters differ cannot be seen; give two or more, or leave cluster= out"
+            )
+    return whole
+
+
+def _places(each: StepCounts, by: tuple[str, ...]) -> tuple[np.ndarray, list[int]]:
+    """Of each cluster's group: its place among the groups without the cluster, and a row that stands for each."""
+    if not by:
+        return np.zeros(len(each.groups), int), [0]
+    place = each.groups.groupby([*by], sort=False, dropna=False).ngroup().to_numpy()
+    return place, [int(np.flatnonzero(place == group)[0]) for group in range(place.max() + 1)]
+
+
+def _days_as_groups(frame: pd.DataFrame, by: list[str]) -> tuple[str, ...]:
+    """A hint where the groups are days, whose sums would be taken for so many independent people."""
+    for name in by:
+        if day_numbers(list(frame[name].dropna().unique())) is not None and frame[name].nunique() > 1:
+            return (f"the groups are days: for what holds over days, say cluster={name!r}",)
+    return ()
 
 
 def _taken(column: str) -> frozenset[str]:
@@ -87,7 +152,10 @@ def _taken(column: str) -> frozenset[str]:
 
 def _refuse_other_steps(names: tuple[str, ...], steps: tuple[str, ...], key: tuple[Any, ...]) -> None:
     if len(set(names)) < len(names):
-        raise ValueError(f"a step stands twice among the counts{_of(key)}: {some(names)}")
+        raise ValueError(
+            f"a step stands twice among the counts{_of(key)}: {some(names)}; where rows are days or sessions, name "
+            "their column: cluster="
+        )
     if names != steps:
         raise ValueError(f"the steps{_of(key)} are {some(names)}; those of the first group {some(steps)}")
 

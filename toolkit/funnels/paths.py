@@ -16,7 +16,8 @@ from toolkit.counts import one_of
 from toolkit.funnels import asof, sql
 from toolkit.funnels.counting_units import CountingUnits, Path
 from toolkit.funnels.question import Question
-from toolkit.wording import some
+from toolkit.logs.source import RESOLUTIONS
+from toolkit.wording import counted, some
 
 PATHS = ("auto", "asof", "windows", "stream", "index")
 #: From this many rows on, one streamed pass repays the second that loading numba takes.
@@ -33,7 +34,7 @@ def count_units(question: Question, path: Path, *, sequence: bool = False) -> Co
         Whether the times of the matched steps of steps are wanted too, as `t1` to `tk`.
     """
     one_of("path", path, PATHS)
-    notes: list[str] = []
+    notes = _warnings(question)
     for name in _candidates(question, notes) if path == "auto" else [path]:
         refused = _refusal(question, name)
         if refused and path != "auto":
@@ -45,6 +46,21 @@ def count_units(question: Question, path: Path, *, sequence: bool = False) -> Co
             return units
         notes.append("the rows are not in time order, so SQL sorted them")
     return _by_sql(question, "windows", sequence, tuple(notes))  # it answers every question
+
+
+def _warnings(question: Question) -> list[str]:
+    """What of the log the question cannot use, and what its times cannot tell."""
+    log, found = question.log, []
+    if question.hold and (rows := log.without(question.hold)):
+        is_left = "is" if rows == 1 else "are"
+        found.append(f"{counted(rows, 'row')} without {some(question.hold)} {is_left} left out")
+    if question.within is not None and question.within < RESOLUTIONS["day"]:
+        unit = log.resolution
+        if unit and question.within < RESOLUTIONS[unit]:
+            found.append(
+                f"times are whole {unit}s, longer than the window: rows of one {unit} are one moment"
+            )
+    return found
 
 
 def lost_to_exclusions(units: CountingUnits, path: Path) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -262,20 +262,26 @@ def columns_of(log: EventLog, names: str | Sequence[str] | None, option: str) ->
 
 
 def observed_until(log: EventLog, until: Any) -> int:
-    """The end of observation, which an empty log must be told."""
-    end = log.facts.last if until is None else instant(until, log.timezone, "observed_until")
+    """The last instant that is observed: just before `until`, or the last row's; an empty log must be told."""
+    end = log.facts.last if until is None else instant(until, log.timezone, "observed_until") - 1
     if end is None:
         raise ValueError(
             f"{log.source} is empty: it has no row with a user and a time. To count an empty log as observed, "
             "and found to have nobody, say until when: observed_until="
         )
+    if log.facts.first is not None and end < log.facts.first:
+        raise ValueError(f"observed_until={until!r} is not after the first row: nothing would be observed")
     return end
 
 
 def _listed(value: Any) -> list[Any]:
     if value is None:
         return []
-    return [value] if isinstance(value, str | Step) else list(value)
+    if isinstance(value, str | Step):
+        return [value]
+    if not isinstance(value, Iterable):
+        raise TypeError(f"{value!r} is neither a name nor a list of names")
+    return list(value)
 
 
 def _refuse_contradictions(question: Question) -> None:

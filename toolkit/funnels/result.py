@@ -17,6 +17,7 @@ from toolkit.funnels.sentence import MANY_IN_WINDOW, Sentence
 from toolkit.funnels.step_counts import StepCounts
 from toolkit.logs.engines import identifier
 from toolkit.results import Result
+from toolkit.wording import interval_level
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,7 +60,9 @@ class Funnel(Result):
     rates: ClassVar = frozenset({"from_previous", "low", "high", "from_first", "first_low", "first_high"})
 
     @classmethod
-    def from_counts(cls, frame: pd.DataFrame, *, confidence: float = 0.95) -> Funnel:
+    def from_counts(
+        cls, frame: pd.DataFrame, *, cluster: str | None = None, confidence: float = 0.95
+    ) -> Funnel:
         """A funnel from a table of counts, for those who hold no log.
 
         Parameters
@@ -67,26 +70,31 @@ class Funnel(Result):
         frame : DataFrame
             Tidy: `step`, `n` (or `reached`), and any columns to break down by, steps in order. An `open` column
             is kept. A funnel's own `.table` is read too.
+        cluster : str, optional
+            Column of the day, or of the session, that a row of counts is of. Counts are added up over it, and
+            intervals stand on how much days (sessions) differ: see `toolkit.clusters`.
         confidence : float
 
         Returns
         -------
         Funnel
-            Its intervals assume independent entries. What needs a log says so.
+            Without a cluster its intervals know only the chance of single people. What needs a log says so.
 
         Raises
         ------
         ValueError
             For counts that rise along a funnel, are negative, fractional or missing, and for groups whose
-            steps differ; the message names the row.
+            steps differ, for a cluster column that is not there, and for a group with a single cluster; the
+            message names the row.
 
         Examples
         --------
         >>> print(Funnel.from_counts(pd.DataFrame({"step": ["enter", "pay"], "n": [200, 20]})).sentence())
-        10.0 % (95 % interval 6.6 to 14.9 %) of 200 counted at enter reached pay; the interval assumes independent \
-entries.
+        10.0 % (95 % interval 6.6 to 14.9 %) of 200 counted at enter reached pay; intervals know only the chance \
+of single people: if days or sessions differ they are too narrow and p values too small (give the counts by day, and \
+cluster=).
         """
-        return cls(step_counts(frame), confidence_level(confidence))
+        return cls(step_counts(frame, cluster), confidence_level(confidence))
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -129,30 +137,16 @@ entries.
         `from_first` with `first_low` and `first_high`. Intervals are Wilson's, at the effective number of
         observations where users count more than once.
         """
-        counts = self.step_counts
-        groups, size = counts.reached.shape
-        nothing = np.full(groups, np.nan)
-        rates = [[nothing, nothing, nothing, np.ones(groups), nothing, nothing]]
-        for step in self.steps[1:]:
-            of = [counts.rate(step, base) for base in (None, self.steps[0])]
-            rates.append([part for rate in of for part in (rate.estimate, *rate.interval(self.confidence))])
-        measures = ["from_previous", "low", "high", "from_first", "first_low", "first_high"]
-        at = np.repeat(np.arange(groups), size)
-        return pd.DataFrame(
-            {name: counts.groups[name].array.take(at) for name in self.by}
-            | {"step": list(self.steps) * groups, "reached": counts.reached.ravel()}
-            | {"open": pd.array(counts.in_window.ravel()).astype("Int64")}
-            | dict(zip(measures, np.array(rates).transpose(1, 2, 0).reshape(len(measures), -1), strict=True))
-        )
+        return _rates(self.step_counts, self.confidence)
 
     @cached_property
-    def times(self) -> pd.DataFrame:
-        """Quantiles of the time from entering to each later step, among those who reached the last step.
+    def times(self) -> durations.Times:
+        """How long it takes from entering to each later step: quantiles of those who converted, and the curve of all.
 
-        Columns: `by`, `step`, `quantile`, `estimate`, `low`, `high`, `n`. Times are those of the
-        sequence of steps that is complete first, from its latest entry: the user's shortest way through.
-        Intervals come from order statistics, widened for users who count more than once (Woodruff 1952). For
-        entries only the last step's time is known.
+        Times are those of the sequence of steps that is complete first, from its latest entry: the user's shortest way
+        through. Intervals of quantiles come from order statistics, widened for users who count more than once
+        (Woodruff 1952). For entries only the last step's time is known. `.plot()` draws the share converted by time
+        since the entry, users still in window as censored.
 
         Raises
         ------
@@ -162,7 +156,7 @@ entries.
         units = self.step_counts.need_log("times to convert")
         if units.question.mode == "any":
             raise ValueError("mode='any' has no first step, so no time to convert; use mode='ordered'")
-        return durations.quantiles(self.step_counts, self._with_times(units), self.confidence)
+        return durations.times(self.step_counts, self._with_times(units), self.confidence)
 
     def users(self) -> Relation:
         """Who got how far and when: a lazy relation that stays in the engine (`.df()` brings it out).
@@ -202,13 +196,17 @@ entries.
         ----------
         to
             The reference group: a value of `by`, or a tuple of values where there are several columns. The
-            largest group if not given.
+            largest group if not given. Or another funnel with the same steps, neither of them with groups, taken to
+            be of other people.
 
         Returns
         -------
         Comparison
             With intervals, and p values adjusted by Holm over all of them.
         """
+        if isinstance(to, Funnel):
+            both = comparison.side_by_side(self.step_counts, to.step_counts)
+            return comparison.compare(both, "reference", self.confidence)
         return comparison.compare(self.step_counts, to, self.confidence)
 
     @cached_property
@@ -266,11 +264,37 @@ entries.
         return str(Sentence(self.step_counts, question, self.confidence, self.excluded, complete, disorder))
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Share that reached each step: bars for one group, hatched where still in window; lines for several."""
+        """Share that reached each step: bars for one group, hatched where still in window; lines for several.
+
+        Of more than 12 groups the largest are drawn, and all others together as one line.
+        """
         from toolkit.funnels import plots
 
-        names = self.step_counts.names if self.by else []
-        endless = self.question is not None and self.question.within is None
-        # Without a window everybody may still go on, which a hatch would not tell apart.
-        table = self.table.assign(open=pd.NA) if endless else self.table
-        return plots.funnel(table, names=names, unit=self.unit, ax=ax)
+        counts, places = self.step_counts, self.step_counts.places_drawn()
+        if places is not None:
+            counts = counts.drawn(places)
+        table = self.table if places is None else _rates(counts, self.confidence)
+        if self.question is not None and self.question.within is None:
+            # Without a window everybody may still go on, which a hatch would not tell apart.
+            table = table.assign(open=pd.NA)
+        names = counts.names if self.by else []
+        level = interval_level(self.confidence)
+        return plots.funnel(table, names=names, unit=self.unit, level=level, others=places is not None, ax=ax)
+
+
+def _rates(counts: StepCounts, confidence: float) -> pd.DataFrame:
+    """Counts and rates by group and step. See `Funnel.table`."""
+    groups, size = counts.reached.shape
+    nothing = np.full(groups, np.nan)
+    rates = [[nothing, nothing, nothing, np.ones(groups), nothing, nothing]]
+    for step in counts.steps[1:]:
+        of = [counts.rate(step, base) for base in (None, counts.steps[0])]
+        rates.append([part for rate in of for part in (rate.estimate, *rate.interval(confidence))])
+    measures = ["from_previous", "low", "high", "from_first", "first_low", "first_high"]
+    at = np.repeat(np.arange(groups), size)
+    return pd.DataFrame(
+        {name: counts.groups[name].array.take(at) for name in counts.by}
+        | {"step": list(counts.steps) * groups, "reached": counts.reached.ravel()}
+        | {"open": pd.array(counts.in_window.ravel()).astype("Int64")}
+        | dict(zip(measures, np.array(rates).transpose(1, 2, 0).reshape(len(measures), -1), strict=True))
+    )

@@ -9,13 +9,15 @@ import numpy as np
 import pandas as pd
 
 from toolkit.funnels.question import Question
-from toolkit.funnels.step_counts import StepCounts
+from toolkit.funnels.step_counts import ALONE, StepCounts
 from toolkit.wording import count, counted, interval_level, percent, percent_interval
 
 #: Groups that a sentence names one by one; of more it names the highest and the lowest.
 NAMED_GROUPS = 5
 #: From these shares on a sentence speaks of users still in window, and of losses that are only order.
 MANY_IN_WINDOW, MUCH_OUT_OF_ORDER = 0.01, 0.1
+#: From this share of one user on a sentence says so, though not who.
+MUCH_OF_ONE_USER = 0.05
 
 
 @dataclass(frozen=True)
@@ -115,10 +117,12 @@ class Sentence:
                 f"{count(self.excluded)} {self._units(self.excluded)} would have got further without the excluded "
                 "events"
             )
-        if self.counts.unit == "counts":
-            parts.append("the interval assumes independent entries")
+        if self.counts.clusters is not None:
+            parts.append(f"intervals are {self.counts.clusters.words()}")
+        elif self.counts.unit == "counts":
+            parts.append(f"intervals know {ALONE}")
         elif self.counts.clustered:
-            parts.append("intervals are clustered by user")
+            parts.append(f"intervals are clustered by user{self._largest(named)}")
         parts += self.counts.notes
         return f"; {'; '.join(parts)}" if parts else ""
 
@@ -140,6 +144,18 @@ class Sentence:
         ways = [self._way(self.complete, at, level=False) for at in found]
         of = "" if self.counts.by else f" of {count(self.complete.reached[0, 0])}"
         return [said, f"over complete windows alone {'; '.join(ways)}{of}"]
+
+    def _largest(self, named: Sequence[int]) -> str:
+        """What the most frequent user makes of a group that is named, where that is much."""
+        shares = self.counts.largest_shares
+        at = max(named, key=lambda place: shares[place], default=0)
+        if not named or shares[at] <= MUCH_OF_ONE_USER:
+            return ""
+        of = f" of {self.counts.names[at]}" if self.counts.by else ""
+        return (
+            f" (one user makes {percent(float(shares[at]))} of the {self._units()}{of}: where frequent users convert "
+            "otherwise, such intervals can be too short)"
+        )
 
     def _order(self) -> list[str]:
         """The step to which most of the loss is only order, where that is much."""

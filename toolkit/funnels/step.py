@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 MOST_STEPS = 16
@@ -72,6 +72,8 @@ def steps_of(steps: Sequence[str | Step]) -> tuple[Step, ...]:
     """The steps of a funnel, checked: enough, not too many, and each with a name of its own."""
     if isinstance(steps, str | Step):
         raise TypeError(f"steps is a list of two or more steps, not {steps!r} alone")
+    if not isinstance(steps, Iterable):
+        raise TypeError(f"steps={steps!r} is no list of steps; write ['enter', 'pay']")
     chosen = tuple(step_of(step) for step in steps)
     # A lone name is a slip; a lone Step was meant, and counts who did one thing.
     if not chosen or (len(chosen) == 1 and isinstance(next(iter(steps)), str)):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from toolkit.clusters import Clusters
 from toolkit.intervals import Rate, UserSums
 from toolkit.propagation import Moments
 from toolkit.wording import NULL, counted, unknown
@@ -19,8 +20,15 @@ if TYPE_CHECKING:
 
 Unit = Literal["users", "pairs", "entries", "counts"]
 EVERY = slice(None)
+#: What an interval of sums over days or sessions without their names leaves out.
+ALONE = (
+    "only the chance of single people: if days or sessions differ they are too narrow and p values too small (give "
+    "the counts by day, and cluster=)"
+)
+#: Groups that a figure shows one by one; all others are one line.
+MOST_DRAWN = 12
 #: Sums over users by step, where one may count more than once.
-SUMS = ("users", "squares", "with_first", "with_previous", "per_first", "per_previous")
+SUMS = ("users", "squares", "fourths", "largest", "with_first", "with_previous", "per_first", "per_previous")
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +58,8 @@ class StepCounts:
         Properties held constant.
     notes : tuple of str
         What a reader must know of how the counts came about.
+    clusters : Clusters or None
+        The counts day by day, or session by session, where they were given so.
 
     Examples
     --------
@@ -71,6 +81,7 @@ class StepCounts:
     hold: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     units: CountingUnits | None = field(default=None, repr=False)
+    clusters: Clusters | None = None
 
     @classmethod
     def of_units(cls, units: CountingUnits) -> StepCounts:
@@ -145,6 +156,14 @@ class StepCounts:
         """Whether some user counts more than once in a group, so that intervals must allow for it."""
         return bool(self.sums) and bool((self.sums["squares"][:, 0] != self.reached[:, 0]).any())
 
+    @property
+    def largest_shares(self) -> np.ndarray:
+        """By group, the share of its counting units that its most frequent user makes; 0 where each counts once."""
+        if not self.sums:
+            return np.zeros(len(self.groups))
+        most, entered = self.sums["largest"][:, 0], self.reached[:, 0]
+        return np.asarray(np.divide(most, entered, out=np.zeros(len(most)), where=(most > 1) & (entered > 0)))
+
     def rate(self, step: str, base: str | None = None, at: Any = EVERY) -> Rate:
         """By group, the share of those at `base` (the step before, if not given) who reached a step.
 
@@ -155,9 +174,11 @@ class StepCounts:
         """
         j = self.position(step)
         b = j - 1 if base is None else self.position(base)
+        if self.clusters is not None:
+            return self.clusters.rate(j, b).at(at)
         if not self.sums:
             return Rate.of_counts(self.reached[at, j], self.reached[at, b])
-        return Rate.of_users(self.user_sums(step, base, at))
+        return Rate.of_users(self.user_sums(step, base, at), self.sums["fourths"][at, b])
 
     def user_sums(self, step: str, base: str | None = None, at: Any = EVERY) -> UserSums:
         """By group, the sums over users behind a rate over the first step or the one before."""
@@ -174,6 +195,52 @@ class StepCounts:
             xy=self.sums[f"with_{side}"][at, j],
             yy=self.sums["squares"][at, j],
             yy_per_x=self.sums[f"per_{side}"][at, j],
+        )
+
+    def places_drawn(self, always: int | None = None) -> np.ndarray | None:
+        """Where each group is drawn: the largest have a place of their own, all others share the last; None for few.
+
+        Parameters
+        ----------
+        always
+            The place of a group that keeps its own and is not counted among the largest.
+        """
+        size = self.reached[:, 0].astype(float)
+        kept = MOST_DRAWN
+        if always is not None:
+            size[always], kept = np.inf, kept + 1
+        if len(size) <= kept:
+            return None
+        largest = np.sort(np.argsort(-size, kind="stable")[:kept])
+        places = np.full(len(size), kept)
+        places[largest] = np.arange(kept)
+        return places
+
+    def drawn(self, places: np.ndarray) -> StepCounts:
+        """The counts as a figure shows them, the groups of the last place added up as others.
+
+        A user who is in several of these counts in each, so that the interval of the others is slightly too short.
+        """
+        rest = int((places == places.max()).sum())
+        names = [name for name, place in zip(self.names, places, strict=True) if place < places.max()]
+        names.append(f"{rest} other groups")
+        return replace(
+            self,
+            by=("group",),
+            groups=pd.DataFrame({"group": names}),
+            texts=tuple((name,) for name in names),
+            reached=added_up(self.reached, places),
+            in_window=added_up(self.in_window, places),
+            sums={
+                name: added_up(values, places, np.maximum if name == "largest" else np.add)
+                for name, values in self.sums.items()
+            },
+            units=None,
+            clusters=None
+            if self.clusters is None
+            else replace(
+                self.clusters, counts=added_up(self.clusters.counts.swapaxes(0, 1), places).swapaxes(0, 1)
+            ),
         )
 
     def need_log(self, what: str) -> CountingUnits:
@@ -201,12 +268,16 @@ class StepCounts:
         return units.moments(chosen, [self.position(step) + 1 for step in steps], amount)
 
     def shared(self, reference: int) -> np.ndarray:
-        """Sums over users shared with the group at a place: counts here times counts there.
+        """Sums over users (or clusters) shared with the group at a place: counts here times counts there.
 
         Groups x steps x steps; 0 where no user is shared.
         """
         size = len(self.steps)
         found = np.zeros((len(self.groups), size, size))
+        if self.clusters is not None:
+            found = self.clusters.products(second=reference)
+            found[reference] = 0
+            return found
         if self.unit in ("users", "counts"):
             return found  # a user has one group
         places = {text: at for at, text in enumerate(self.texts)}
@@ -217,6 +288,8 @@ class StepCounts:
 
     def products(self) -> np.ndarray:
         """Sums over a group's users of products of their counts at two steps: groups x steps x steps."""
+        if self.clusters is not None:
+            return self.clusters.products()
         at = np.arange(len(self.steps))
         # Where a user counts once in a group, the later of two steps says both.
         found = self.reached[:, np.maximum(at, at[:, None])].astype(float)
@@ -228,6 +301,13 @@ class StepCounts:
     def seen_in_several(self, column: str) -> int:
         """How many users (with what is held constant) were seen with several values of a column."""
         return self.need_log("users in several groups").seen_in_several(column)
+
+
+def added_up(values: np.ndarray, places: np.ndarray, how: np.ufunc = np.add) -> np.ndarray:
+    """Values of groups added up by place."""
+    found = np.zeros((places.max() + 1, *values.shape[1:]), values.dtype)
+    how.at(found, places, values)
+    return found
 
 
 def _shown(text: str | None) -> str:

@@ -23,7 +23,11 @@ class StepShares(NamedTuple):
 
 
 def step_shares(
-    counts: StepCounts, others: np.ndarray, reference: int, shared: np.ndarray, confidence: float
+    counts: StepCounts,
+    others: np.ndarray,
+    reference: int,
+    products: tuple[np.ndarray, np.ndarray] | None,
+    confidence: float,
 ) -> StepShares:
     """Split each group's end-to-end gap from the reference into what its steps add.
 
@@ -33,8 +37,8 @@ def step_shares(
         Places of the groups.
     reference : int
         Place of the group that they are compared with.
-    shared : array of groups x steps x steps
-        As `StepCounts.shared` gives it.
+    products : (own, shared), arrays of groups x steps x steps
+        As `StepCounts.products` and `StepCounts.shared` give them; None where each user counts once.
 
     Notes
     -----
@@ -65,7 +69,7 @@ def step_shares(
         if np.isfinite(values[pair[at]]).all():
             for k in range(len(steps)):
                 estimate[at, k], slopes[at, k] = contribution(values[place], values[reference], k)
-    together = _correlation(counts, values, others, reference, shared)
+    together = _correlation(values, others, reference, products)
     up, down = (high - values[pair])[:, None], (low - values[pair])[:, None]
     below, above = np.where(slopes > 0, down, up) * slopes, np.where(slopes > 0, up, down) * slopes
     gap = estimate.sum(axis=1, keepdims=True)
@@ -83,13 +87,13 @@ def _joined(moved: np.ndarray, together: np.ndarray) -> np.ndarray:
 
 
 def _correlation(
-    counts: StepCounts, values: np.ndarray, others: np.ndarray, reference: int, shared: np.ndarray
+    values: np.ndarray, others: np.ndarray, reference: int, products: tuple[np.ndarray, np.ndarray] | None
 ) -> np.ndarray:
     """By group, the correlation of its steps' rates and the reference's with each other, through the same users."""
     size = values.shape[1]
-    if not counts.clustered and not np.any(shared):
+    if products is None:
         return np.broadcast_to(np.eye(2 * size), (len(others), 2 * size, 2 * size))
-    own = counts.products()
+    own, shared = products
     # A rate's residual by user is its count at the step less the rate times its count at the step before.
     influence = np.zeros((len(values), size, size + 1))
     at = np.arange(size)

@@ -33,16 +33,17 @@ def reduce(question: Question, units: str) -> str:
 
     Columns: b0.. and l0.. (the same as text), by step `reached_j` units and `open_j` of them still in
     window; and, where a user may count more than once, `users_j` among them and sums over users of products of
-    their counts n_j: `squares_j` of n_j squared, `with_previous_j` of n_(j-1) n_j, `with_first_j` of n_1 n_j,
-    `per_previous_j` of n_j squared over n_(j-1), `per_first_j` of n_j squared over n_1.
+    their counts n_j: `squares_j` of n_j squared, `fourths_j` of n_j to the fourth, `with_previous_j` of n_(j-1) n_j,
+    `with_first_j` of n_1 n_j, `per_previous_j` of n_j squared over n_(j-1), `per_first_j` of n_j squared over n_1;
+    and `largest_j`, the largest n_j.
     """
     k, groups = question.size, grouped(question)
     by = "".join(f"{name}, " for name in groups)
     shown = by + "".join(f"{text}, " for text in texts(question))
     grouping = f" GROUP BY {', '.join(groups)}" if groups else ""
-    rows = f"SELECT * FROM ({counted(question, units)}) WHERE level >= {_least(question)}"
+    rows = f"SELECT * FROM ({counted(question, units)}) WHERE level >= {least(question)}"
     reached = [_reached(j) for j in range(1, k + 1)]
-    opened = [_open(question, j) for j in range(1, k)]
+    opened = [still(question, j) for j in range(1, k)]
     if question.count == "users":
         sums = [f"sum({one}) AS reached_{j}" for j, one in enumerate(reached, 1)]
         sums += [f"sum({one}) AS open_{j}" for j, one in enumerate(opened, 1)]
@@ -54,7 +55,8 @@ def reduce(question: Question, units: str) -> str:
     per_user += "" if question.single else f" GROUP BY {by}u"
     sums = []
     for j in range(1, k + 1):
-        sums.append(f"sum(y{j}) AS reached_{j}, sum(y{j} * y{j}) AS squares_{j}")
+        sums.append(f"sum(y{j}) AS reached_{j}, sum(y{j} * y{j}) AS squares_{j}, max(y{j}) AS largest_{j}")
+        sums.append(f"sum(CAST(y{j} AS DOUBLE) * y{j} * y{j} * y{j}) AS fourths_{j}")
         sums.append(
             f"sum(y1 * y{j}) AS with_first_{j}, sum(CASE WHEN y{j} > 0 THEN 1 ELSE 0 END) AS users_{j}"
         )
@@ -118,11 +120,11 @@ def own_counts(
     )
     values = [f"sum({_reached(level)}) AS v{i}" for i, level in enumerate(levels)]
     values += [f"sum({extra}) AS v{len(levels)}"] * bool(extra)
-    least = max(levels[0], _least(question))
+    lowest = max(levels[0], least(question))
     return (
         f"SELECT place, u, {', '.join(values)} FROM ({counted(question, units)}) "
         f"JOIN (VALUES {rows}) places({', '.join([*names, 'place'])}) ON {same} "
-        f"WHERE level >= {least} GROUP BY place, u"
+        f"WHERE level >= {lowest} GROUP BY place, u"
     )
 
 
@@ -154,11 +156,11 @@ def _by_user(question: Question, units: str) -> str:
     """One row per user and group: how many of the user's units reached each step, as y1.. ."""
     keys = ", ".join([*grouped(question), "u"])
     own = ", ".join(f"sum({_reached(j)}) AS y{j}" for j in range(1, question.size + 1))
-    rows = f"SELECT * FROM ({counted(question, units)}) WHERE level >= {_least(question)}"
+    rows = f"SELECT * FROM ({counted(question, units)}) WHERE level >= {least(question)}"
     return f"SELECT {keys}, {own} FROM ({rows}) GROUP BY {keys}"
 
 
-def _least(question: Question) -> int:
+def least(question: Question) -> int:
     """The furthest step from which on a unit has a group: with attribution to a step, that one."""
     return question.attribution if isinstance(question.attribution, int) and question.by else 1
 
@@ -167,7 +169,8 @@ def _reached(level: int) -> str:
     return f"CASE WHEN level >= {level} THEN 1 ELSE 0 END"
 
 
-def _open(question: Question, j: int) -> str:
+def still(question: Question, j: int) -> str:
+    """SQL of "a unit's furthest step is j, and its window is not over"."""
     if question.mode != "ordered":
         return "NULL"
     if question.within is None:

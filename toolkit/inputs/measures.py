@@ -14,6 +14,7 @@ from toolkit import wording
 from toolkit.counts import confidence_level, refuse_taken
 from toolkit.inputs.definitions import Definition
 from toolkit.inputs.exports.frames import Table
+from toolkit.inputs.gaps import MeasureGaps, gaps
 from toolkit.inputs.metrics import Metric, metric
 from toolkit.intervals import Rate, UserSums, student
 from toolkit.results import Result
@@ -48,6 +49,34 @@ class Measures(Result):
     left_out: int
     if_none: float = math.nan
     caveats: tuple[str, ...] = ()
+    source: Table | None = None
+    asked: str = ""
+
+    def compare(self, to: object = None) -> MeasureGaps:
+        """Each group beside one of them, by default the one of most rows, with intervals that hold together.
+
+        Raises
+        ------
+        ValueError
+            Without two groups, for a group that is not there, and for ranges.
+        """
+        groups = [name for name in self.table.columns if name not in _OWN]
+        if self.source is None or not groups or len(self.table) < 2:
+            raise ValueError("a comparison needs two groups; ask the measure with by=")
+        if "bound" in groups:
+            raise ValueError(f"{self.definition.name} is a range: two ranges have no one difference")
+        # Bonferroni: each difference at a level at which all hold together.
+        level = 1 - (1 - self.confidence) / (len(self.table) - 1)
+        wider = measure(self.source, self.asked, by=groups, confidence=level).table
+        return gaps(
+            wider,
+            to,
+            groups,
+            shares=bool(self.rates),
+            row=self.row,
+            confidence=self.confidence,
+            caveats=self.caveats,
+        )
 
     @property
     def rates(self) -> frozenset[str]:  # type: ignore[override]
@@ -83,7 +112,9 @@ class Measures(Result):
             for row in self.table[groups].itertuples(index=False)
         ]
         shown = self.table[["estimate", "low", "high"]].assign(name=names)
-        return plots.estimates(shown, self.definition.name, bool(self.rates), ax)
+        ax = plots.estimates(shown, self.definition.name, bool(self.rates), ax)
+        ax.set_ylabel(" and ".join(groups))
+        return ax
 
 
 def said(row: Mapping[str, float], shares: bool) -> str:
@@ -141,6 +172,8 @@ def measure(
         left_out,
         _if_none(table, asked),
         caveats,
+        table,
+        name,
     )
 
 
@@ -197,7 +230,7 @@ def derived(table: Table, asked: Metric) -> Definition:
     return Definition(
         name=asked.en[0],
         metric=f"{top.metric}_per_{below}",
-        unit="ratio" if asked.unit == "ratio" else "CNY",
+        unit=asked.unit if asked.unit in ("ratio", "times the spend") else "CNY",
         meaning=asked.formula,
         source_header=f"made from {asked.formula}",
         platform=top.platform,

@@ -9,6 +9,9 @@ from matplotlib.ticker import FuncFormatter, PercentFormatter
 from toolkit import style
 from toolkit.wording import count, percent
 
+#: Names from which on colours no longer tell them apart.
+MANY_NAMES = 8
+
 
 def values(frame: pd.DataFrame, measure: str, time: str | None, title: str, ax: Axes | None = None) -> Axes:
     """A measure by time, or by row where there is no time; what is missing is a gap."""
@@ -32,10 +35,12 @@ def values(frame: pd.DataFrame, measure: str, time: str | None, title: str, ax: 
 def estimates(frame: pd.DataFrame, measure: str, shares: bool, ax: Axes | None = None) -> Axes:
     """A mark and an interval for each name of a frame with name, estimate, low, high."""
     with style.context():
-        ax = style.axes(ax, height=max(1.8, 0.5 * len(frame) + 1))
-        looks = style.looks(frame["name"])
+        # Many names, such as the hours of a day, are told apart by their place alone.
+        many = len(frame) > MANY_NAMES
+        ax = style.axes(ax, height=max(1.8, (0.22 if many else 0.5) * len(frame) + 1))
+        looks = style.looks(["all"] if many else frame["name"])
         for at, row in enumerate(frame.itertuples(index=False)):
-            look = looks[row.name]
+            look = looks["all" if many else row.name]
             ax.plot([row.low, row.high], [at, at], color=look.colour)
             ax.plot([row.estimate], [at], look.marker, color=look.colour)
         ax.set_yticks(range(len(frame)), [style.drawn(name) for name in frame["name"]])
@@ -43,6 +48,22 @@ def estimates(frame: pd.DataFrame, measure: str, shares: bool, ax: Axes | None =
         ax.set_xlabel(style.drawn(measure))
         if shares:
             ax.xaxis.set_major_formatter(PercentFormatter(1.0))
+    return ax
+
+
+def predicted(frame: pd.DataFrame, title: str, axis: str, ax: Axes | None = None) -> Axes:
+    """What was to be expected as a bar from low to high, and what was observed as a mark on it."""
+    with style.context():
+        ax = style.axes(ax, height=max(1.8, 0.5 * len(frame) + 1))
+        for at, row in enumerate(frame.itertuples(index=False)):
+            out = row.observed < row.low or row.observed > row.high
+            ax.plot([row.low, row.high], [at, at], color="0.75", linewidth=8, solid_capstyle="butt")
+            ax.plot([row.observed], [at], "D" if out else "o", color="C1" if out else "C0")
+        ax.set_yticks(range(len(frame)), [style.drawn(name) for name in frame["name"]])
+        ax.set_ylim(len(frame) - 0.5, -0.5)
+        ax.set_xlabel(f"{axis} (bar: expected)")
+        ax.set_title(style.drawn(title), fontsize="medium")
+        ax.xaxis.set_major_formatter(PercentFormatter(1.0))
     return ax
 
 

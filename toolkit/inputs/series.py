@@ -155,7 +155,11 @@ def _sheet(place: Path, value: str) -> tuple[tuple[str, ...], list[Row], Period 
             if not seen and sum(map(bool, headers)) > 1:
                 seen = [header for header in headers if header]
     if not seen:
-        raise ExportError("not_an_export", f"{place} holds no table", found="no table")
+        raise ExportError(
+            "not_an_export",
+            f"{place} holds no table: no row has two cells; a text sets them apart by commas, tabs or semicolons",
+            found="no table",
+        )
     own = (
         f". A column of an export by its own name: read_export(path).series({value!r})"
         if value in canonical()

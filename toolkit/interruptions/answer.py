@@ -33,14 +33,16 @@ def interrupted_time_series(
     Parameters
     ----------
     series : Series or DataFrame
-        One value per day, week or month, by date; or many series of one span, a column each. Missing periods stay
-        missing. Whole numbers as index stand for periods of no named length.
+        One value per hour, day, week, month, quarter or year, by date; or many series of one span, a column each.
+        Missing periods stay missing. Dates may be text, in one form throughout, or numbers such as 20190701; other
+        whole numbers stand for periods of no named length.
     interruptions : dict of str to term or list of terms
         What happened, and what it may have done: ``{"removed": Level("2019-07-31"), "live": [Level("2019-11-01"),
         Slope("2019-11-01")]}``. Terms are `Level`, `Slope`, `Pulse`, `Ramp` and `Decay`.
-    season : "auto", None, "week", "year", {"period": p, "pairs": k} or a list of these
-        What repeats. Auto: a mean for each weekday of a daily series of three weeks or more, and two waves of a year
-        where the series covers two years.
+    season : "auto", None, "day", "week", "month", "year", {"period": p, "pairs": k} or a list of these
+        What repeats. Auto: a mean for each hour of the day of an hourly series of three days or more, one for each
+        weekday of an hourly or daily series of three weeks or more, and two waves of a year where the series covers two
+        years. "month": a mean for each month of a monthly series.
     calendar : str, list of str, DataFrame or None
         Movable events (see `toolkit.sources.festivals`), by name, or "all"; or a table with event, start, end,
         and days before and after.

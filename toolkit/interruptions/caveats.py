@@ -17,8 +17,10 @@ from toolkit.interruptions.series import Clock, Series
 from toolkit.interruptions.terms import Level, Pulse, Ramp, Slope, Term
 from toolkit.wording import counted
 
-#: Points on a side of an interruption: fewer than the first are an error, fewer than the second are a caveat.
+#: Points on a side of an interruption: fewer than the first are an error, fewer than the second a caveat.
 LEAST, FEW = 3, 12
+#: Points from which on a series tells its errors well enough for an event near one of its ends.
+SHORT = 60
 #: Series of a batch that are named one by one.
 MOST = 3
 #: Effective number of observations below which a lasting term has a caveat: it takes 3 to see that one is odd.
@@ -44,7 +46,7 @@ def near(series: Series, terms: Mapping[str, tuple[Term, ...]], kept: np.ndarray
                         f"interruption {name!r} on {clock.said(place)} has {counted(points, 'point')} {side}; it needs "
                         f"{LEAST} at least: a longer series, or another date"
                     )
-            if min(before, after) < FEW:
+            if min(before, after) < FEW and before + after < SHORT:
                 notes.append(
                     f"only {min(before, after)} points on a side of {name!r}: its interval should not be trusted"
                 )

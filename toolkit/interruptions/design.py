@@ -1,6 +1,6 @@
 """The design matrix: trend, terms of interruptions, season, calendar, covariates and comparison series, by column.
 
-seasonal     weekday dummies and Fourier pairs
+seasonal     means of weekdays, hours and months, and Fourier pairs
 Design       named columns, and the interruption that each belongs to
 build        makes the design of a series
 independent  refuses collinear columns by name
@@ -9,6 +9,7 @@ distinct     columns that are no linear combination of earlier ones
 
 from __future__ import annotations
 
+import calendar as months
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,14 +17,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from toolkit.interruptions import dates
 from toolkit.interruptions.series import Clock, Series
 from toolkit.interruptions.terms import Term
 from toolkit.sources.festivals import calendar as festivals
 from toolkit.wording import some
 
+MONTHS = tuple(months.month_name)[1:]
+HOURS = tuple(f"{hour:02}:00" for hour in range(24))
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 #: Periods in a year; whole years that a series must cover for a yearly season; Fourier pairs of that season.
-YEAR = {"D": 365.25, "W": 365.25 / 7, "M": 12.0}
+YEAR = {"h": 8766.0, "D": 365.25, "W": 365.25 / 7, "M": 12.0, "Q": 4.0}
 YEARS = 2
 PAIRS = 2
 #: Periods between a series and its comparison in the error covariance: far enough to be independent.
@@ -92,7 +96,11 @@ def build(
     }
     own = dict(shared)
     own |= {f"{name}: {term}": column for (name, term), column in terms.items()}
-    more = {**seasonal(clock, season), **_calendar(clock, calendar), **_covariates(clock, covariates)}
+    more = {
+        **seasonal(clock, season, ~np.isnan(series.values).all(1)),
+        **_calendar(clock, calendar),
+        **_covariates(clock, covariates),
+    }
     twice = sorted(set(more) & set(own))
     if twice:
         raise ValueError(f"{twice[0]!r} is the name of a term and of a covariate; rename one")
@@ -169,31 +177,57 @@ def _numbered(term: Term, given: tuple[Term, ...]) -> str:
     return term.name if len(same) == 1 else f"{term.name} {same.index(term) + 1}"
 
 
-def seasonal(clock: Clock, season: Any) -> dict[str, np.ndarray]:
-    """Seasonal columns: weekday dummies, or Fourier pairs of a year or of any given period."""
+def seasonal(clock: Clock, season: Any, known: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """Seasonal columns: a mean for each weekday, hour or month that has values, and Fourier pairs.
+
+    Parameters
+    ----------
+    known : (periods,) array of bool, optional
+        Periods with values; all if not given. A weekday without any, such as a closing day, has no column.
+    """
     if season is None:
         return {}
+    known = np.ones(len(clock.periods), bool) if known is None else known
     if season == "auto":
-        wanted: list[Any] = ["week"] if clock.kind == "D" and len(clock.periods) >= 21 else []
-        long = clock.kind and len(clock.periods) >= YEARS * YEAR[clock.kind]
-        wanted += ["year"] if long else []
+        days = len(clock.periods) / (24 if clock.kind == "h" else 1)
+        wanted: list[Any] = ["day"] if clock.kind == "h" and days >= 3 else []
+        wanted += ["week"] if clock.kind in ("h", "D") and days >= 21 else []
+        wanted += ["year"] if clock.kind in YEAR and len(clock.periods) >= YEARS * YEAR[clock.kind] else []
     else:
         wanted = [season] if isinstance(season, str | Mapping) else list(season)
     columns: dict[str, np.ndarray] = {}
     for one in wanted:
-        if one == "week" and clock.kind == "D":
-            day = clock.times.day_of_week
-            columns |= {name: (day == i).astype(float) for i, name in enumerate(DAYS) if i}
-        elif one == "year" and clock.kind:
+        if one == "week" and clock.kind in ("h", "D"):
+            columns |= _means(clock.times.day_of_week, DAYS, known)
+        elif one == "day" and clock.kind == "h":
+            columns |= _means(clock.times.hour, HOURS, known)
+        elif one == "month" and clock.kind == "M":
+            if len(clock.periods) < YEARS * YEAR["M"]:
+                raise ValueError(
+                    f"season='month' needs {YEARS} years, and the series has {len(clock.periods)} months"
+                )
+            columns |= _means(clock.times.month - 1, MONTHS, known)
+        elif one == "year" and clock.kind in YEAR:
             columns |= _waves(clock, YEAR[clock.kind], PAIRS, "year")
         elif isinstance(one, Mapping) and set(one) == {"period", "pairs"}:
+            if one["period"] > len(clock.periods):
+                raise ValueError(
+                    f"a season of {one['period']:g} {clock.unit}s is longer than the series, "
+                    f"{len(clock.periods)}; drop it"
+                )
             columns |= _waves(clock, float(one["period"]), int(one["pairs"]), f"period {one['period']:g}")
         else:
             raise ValueError(
-                f"season={one!r} of a series of {clock.unit}s; use 'auto', None, 'week' (days only), 'year' or "
-                "{'period': 12, 'pairs': 2}"
+                f"season={one!r} of a series of {clock.unit}s; use 'auto', None, 'day' (hours only), 'week' (hours "
+                "and days), 'month' (months only), 'year' or {'period': 12, 'pairs': 2}"
             )
     return columns
+
+
+def _means(place: Any, names: Sequence[str], known: np.ndarray) -> dict[str, np.ndarray]:
+    """A column for every place that has values, the first of them apart, from which the others differ."""
+    there = np.unique(np.asarray(place)[known])
+    return {names[i]: np.asarray(place == i).astype(float) for i in there[1:]}
 
 
 def _waves(clock: Clock, period: float, pairs: int, name: str) -> dict[str, np.ndarray]:
@@ -259,7 +293,9 @@ def aligned(clock: Clock, frame: pd.DataFrame, what: str) -> dict[str, np.ndarra
     index: pd.Index = frame.index
     if isinstance(clock.index, pd.PeriodIndex):
         if not isinstance(index, pd.PeriodIndex):
-            index = pd.DatetimeIndex(index)
+            index, _ = dates.index(index)
+            if not isinstance(index, pd.DatetimeIndex):
+                raise ValueError(f"the {what}s have {index[0]!r} in their index, not dates as the series has")
             if str(index.tz) != str(clock.zone):
                 zones = [str(zone) if zone else "no time zone" for zone in (clock.zone, index.tz)]
                 raise ValueError(

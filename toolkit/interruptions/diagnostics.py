@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from toolkit.interruptions import adequacy
 from toolkit.interruptions.errors.fitted import Fit
 from toolkit.interruptions.model import Model
 from toolkit.results import Result
@@ -17,7 +18,7 @@ from toolkit.wording import p_value
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LAGS = {"D": (7, 14), "W": (4, 13), "M": (6, 12), "": (5, 10)}
+LAGS = adequacy.LAGS
 LOW = 0.05
 WEEK = 7
 

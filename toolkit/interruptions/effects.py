@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from toolkit.interruptions import estimands
+from toolkit.interruptions import adequacy, estimands
 from toolkit.interruptions.model import Model
 from toolkit.results import Result
 from toolkit.wording import amount, change, counted, interval, interval_level, some
@@ -51,11 +51,10 @@ class Effect(Result):
         for name in names[:3]:
             rows = self.table if name is None else self.table[self.table["series"] == name]
             rows = rows.set_index("estimand")
-            mean, share, whole = (rows.loc[key] for key in ("average", "relative", "cumulative"))
+            mean, share = (rows.loc[key] for key in ("average", "relative"))
             text = (
                 f"{change(share['estimate'])} ({interval(share, change)}), {amount(mean['estimate'])} a {self.unit} "
-                f"({interval(mean, amount)}), {amount(whole['estimate'])} in all ({interval(whole, amount)}), "
-                f"n = {mean['n']:,}"
+                f"({interval(mean, amount)}), n = {mean['n']:,}"
             )
             parts.append(text if name is None else f"{name}: {text}")
         start, end = self.table["start"].iloc[0], self.table["end"].iloc[0]
@@ -103,7 +102,8 @@ def effect(
 
     Means can be summed: x b on the identity scale; on the log scale exp(x b + v/2) with v the errors' variance, as
     exp(x b) would be the median; for counts with a log link exp(x b + offset). Intervals by the delta method, on the
-    log scale for the relative effect; they take v as known.
+    log scale for the relative effect, whose limits are those of the average effect too: f (1 - 1 / ratio). They take v
+    as known. The sentence gives the average; the cumulative effect, of observed values, is in the table.
 
     Examples
     --------
@@ -143,6 +143,7 @@ def effect(
         caveats.append(f"{counted(lost, clock.unit)} whose covariates are missing are left out")
     if np.isnan(found[:, ESTIMANDS.index("relative"), 0]).any():
         caveats.append("no relative effect: the counterfactual is not above 0")
+    caveats += adequacy.warnings(model)
     table = pd.DataFrame(
         {
             "series": np.repeat(model.series.names, len(ESTIMANDS)),

@@ -38,7 +38,7 @@ class Estimands:
         self.walks = part.fit.walks
         own, instead = model.design.matrix[: model.design.treated][at], model.design.without(names)[at]
         beside = (model.offset + walked(model, part.fit))[:, at]
-        variance = part.fit.scale[:, None]
+        variance = part.fit.around[:, None]
         self.was, self.would = (
             self.scale.mean(part.fit.coefficients @ rows.T + beside, variance) for rows in (own, instead)
         )
@@ -64,13 +64,19 @@ class Estimands:
         weights = np.stack([(moves[0] - moves[1]) / len(self.at), relative, cumulative], 1)
         _, error, df = self.fit.contrast(weights)
         reach = student(df, self.confidence) * error
-        average = (self.was - self.would).mean(1)
+        average = _around((self.was - self.would).mean(1), reach[:, 0])
+        share = _around(ratio - 1, reach[:, 1])
+        if self.scale.ratio:
+            ratios = ratio[:, None] * np.exp(_around(np.zeros(len(ratio)), reach[:, 1]))
+            share = ratios - 1
+            # What was is seen, and the counterfactual lies between its quotients by the ratio's limits: their
+            # difference is no more symmetric than they are, and holds 0 where the ratio holds 1.
+            mapped = self.was.mean(1)[:, None] * (1 - 1 / np.where(ratios > 0, ratios, np.nan))
+            average = np.where(np.isnan(mapped), average, mapped)
         return {
-            "average": _around(average, reach[:, 0]),
+            "average": average,
             "cumulative": self._cumulative(cumulative, error[:, 2], df[:, 2]),
-            "relative": _around(ratio - 1, reach[:, 1])
-            if not self.scale.ratio
-            else ratio[:, None] * np.exp(_around(np.zeros(len(ratio)), reach[:, 1])) - 1,
+            "relative": share,
         }
 
     def _slopes(self, means: np.ndarray, rows: np.ndarray, share: Any = 1.0) -> np.ndarray:
@@ -124,7 +130,7 @@ def predicted(model: Model, names: Sequence[str]) -> dict[str, np.ndarray]:
     found = np.empty((len(columns), len(model.series.names), len(own)))
     for part in model.parts:
         fit, scale = part.fit, model.scale
-        variance, periods = fit.scale[:, None], model.series.clock.periods
+        variance, periods = fit.around[:, None], model.series.clock.periods
         estimate, error, df = fit.predict(instead, periods)
         quantile = student(df, model.confidence)
         estimate = estimate + model.offset
@@ -132,7 +138,8 @@ def predicted(model: Model, names: Sequence[str]) -> dict[str, np.ndarray]:
         centre = scale.mean(estimate, variance)
         limits = [scale.mean(estimate + side * quantile * error, variance) for side in (-1, 1)]
         if scale.linked:
-            noise = np.sqrt(variance * centre + (limits[1] - limits[0]) ** 2 / 16)
+            theta = fit.parameters.get("theta", np.full(len(centre), np.inf))[:, None]
+            noise = np.sqrt(variance * (centre + centre**2 / theta) + (limits[1] - limits[0]) ** 2 / 16)
             single = [np.maximum(centre + side * quantile * noise, 0) for side in (-1, 1)]
         else:
             # A single value's quantiles need no correction for the mean.

@@ -88,6 +88,7 @@ class Model:
         )
         kept = question.kept(clock)
         notes = [*checked.notes, *caveats.near(checked, terms, kept)]
+        notes += scales.apart(checked, compared, on, question.scale)
         if on.shift:
             notes.append(f"modelled as {on.name}, since there are zeros")
         with np.errstate(invalid="ignore", divide="ignore"):

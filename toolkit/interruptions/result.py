@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from toolkit.interruptions import diagnostics, effects, net_effect, recoveries
+from toolkit.interruptions import adequacy, diagnostics, effects, net_effect, recoveries
 from toolkit.interruptions.checks import breaks, multiverse, placebo
 from toolkit.interruptions.errors import registry
 from toolkit.interruptions.model import Model
@@ -114,7 +114,8 @@ class InterruptedTimeSeries(Model, Result):
             ]
             text = "; ".join(parts)
         against = ", against the comparison" if self.question.controls is not None else ""
-        closing = f" {'; '.join(self.notes)}." if self.notes else ""
+        caveats = [*self.notes, *adequacy.warnings(self)]
+        closing = f" {'; '.join(caveats)}." if caveats else ""
         closing = closing[:1] + closing[1:2].upper() + closing[2:]
         points = self.points
         n = f"{points[0]:,}" if len(set(points)) == 1 else f"{points.min():,} to {points.max():,}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
 
 from toolkit.interruptions.series import Series
+from toolkit.wording import some
 
 ScaleName = Literal["auto", "identity", "log"]
 SCALES: tuple[ScaleName, ...] = get_args(ScaleName)
@@ -87,3 +88,21 @@ def chosen(series: Series, controls: np.ndarray, wanted: ScaleName, counting: st
     if wanted == "log":
         raise ValueError("the series has zeros and is no count, so it has no logarithm; use scale='identity'")
     return Scale()
+
+
+def apart(series: Series, controls: np.ndarray, on: Scale, wanted: ScaleName) -> list[str]:
+    """A caveat where "auto" would model some series of a frame on another scale by themselves."""
+    if wanted != "auto" or on.linked or len(series.names) == 1:
+        return []
+    columns = zip(series.names, series.values.T, strict=True)
+    alone = {
+        name: chosen(replace(series, values=own[:, None], names=(name,)), controls, wanted)
+        for name, own in columns
+    }
+    others = [name for name, scale in alone.items() if scale != on]
+    if not others:
+        return []
+    return [
+        f"all series share one scale, {on.name}; {some(others, 3)} alone would be on "
+        f"{alone[others[0]].name}: fit them apart"
+    ]

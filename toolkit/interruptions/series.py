@@ -7,6 +7,7 @@ read     checks a pandas Series or DataFrame and puts it on its clock
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,19 +16,27 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from toolkit.wording import counted, some
+from toolkit.interruptions import dates
+from toolkit.wording import counted
 
-NAMES = {"D": "day", "W": "week", "M": "month", "": "period"}
+NAMES = {"h": "hour", "D": "day", "W": "week", "M": "month", "Q": "quarter", "Y": "year", "": "period"}
 #: A week that begins on day 0, a Monday, ends on Sunday.
 ENDS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+#: Numbered periods for each point beyond which they are no numbers of periods.
+SPARSE = 100
+THOUSANDS = re.compile(r"[-−]?\d{1,3}(,\d{3})+(\.\d+)?")
 
 
 @dataclass(frozen=True, eq=False)
 class Clock:
-    """Consecutive periods of one length: days, weeks, months, or plain numbers; `zone` is their time zone, if any."""
+    """Consecutive periods of one length: days, weeks, months, or plain numbers.
+
+    `zone` is their time zone, if any; `form` is that of dates which were given as text.
+    """
 
     index: pd.PeriodIndex | pd.RangeIndex
     zone: Any = None
+    form: dates.Form = ""
 
     @property
     def dated(self) -> bool:
@@ -36,12 +45,12 @@ class Clock:
 
     @property
     def kind(self) -> str:
-        """D, W or M; empty for plain numbers."""
+        """h, D, W, M, Q or Y; empty for plain numbers."""
         return str(self.index.freqstr)[0] if isinstance(self.index, pd.PeriodIndex) else ""
 
     @property
     def unit(self) -> str:
-        """The name of a period: day, week, month or period."""
+        """The name of a period: hour, day, week, month, quarter, year or period."""
         return NAMES[self.kind]
 
     @property
@@ -64,12 +73,12 @@ class Clock:
         """
         try:
             if isinstance(self.index, pd.PeriodIndex):
-                stamp = pd.Timestamp(date.start_time if isinstance(date, pd.Period) else date)
-                if pd.isna(stamp):
-                    raise ValueError("a missing date")
+                stamp = dates.single(date, self.form)
             elif (found := int(date)) != date:
                 raise ValueError("a fraction")
         except (TypeError, ValueError) as error:
+            if str(error).startswith(repr(date)):  # its reason is known
+                raise
             wanted = "a date" if self.dated else "a whole number, as the series' index"
             raise ValueError(f"{date!r} is not {wanted}") from error
         if isinstance(self.index, pd.PeriodIndex):
@@ -85,8 +94,18 @@ class Clock:
             raise ValueError(f"{date} is outside the series, which runs {self.span}")
         return found
 
+    def elapsed(self, date: Any) -> tuple[float, str]:
+        """Share of its period that lies before a date, and the first day of that period as text."""
+        place = self.place(date)
+        if not isinstance(self.index, pd.PeriodIndex) or isinstance(date, pd.Period):
+            return 0.0, self.said(place)
+        period, stamp = self.index[place], dates.single(date, self.form).tz_localize(None)
+        return (stamp - period.start_time) / (period.end_time - period.start_time), self.said(place)
+
     def said(self, place: int) -> str:
-        """A period as text: its first day, or its number."""
+        """A period as text: its first day, its hour, or its number."""
+        if self.kind == "h":
+            return f"{self.times[place]:%Y-%m-%d %H:%M}"
         return str(self.times[place].date()) if self.dated else str(self.index[place])
 
     @property
@@ -136,10 +155,13 @@ def read(given: Any) -> Series:
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise ValueError(f"the frame has two series called {repeated[0]!r}; rename one")
-    for name, kind in zip(names, frame.dtypes, strict=True):
-        if not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind):
-            raise ValueError(f"series {name!r} holds {kind}, not numbers; convert it with pd.to_numeric")
-    index, notes = _index(frame.index), []
+    _dates_elsewhere(frame)
+    read_index, form = dates.index(frame.index)
+    index, notes = _index(read_index), []
+    for name in frame.columns:
+        _numeric(frame[name])
+    if form in ("day first", "month first"):
+        notes.append(f"dates of the index were read {form}")
     if index.has_duplicates:
         raise ValueError(f"{_said(index[index.duplicated()][0])} comes twice; add such rows up, or drop one")
     if not index.is_monotonic_increasing:
@@ -148,7 +170,11 @@ def read(given: Any) -> Series:
         notes.append("the series was not in order of time and was sorted")
     zone = getattr(index, "tz", None)
     index = index if zone is None else index.tz_localize(None)
-    clock = Clock(_periods(index), zone)
+    if index.has_duplicates:
+        raise ValueError(
+            f"the clocks of {zone} were set back on {_said(index[index.duplicated()][0])}; use .tz_convert('UTC')"
+        )
+    clock = Clock(_periods(index), zone, form)
     places = (
         pd.PeriodIndex(index, freq=clock.index.freq).asi8 - clock.index[0].ordinal
         if isinstance(clock.index, pd.PeriodIndex)
@@ -174,41 +200,84 @@ def _index(index: pd.Index) -> pd.Index:
         raise ValueError("a time of the index is missing; drop that row or mend it")
     if isinstance(index, pd.PeriodIndex):
         return index
-    if isinstance(index, pd.DatetimeIndex):
-        if (index != index.normalize()).any():
-            at = index[index != index.normalize()][0]
-            elsewhere = (
-                "" if index.tz is None else f" in {index.tz}; if days begin elsewhere, use .tz_convert"
-            )
-            raise ValueError(
-                f"{at} has a time of day{elsewhere}; add the series up to days first: series.resample('D').sum()"
-            )
-        return index
-    if pd.api.types.is_integer_dtype(index.dtype):
-        return index
-    zones = {getattr(value, "tzinfo", None) for value in index}
-    if len(zones) > 1:
-        raise ValueError(f"the index mixes time zones ({some(sorted(map(str, zones)))}); convert it to one")
-    try:
-        return _index(pd.DatetimeIndex(pd.to_datetime(index, format="mixed")))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"the index holds {index[0]!r}, not dates; use pd.to_datetime") from error
+    if isinstance(index, pd.DatetimeIndex) and (index != index.normalize()).any() and not _hourly(index):
+        at = index[index != index.normalize()][0]
+        elsewhere = "" if index.tz is None else f" in {index.tz}; if days begin elsewhere, use .tz_convert"
+        raise ValueError(
+            f"{at} has a time of day{elsewhere}; add the series up to days first, series.resample('D').sum(), or "
+            "to hours"
+        )
+    return index
+
+
+def _hourly(index: pd.DatetimeIndex) -> bool:
+    """Whether most points are an hour apart, each on the hour."""
+    steps = np.diff(np.sort(index.to_numpy())) / np.timedelta64(1, "h")
+    return bool((index == index.floor("h")).all() and len(steps) and np.median(steps) == 1)
+
+
+def _dates_elsewhere(frame: pd.DataFrame) -> None:
+    """An error where row numbers are the index and the dates stand in a column."""
+    if isinstance(frame.index, pd.RangeIndex):
+        for name in frame.columns:
+            if dates.looks_like(frame[name]):
+                raise ValueError(
+                    f"the dates stand in column {name!r}, and the index holds row numbers; make them the index: "
+                    f".set_index({name!r})"
+                )
+
+
+def _numeric(column: pd.Series) -> None:
+    """An error that names the value by which a column does not hold numbers."""
+    kind = column.dtype
+    if pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind):
+        return
+    said, known = f"series {column.name!r}", column.dropna()
+    if pd.api.types.is_datetime64_any_dtype(kind):
+        raise ValueError(f"{said} holds dates, not numbers; drop it, or make it the index with .set_index")
+    if pd.api.types.is_bool_dtype(kind):
+        raise ValueError(f"{said} holds {kind}, not numbers; convert it with .astype(float)")
+    wrong = known[pd.to_numeric(known, errors="coerce").isna()]
+    if not len(wrong):
+        raise ValueError(f"{said} holds numbers as text, not numbers; convert it with pd.to_numeric")
+    first, at = wrong.iloc[0], wrong.index[0]
+    if THOUSANDS.fullmatch(str(first).strip()):
+        fix = "which has thousands marks; read the file with thousands=','"
+    else:
+        fix = "which is no number; mark it missing (na_values= of pd.read_csv), or mend it"
+    raise ValueError(f"{said} holds {first!r} on {_said(at)}, {fix}")
 
 
 def _periods(index: pd.Index) -> pd.PeriodIndex | pd.RangeIndex:
     """All periods from the first to the last; an error unless the step is a day, a week or a month."""
     if isinstance(index, pd.PeriodIndex):
-        if index.freqstr[0] not in "DWM" or index.freqstr.startswith(("min", "ms")):
-            raise ValueError(f"periods are days, weeks or months, not {index.freqstr}; sum up with .resample")
+        if index.freqstr[0] not in NAMES or index.freqstr.startswith(("min", "ms")):
+            raise ValueError(
+                f"periods are hours, days, weeks, months, quarters or years, not {index.freqstr}; sum up with .resample"
+            )
         return _every(index)
     if not isinstance(index, pd.DatetimeIndex):
-        return pd.RangeIndex(int(index[0]), int(index[-1]) + 1)
+        first, last = int(index[0]), int(index[-1])
+        if last - first >= SPARSE * len(index):
+            raise ValueError(
+                f"the index holds whole numbers from {first} to {last} for {counted(len(index), 'point')}; where these "
+                "are times, make them dates with pd.to_datetime(index, unit='s') or 'ms'"
+            )
+        return pd.RangeIndex(first, last + 1)
+    if _hourly(index):
+        return _every(index.to_period("h"))
     days = np.diff(index.to_numpy().astype("datetime64[D]").astype(np.int64))
     if len(days) == 0:
         raise ValueError("one point is no series")
     usual = int(np.bincount(days).argmax())
     if usual >= 28 and (days % 7).any():
         wrong = min((~index.is_month_start, ~index.is_month_end), key=np.sum)
+        months = np.diff(index.to_period("M").asi8)
+        for length, freq in ((12, "Y"), (3, "Q")):
+            if not wrong.any() and len(months) and not (months % length).any():
+                # A year or quarter ends with the month before its first, or with that of its last day.
+                last = index[0] if index.is_month_end[0] else index[0] - pd.Timedelta(days=1)
+                return _every(index.to_period(f"{freq}-{last:%b}".upper()))
         if wrong.mean() < 0.5:
             _refuse(index, wrong, "months, but not on the same day of the month")
             return _every(index.to_period("M"))

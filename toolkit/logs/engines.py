@@ -13,6 +13,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
+import tempfile
 import threading
 import uuid
 from abc import ABC, abstractmethod
@@ -32,6 +34,8 @@ T = TypeVar("T")
 WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
 #: Connections that a process has from its parent. They are useless after a fork, and closing one may wait forever.
 _inherited: list[object] = []
+#: What `limit` has set; a process after a fork takes it over.
+_limits: dict[str, str] = {}
 
 
 def identifier(name: str) -> str:
@@ -58,7 +62,44 @@ def literals(values: list[str] | tuple[str, ...]) -> str:
 @functools.cache
 def _database(process: int) -> duckdb.DuckDBPyConnection:
     """A process's database in memory, which never fetches an extension. Its threads do not survive a fork."""
-    return duckdb.connect(config={"autoinstall_known_extensions": "false"})
+    # DuckDB would spill beside the notebook; and two processes may not share a folder.
+    spill = os.path.join(tempfile.gettempdir(), f"toolkit_spill_{process}")
+    return duckdb.connect(
+        config={"autoinstall_known_extensions": "false", "temp_directory": spill, **_limits}
+    )
+
+
+def limit(*, memory: str | None = None, spill: str | os.PathLike[str] | None = None) -> None:
+    """Bound the memory that DuckDB takes in this process, and name the folder that it spills to.
+
+    Parameters
+    ----------
+    memory
+        Such as "4GB"; 80 % of the machine's if never given.
+    spill
+        A folder, made when it is needed; one of the system's temporary ones if never given.
+
+    Raises
+    ------
+    ValueError
+        For a size that is none, or a new folder after the old one has been used.
+    TypeError
+        For a size that is no text.
+    """
+    if memory is not None and not isinstance(memory, str):
+        raise TypeError(f"memory={memory!r}; write a size such as '4GB'")
+    if memory is not None and not re.fullmatch(r"\d+(\.\d+)? ?[KMGT]i?B", memory):
+        raise ValueError(f"memory={memory!r} is no size; write one such as '4GB'")
+    given = {"memory_limit": memory, "temp_directory": None if spill is None else os.path.abspath(spill)}
+    for name, value in given.items():
+        if value is None:
+            continue
+        try:
+            _database(os.getpid()).execute(f"SET {name} = {literal(value)}")
+        except duckdb.Error as error:
+            option = f"memory={memory!r}" if name == "memory_limit" else f"spill={str(spill)!r}"
+            raise ValueError(f"{option}: {first_line(error)}") from error
+        _limits[name] = value
 
 
 def connect(timezone: str = "UTC") -> duckdb.DuckDBPyConnection:
@@ -72,10 +113,11 @@ def connect(timezone: str = "UTC") -> duckdb.DuckDBPyConnection:
 
 
 @contextlib.contextmanager
-def readable(source: str) -> Iterator[None]:
+def readable(source: str, explained: Callable[[Exception], str] = lambda _: "") -> Iterator[None]:
     """Turn what DuckDB says of an unreadable source into an error that names the source and the fix.
 
-    An interrupt from the keyboard, which DuckDB reports as an error of its own, is a KeyboardInterrupt again.
+    `explained` knows more of a source of its kind, and says nothing where it does not. An interrupt
+    from the keyboard, which DuckDB reports as an error of its own, is a KeyboardInterrupt again.
     """
     try:
         yield
@@ -85,23 +127,34 @@ def readable(source: str) -> Iterator[None]:
         if str(error) != "Query interrupted":
             raise
         raise KeyboardInterrupt from error
+    except duckdb.OutOfMemoryException as error:
+        raise MemoryError(
+            f"{source} asks for more memory than DuckDB may take: {first_line(error)}; give it more, or a folder "
+            "to spill to: toolkit.logs.engines.limit(memory=, spill=)"
+        ) from error
     except duckdb.IOException as error:
         if "No files found" in str(error):
             raise FileNotFoundError(f"no file matches {source}") from error
-        raise ValueError(f"cannot read {source}: {_first_line(error)}") from error
+        raise ValueError(f"cannot read {source}: {first_line(error)}") from error
     except duckdb.Error as error:
+        if said := explained(error):
+            raise ValueError(said) from error
         text = str(error).lower()
-        if any(word in text for word in ("unicode", "utf-8", "utf8", "encod")):
+        if "httpfs" in text:
+            raise ValueError(f"{source} lies elsewhere, and nothing is fetched: download it first") from error
+        if isinstance(error, duckdb.ConversionException):
             raise ValueError(
-                f"{source} is not UTF-8 text; Chinese Windows writes GBK: pass encoding='gb18030'"
+                f"a value of {source} cannot be compared as a condition asks: {first_line(error)}; write "
+                "TRY_CAST(column AS DOUBLE) where a column of text holds numbers, which leaves the others out"
             ) from error
         of_the_file = any(word in text for word in ("parquet", "magic bytes", "csv"))
         if isinstance(error, duckdb.ProgrammingError | duckdb.OperationalError) and not of_the_file:
             raise
-        raise ValueError(f"cannot read {source} (truncated or corrupt?): {_first_line(error)}") from error
+        raise ValueError(f"cannot read {source} (truncated or corrupt?): {first_line(error)}") from error
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The first line of what an engine says: those behind it are for its own users."""
     return str(error).strip().splitlines()[0]
 
 
@@ -209,6 +262,14 @@ class Reader(ABC):
         """The connection that reads the rows; None where it is the caller's and not known."""
         return connection
 
+    def explained(self, error: Exception) -> str:
+        """What is wrong with the source and how to mend it, where this kind of source tells; else nothing."""
+        return ""
+
+    def state(self) -> object:
+        """What changes when the rows do, where that can be seen at no cost."""
+        return None
+
 
 class _Place(threading.local):
     """One thread's connection and the log's rows on it."""
@@ -247,7 +308,8 @@ class DuckDB:
         self._process, self._thread = os.getpid(), threading.get_ident()
         self._turn = threading.RLock()
         self._place = _Place()
-        with readable(source):
+        self._state = reader.state()
+        with readable(source, reader.explained):
             self.columns = dict(zip(self.base.columns, map(str, self.base.types), strict=True))
 
     @property
@@ -262,7 +324,8 @@ class DuckDB:
 
     def relation(self, sql: str) -> duckdb.DuckDBPyRelation:
         """A query's answer, fetched when it is asked for."""
-        with readable(self.source):
+        self._refuse_changed()
+        with readable(self.source, self.reader.explained):
             if self.reader.shared or threading.get_ident() == self._thread:
                 return self._query(sql)
             # Another thread may use the caller's connection only in its turn, so the answer is fetched in it.
@@ -296,6 +359,11 @@ class DuckDB:
         one, two = (self.connection.from_arrow(part) for part in (table, other))
         return one.join(two, same, how="left").to_arrow_table()
 
+    def _refuse_changed(self) -> None:
+        # Counts that the log has taken already would not fit those of its new rows.
+        if self.reader.state() != self._state:
+            raise ValueError(f"{self.source} has changed since it was opened: read it again with read_events")
+
     def _query(self, sql: str) -> duckdb.DuckDBPyRelation:
         return cast("duckdb.DuckDBPyRelation", self.base.query(self.table.strip('"'), sql))
 
@@ -314,7 +382,7 @@ class DuckDB:
     def _asked(self, *, bar: bool = True) -> Iterator[Progress]:
         connection = self.reader.reading(self.connection)
         turn = contextlib.nullcontext() if self.reader.shared else self._turn
-        with readable(self.source), turn, Progress(connection, bar=bar) as progress:
+        with readable(self.source, self.reader.explained), turn, Progress(connection, bar=bar) as progress:
             yield progress
 
     def _here(self) -> _Place:

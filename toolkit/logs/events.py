@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from toolkit.counts import one_of
-from toolkit.logs import readers, times
+from toolkit.logs import readers, shapes, times
 from toolkit.logs.source import Source
-from toolkit.wording import unknown
 
 if TYPE_CHECKING:
     import duckdb
@@ -78,10 +77,19 @@ class EventLog(Source):
         """
         from toolkit.logs.index import build
 
+        if not isinstance(keep, str | Sequence):
+            raise TypeError(f"keep={keep!r}; give the name of a property, or a list of names")
         names = [keep] if isinstance(keep, str) else list(keep)
         for name in names:
             self.column(name, "property")
         return replace(self, memory=build(self, names))
+
+    def as_of(self, until: int) -> EventLog:
+        """The log as it was just before an instant, in microseconds: rows at or after it do not exist."""
+        if self.facts.last is None or self.facts.last < until:
+            return self
+        memory = None if self.memory is None else self.memory.as_of(until)
+        return replace(self, clock=replace(self.clock, until=until), memory=memory)
 
     def __repr__(self) -> str:
         kept = "" if self.memory is None else ", indexed"
@@ -92,8 +100,9 @@ def read_events(
     source: Any,
     *,
     user: str = "user_id",
-    time: str = "timestamp",
-    event: str = "event",
+    time: str | Sequence[str] | Mapping[str, str] = "timestamp",
+    event: str | None = "event",
+    time_format: str | None = None,
     names: Sequence[str] | None = None,
     timezone: str = "Asia/Shanghai",
     connection: duckdb.DuckDBPyConnection | None = None,
@@ -108,7 +117,12 @@ def read_events(
         A Parquet or CSV file or several; a pandas or polars frame or an Arrow table; a DuckDB relation; or,
         with `connection`, the name of a table on it.
     user, time, event
-        Columns that say who, when and what. All others are properties.
+        Columns that say who, when and what. All others are properties. Day and time of day in two columns are
+        ``time=["Date", "Time"]``. One column of time per stage is ``time={"created": "create_time", "paid":
+        "pay_time"}``: each stage that has a time becomes a row, and its name the event. Where each row is one
+        event and no column names it, ``event=None``.
+    time_format
+        How times are written that are no ISO text, such as "%d/%m/%Y %H:%M": the directives of `strptime`.
     names
         Columns of a CSV file without a header row.
     timezone
@@ -151,22 +165,26 @@ def read_events(
     times.zone(timezone)
     if time_unit is not None:
         one_of("time_unit", time_unit, get_args(TimeUnit))
+    if time_format is not None and not isinstance(time_format, str):
+        raise TypeError(f"time_format={time_format!r}; write a form such as '%d/%m/%Y %H:%M'")
+    for option, value in (("user", user), ("event", event)):
+        if not isinstance(value, str) and not (option == "event" and value is None):
+            raise TypeError(f"{option}={value!r}; give the name of a column")
+    roles = [("user column", user), *(("time column", column) for column in shapes.times_of(time))]
+    if event is not None and not isinstance(time, Mapping):
+        roles.append(("event column", event))
+    named = [name for _, name in roles]
+    if len({*named}) < len(named):
+        raise ValueError(f"user, time and event are columns of their own; got {', '.join(map(repr, named))}")
     engine = readers.opened(
         source,
-        roles=(user, time, event),
+        roles=tuple(named),
         names=names,
         timezone=timezone,
         connection=connection,
         encoding=encoding,
     )
-    columns = engine.columns
-    for role, name in (("user column", user), ("time column", time), ("event column", event)):
-        if name not in columns:
-            text = unknown(role, name, columns, of=engine.source)
-            of_csv = names is None and engine.source.lower().endswith(readers.CSV)
-            headless = of_csv and not {user, time, event} & {*columns}
-            raise ValueError(
-                f"{text}. A file without a header row? Name its columns: names=" if headless else text
-            )
-    clock = times.clock(engine, time, columns[time], timezone, time_unit)
-    return EventLog(engine, user, time, event, timezone, clock)
+    readers.refuse_missing(engine, roles, headless=names is None)
+    engine, at, what = shapes.reshaped(engine, time, event)
+    clock = times.clock(engine, at, engine.columns[at], timezone, time_unit, time_format)
+    return EventLog(engine, user, at, what, timezone, clock)

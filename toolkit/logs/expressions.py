@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import duckdb
+
 from toolkit.logs.source import Source
 from toolkit.wording import unknown
 
@@ -19,8 +21,13 @@ def condition(log: Source, text: str, owner: str) -> tuple[str, set[str]]:
     Raises
     ------
     ValueError
-        Not one expression, not boolean, a column that is not there, or more than a scalar over one row.
+        Not one expression, not boolean, a column that is not there, types that do not fit, or more than a scalar
+        over one row.
+    TypeError
+        A condition that is no text.
     """
+    if not isinstance(text, str):
+        raise TypeError(f'{owner}: where={text!r} is no text; write a condition such as "amount > 100"')
     if text in log.engine.conditions:
         return log.engine.conditions[text]
     import sqlglot
@@ -55,7 +62,13 @@ def condition(log: Source, text: str, owner: str) -> tuple[str, set[str]]:
             columns.add(name)
             node.set("this", exp.to_identifier(name, quoted=True))
     sql = tree.sql(dialect=log.engine.dialect, comments=False)
-    kind = next(iter(log.engine.types(f"SELECT ({sql}) AS c FROM {log.engine.table} LIMIT 0").values()))
+    try:
+        kind = next(iter(log.engine.types(f"SELECT ({sql}) AS c FROM {log.engine.table} LIMIT 0").values()))
+    except (ValueError, duckdb.Error) as error:
+        cause = str(error.__cause__ or error).strip().splitlines()[0]
+        texts = [name for name in sorted(columns) if log.columns[name] == "VARCHAR"]
+        fix = f"; {texts[0]} is text: TRY_CAST({texts[0]} AS DOUBLE) is its number" if texts else ""
+        raise ValueError(f"{owner}: where={text!r} cannot be computed on this log: {cause}{fix}") from error
     if kind != "BOOLEAN":
         raise ValueError(f"{owner}: where={text!r} is {kind}, not true or false; compare it with something")
     log.engine.conditions[text] = f"({sql})", columns

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -101,6 +101,20 @@ class Index:
         found = np.zeros(len(key), bool)
         found[keyed[1:]] = key[keyed[1:]] == key[keyed[:-1]]
         return found
+
+    def as_of(self, until: int) -> Index:
+        """The rows before an instant, in microseconds."""
+        there = self.t < until
+        kept = np.concatenate(([0], np.cumsum(there)))
+        return replace(
+            self,
+            offsets=kept[self.offsets],
+            t=self.t[there],
+            event=self.event[there],
+            columns={name: column.filter(pa.array(there)) for name, column in self.columns.items()},
+            arrival=None if self.arrival is None else self.arrival[there],
+            memory={},
+        )
 
     def dealt(self, kernel: Callable[[int, int], Any]) -> list[Any]:
         """Answers of a kernel that releases the interpreter, for all users in parts: from a user up to another."""

@@ -1,8 +1,6 @@
 """How DuckDB gets at a log's rows: in files, in this process's memory, or on a connection of the caller's.
 
 ParquetFiles    Parquet files, unread
-CsvFiles        CSV files in UTF-8, unread
-DecodedFiles    CSV files in another encoding, read by pandas
 InMemory        a frame or an Arrow table
 OnConnection    a relation or a table on the caller's connection
 opened          any source as an engine
@@ -10,21 +8,18 @@ opened          any source as an engine
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pandas as pd
 
-from toolkit.logs.engines import DuckDB, Reader, readable
-from toolkit.wording import unknown
-
-CSV = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".csv.zst")
-PARQUET = (".parquet", ".pq")
+from toolkit.logs import files
+from toolkit.logs.csv_files import CsvFiles, DecodedFiles
+from toolkit.logs.engines import DuckDB, Reader, first_line
+from toolkit.wording import some, unknown
 
 
 @dataclass(frozen=True)
@@ -37,69 +32,9 @@ class ParquetFiles(Reader):
         """The rows, unread."""
         return connection.read_parquet(list(self.paths), union_by_name=True)
 
-
-@dataclass(frozen=True)
-class CsvFiles(Reader):
-    """CSV files in UTF-8; `names` are the columns of files without a header row, `shown` stands in errors."""
-
-    paths: tuple[str, ...]
-    shown: str
-    roles: tuple[str, ...]
-    names: tuple[str, ...] | None
-
-    def relation(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
-        """The rows, unread."""
-        options: dict[str, Any] = {"header": self.names is None, "filename": False}
-        if self.names is not None:
-            options["names"] = list(self.names)
-        said = "" if self.names is None else f" with {len(self.names)} names"
-        read: Any = connection.read_csv  # its stubs take fewer kinds of path than it does
-        with readable(f"{self.shown}{said}"):
-            sniffed: duckdb.DuckDBPyRelation = read(list(self.paths), **options)
-            # Ids and times stay text: a sniffer would read user 00123 as 123, and would drop a time's zone.
-            as_text = {name: "VARCHAR" for name in self.roles if name in sniffed.columns}
-            if not as_text:
-                return sniffed
-            typed: duckdb.DuckDBPyRelation = read(list(self.paths), dtype=as_text, **options)
-            return typed
-
-
-@dataclass(frozen=True)
-class DecodedFiles(Reader):
-    """CSV files in another encoding than UTF-8, which pandas reads once into memory."""
-
-    paths: tuple[str, ...]
-    roles: tuple[str, ...]
-    names: tuple[str, ...] | None
-    encoding: str
-
-    @cached_property
-    def frame(self) -> pd.DataFrame:
-        """The rows."""
-        return pd.concat([self._read(path) for path in self.paths], ignore_index=True)
-
-    def relation(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
-        """The rows."""
-        return connection.from_df(self.frame)
-
-    def _read(self, path: str) -> pd.DataFrame:
-        try:
-            return pd.read_csv(
-                path,
-                encoding=self.encoding,
-                names=None if self.names is None else list(self.names),
-                header=0 if self.names is None else None,
-                sep=None,
-                engine="python",
-                dtype=dict.fromkeys(self.roles, str),
-            )
-        except (UnicodeDecodeError, LookupError) as error:
-            raise ValueError(
-                f"{path} cannot be read with encoding={self.encoding!r} ({error}); Chinese Windows writes 'gb18030'"
-            ) from error
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "frame"}
+    def state(self) -> object:
+        """Names, sizes and times of the files."""
+        return files.state(self.paths)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,8 +46,25 @@ class InMemory(Reader):
 
     def relation(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """The rows."""
-        frame = isinstance(self.rows, pd.DataFrame)
-        return connection.from_df(self.rows) if frame else connection.from_arrow(self.rows)
+        if not isinstance(self.rows, pd.DataFrame):
+            return connection.from_arrow(self.rows)
+        try:
+            return connection.from_df(self.rows)
+        except duckdb.NotImplementedException as error:
+            kinds = {name: str(kind) for name, kind in self.rows.dtypes.items()}
+            found = [name for name, kind in kinds.items() if repr(kind) in str(error)]
+            name = found[0] if found else "a column"
+            kind = kinds.get(name, "of an unknown kind")
+            fix = ".dt.to_timestamp()" if kind.startswith("period") else ".astype(str)"
+            raise ValueError(
+                f"column {name!r} of the frame is {kind}, which no engine reads; convert it with {fix}, or drop it"
+            ) from error
+
+    def explained(self, error: Exception) -> str:
+        """Whether a column mixes times with and without a zone."""
+        if isinstance(error, duckdb.ConversionException) and "Could not convert 'datetime'" in str(error):
+            return "a column of the frame mixes times with and without a zone: convert it with pd.to_datetime(utc=True)"
+        return ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +82,14 @@ class OnConnection(Reader):
     def reading(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection | None:
         """The caller's connection, where it is known."""
         return self.owner
+
+    def explained(self, error: Exception) -> str:
+        """Whether the table or the connection is gone."""
+        if isinstance(error, duckdb.ConnectionException):
+            return "the connection of the log is closed: open it, and read the table again with read_events"
+        if isinstance(error, duckdb.CatalogException) and "does not exist" in str(error):
+            return f"the table of the log is gone or has changed ({first_line(error)}): read it again with read_events"
+        return ""
 
 
 def opened(
@@ -161,25 +121,126 @@ def _reader(
         return _files([str(source)], roles, names, encoding)
     if isinstance(source, list | tuple) and source and all(isinstance(path, str | Path) for path in source):
         return _files([str(path) for path in source], roles, names, encoding)
+    if names is not None or encoding is not None:
+        raise ValueError(f"names= and encoding= are for CSV files; {type(source).__name__} brings its own")
     if isinstance(source, pd.DataFrame):
         # Names out of data are text; a frame may have numbers for names.
-        frame = source.rename(columns=str) if not all(isinstance(c, str) for c in source.columns) else source
+        texts = all(isinstance(name, str) for name in source.columns)
+        frame = source if texts else source.set_axis(list(map(str, source.columns)), axis=1)
+        if not len(frame.columns):
+            raise ValueError("the frame has no columns")
+        refuse_repeated("the frame", list(frame.columns), roles)
         return InMemory(frame), "the frame"
     if hasattr(source, "to_arrow"):
         return InMemory(source.to_arrow()), "the frame"
-    if hasattr(source, "__arrow_c_stream__"):
+    if hasattr(source, "read_all"):  # a reader of batches can be read only once
+        return InMemory(source.read_all()), "the table"
+    if hasattr(source, "__arrow_c_stream__") and not hasattr(source, "to_frame"):
         return InMemory(source), "the table"
     raise TypeError(
-        f"cannot read events from {type(source).__name__}; give a path, a glob, a pandas or polars frame, an Arrow "
-        "table, a DuckDB relation, or a table's name with connection="
+        f"cannot read events from {type(source).__name__}{_remedy(source)}; give a path, a glob, a pandas or polars "
+        "frame, an Arrow table, a DuckDB relation, or a table's name with connection="
     )
 
 
+def refuse_missing(engine: DuckDB, roles: Sequence[tuple[str, str]], *, headless: bool) -> None:
+    """Refuse a source without a column that is needed, or with it twice; `headless` where a header was expected.
+
+    Raises
+    ------
+    ValueError
+        Which column, the nearest name, and what the file shows of the reason.
+    """
+    reader, shown = engine.reader, engine.source
+    there = files.matching(reader.paths) if isinstance(reader, CsvFiles | DecodedFiles) else []
+    needed = [name for _, name in roles]
+    for role, name in roles:
+        if name in engine.columns:
+            continue
+        text = unknown(role, name, engine.columns, of=shown)
+        if headless and (said := next(filter(None, (files.fault(path, needed) for path in there)), "")):
+            raise ValueError(f"{text}. {said[0].upper() + said[1:]}")
+        if len(engine.columns) == 1 and there and all(one in next(iter(engine.columns)) for one in needed):
+            raise ValueError(
+                f"{text}. Its delimiter is none of , ; | and tab: give pd.read_csv(path, sep=...)"
+            )
+        if headless and there and not {*needed} & {*engine.columns}:
+            text += ". A file without a header row? Name its columns: names="
+        if isinstance(reader, InMemory) and name in _index_names(reader.rows):
+            text += ". Its index has that name: reset_index() makes a column of it"
+        raise ValueError(text)
+    if isinstance(reader, ParquetFiles) and len(files.matching(reader.paths)) > 1:
+        _refuse_unlike(engine, reader, roles)
+    if not headless or not isinstance(reader, CsvFiles):
+        return
+    heads: dict[str, str] = {}
+    for path in there:
+        if not path.lower().endswith(".zst"):
+            heads.setdefault(next(iter(files.top(path)), ""), path)
+    for head, path in heads.items():
+        # The mark of the header is the one that finds the columns that the engine found.
+        found = max(
+            (files.fields(head, mark) for mark in ",\t;|"), key=lambda names: len({*names} & {*needed})
+        )
+        refuse_repeated(path, found, needed)
+        missing = [(role, name) for role, name in roles if name not in map(str.strip, found)]
+        if missing and len(heads) > 1:
+            raise ValueError(unknown(*missing[0], found, of=path))
+
+
+def refuse_repeated(shown: str, columns: Sequence[str], roles: Sequence[str]) -> None:
+    """Refuse a table in which the name of a column that is needed stands twice, capitals apart."""
+    for role in roles:
+        alike = [name for name in columns if name.strip().lower() == role.lower()]
+        if len(alike) > 1:
+            raise ValueError(
+                f"{shown} has {len(alike)} columns named {some(alike)}: which is meant cannot be told; rename one"
+            )
+
+
+def _refuse_unlike(engine: DuckDB, reader: ParquetFiles, roles: Sequence[tuple[str, str]]) -> None:
+    """Refuse Parquet files of which one lacks a column that is needed: its rows would have none."""
+    for role, name in roles:
+        lacking = engine.connection.execute(
+            "SELECT file_name, list(name) FROM parquet_schema($1) GROUP BY ALL "
+            "HAVING count(*) FILTER (name = $2) = 0 ORDER BY ALL LIMIT 1",
+            [list(reader.paths), name],
+        ).fetchone()
+        if lacking:
+            raise ValueError(unknown(role, name, lacking[1][1:], of=lacking[0]))
+
+
+def _index_names(rows: Any) -> list[Any]:
+    return list(rows.index.names) if isinstance(rows, pd.DataFrame) else []
+
+
+def _remedy(source: Any) -> str:
+    """How to make a source that can be read out of one that cannot."""
+    kind = type(source).__name__
+    if isinstance(source, dict) or (isinstance(source, list) and source and isinstance(source[0], dict)):
+        return ": wrap it in pd.DataFrame(...)"
+    if isinstance(source, duckdb.DuckDBPyConnection):
+        return ": name the table, read_events('TABLE', connection=...)"
+    if hasattr(source, "collect") and "Lazy" in kind:
+        return ": collect() it first"
+    if hasattr(source, "toArrow"):
+        return ": give its toArrow()"
+    if hasattr(source, "to_frame"):
+        return ": a log has several columns, give the frame"
+    if hasattr(source, "read"):
+        return ": give the path of the file"
+    return ""
+
+
 def _table(source: Any, connection: duckdb.DuckDBPyConnection) -> OnConnection:
+    if not isinstance(connection, duckdb.DuckDBPyConnection):
+        raise TypeError(f"connection={connection!r} is no connection of DuckDB; open one with duckdb.connect")
     if not isinstance(source, str):
         raise TypeError(f"with connection=, source is a table's name, not {type(source).__name__}")
     try:
         return OnConnection(connection.table(source), connection)
+    except duckdb.ConnectionException as error:
+        raise ValueError("connection= is closed; open it again with duckdb.connect") from error
     except duckdb.Error as error:
         tables = [row[0] for row in connection.execute("SHOW TABLES").fetchall()]
         raise ValueError(unknown("table", source, tables, of="the connection")) from error
@@ -192,24 +253,40 @@ def _files(
     for path in paths:
         if Path(path).is_dir():
             raise ValueError(f"{path} is a folder; name its files with a glob such as '{path}/*.parquet'")
-    places = tuple(_anywhere(path) for path in paths)
-    if all(path.lower().endswith(PARQUET) for path in paths):
+    places = tuple(files.anywhere(path) for path in paths)
+    if all(path.lower().endswith(files.PARQUET) for path in paths):
         if names is not None or encoding is not None:
             raise ValueError("names= and encoding= are for CSV files; a Parquet file brings its own names")
         return ParquetFiles(places), source
-    if not all(path.lower().endswith(CSV) for path in paths):
-        raise ValueError(
-            f"{source} is neither Parquet ({', '.join(PARQUET)}) nor CSV ({', '.join(CSV)}) by its name"
-        )
-    given = None if names is None else tuple(names)
+    if not all(path.lower().endswith(files.CSV) for path in paths):
+        raise ValueError(_other_kind(paths, source))
+    given = None if names is None else _names(names)
     if encoding is not None:
-        return DecodedFiles(places, roles, given, encoding), source
-    files = [path for path in map(Path, places) if path.is_file()]
-    if files and not any(path.stat().st_size for path in files):
-        raise ValueError(f"{source} is empty: it has not even a header row")
+        if not isinstance(encoding, str):
+            raise TypeError(f"encoding={encoding!r}; give a name such as 'gb18030'")
+        return DecodedFiles(places, source, roles, given, encoding), source
+    files.refuse_other_kinds(files.matching(places))
     return CsvFiles(places, source, roles, given), source
 
 
-def _anywhere(path: str) -> str:
-    """The path as it is found from any working directory; an address is left as it is."""
-    return path if "://" in path else os.path.abspath(path)
+def _names(names: Any) -> tuple[str, ...]:
+    if (
+        isinstance(names, str)
+        or not isinstance(names, Sequence)
+        or not all(isinstance(n, str) for n in names)
+    ):
+        raise TypeError(f"names={names!r}; give a list of the columns' names")
+    if len({*names}) < len(names):
+        raise ValueError(f"names={list(names)!r} names a column twice")
+    return tuple(names)
+
+
+def _other_kind(paths: Sequence[str], source: str) -> str:
+    if len(paths) > 1 and all(path.lower().endswith(files.CSV + files.PARQUET) for path in paths):
+        return f"{source} are CSV and Parquet files; read the files of each kind into a log of their own"
+    odd = next(path for path in paths if not path.lower().endswith(files.CSV + files.PARQUET))
+    by_name = next((said for end, said in files.OTHERS.items() if odd.lower().endswith(end)), "")
+    if by_name:
+        return f"{odd} is {by_name}"
+    table = "" if "/" in odd or "." in odd or "*" in odd else "; a table's name needs connection="
+    return f"{odd} is neither Parquet ({', '.join(files.PARQUET)}) nor CSV ({', '.join(files.CSV)}) by its name{table}"

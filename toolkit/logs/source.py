@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
-from toolkit.logs.engines import Engine, identifier
+from toolkit.logs.engines import Engine, identifier, literal
+from toolkit.logs.time_forms import form_of
 from toolkit.logs.times import Clock
 from toolkit.wording import counted, unknown
+
+#: Units in which times may be whole, in microseconds, the longest first.
+RESOLUTIONS = {"day": 86_400_000_000, "hour": 3_600_000_000, "minute": 60_000_000}
+#: First rows by which that is told, and how few tell nothing.
+SAMPLE, FEWEST = 100_000, 50
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,9 @@ class Source:
         user, time = identifier(self.user), identifier(self.time)
         table = self.engine.table
         counts = f"count(*) AS n, count({user}) AS u, count({time}) AS s"
-        if self.clock.kind in ("text", "unix"):
+        if self.clock.until is not None:
+            return self._facts_as_of()
+        if self.clock.kind in ("text", "unix", "compact", "form"):
             self._refuse_unreadable_times()
             ends = f"SELECT {counts}, min({self.at}) AS low, max({self.at}) AS high FROM {table}"
         else:
@@ -101,16 +110,28 @@ class Source:
             )[0]
         return Facts(rows, rows - users, rows - stamps, unusable, low, high)
 
+    def _facts_as_of(self) -> Facts:
+        """Counts of the rows before the moment as of which the log is asked."""
+        user, time = identifier(self.user), identifier(self.time)
+        found = self.engine.rows(
+            f"SELECT count(*), count(*) FILTER (u IS NULL), count(*) FILTER (s IS NULL), "
+            f"count(*) FILTER (u IS NULL OR s IS NULL), min(t) FILTER (u IS NOT NULL), "
+            f"max(t) FILTER (u IS NOT NULL) FROM (SELECT {self.at} AS t, {user} AS u, {time} AS s "
+            f"FROM {self.engine.table}) WHERE t IS NOT NULL OR s IS NULL"
+        )[0]
+        return Facts(*found)
+
     def _refuse_unreadable_times(self) -> None:
         time, table = identifier(self.time), self.engine.table
         where = f"{time} IS NOT NULL AND ({self.at}) IS NULL"
         bad = self.engine.rows(f"SELECT count(*) FROM {table} WHERE {where}")[0][0]
         if bad:
-            rows = self.engine.rows(f"SELECT CAST({time} AS VARCHAR) FROM {table} WHERE {where} LIMIT 3")
-            examples = ", ".join(repr(row[0]) for row in rows)
+            found = self.engine.rows(f"SELECT CAST({time} AS VARCHAR) FROM {table} WHERE {where} LIMIT 1000")
+            texts = [row[0] for row in found]
+            how = f"{form_of(texts)}; or " if self.clock.kind == "text" else ""
             raise ValueError(
                 f"{counted(bad, 'value')} of {self.time!r} cannot be read as a time ({self.clock.said}; first: "
-                f"{examples}); "
+                f"{', '.join(map(repr, texts[:3]))}); {how}"
                 "correct them or leave them empty: rows without a time are counted and left out"
             )
 
@@ -123,6 +144,31 @@ class Source:
                 f"WHERE {identifier(self.event)} IS NOT NULL GROUP BY 1 ORDER BY n DESC, 1"
             )
         )
+
+    def without(self, names: Sequence[str]) -> int:
+        """Usable rows that lack a value of one of some properties."""
+        key = tuple(names)
+        if key not in self._without:
+            lacking = " OR ".join(f"{identifier(name)} IS NULL" for name in key) or "FALSE"
+            self._without[key] = self.engine.rows(
+                f"SELECT count(*) FROM {self.engine.table} WHERE ({lacking}) AND {identifier(self.user)} IS NOT NULL "
+                f"AND ({self.at}) IS NOT NULL"
+            )[0][0]
+        return self._without[key]
+
+    @cached_property
+    def _without(self) -> dict[tuple[str, ...], int]:
+        return {}
+
+    @cached_property
+    def resolution(self) -> str:
+        """The unit in which times are whole, "day", "hour" or "minute", by the first rows; empty where in none."""
+        local = f"epoch_us(timezone({literal(self.timezone)}, make_timestamptz(t)))"
+        whole = ", ".join(f"count(*) FILTER ({local} % {length} = 0)" for length in RESOLUTIONS.values())
+        rows = f"SELECT {self.at} AS t FROM {self.engine.table} LIMIT {SAMPLE}"
+        known, *found = self.engine.rows(f"SELECT count(t), {whole} FROM ({rows})")[0]
+        units = (unit for unit, number in zip(RESOLUTIONS, found, strict=True) if number == known)
+        return next(units, "") if known >= FEWEST else ""
 
     @cached_property
     def vocabulary(self) -> set[str]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from toolkit.logs.engines import identifier, literal
+from toolkit.logs.problems import THIN_DAY, Line, null_dates, problems
 from toolkit.logs.source import Source
-from toolkit.logs.times import MAGNITUDES
 from toolkit.results import Result, html_table
 from toolkit.wording import count, counted, some
 
@@ -17,12 +18,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-#: One row of a summary: what, name, value, note.
-Line = tuple[str, str, object, str]
-#: A day with less than this share of the median day's rows lies outside the log's main span.
-THIN_DAY = 0.01
 #: The most frequent values are counted of properties with at most so many distinct ones, and so many are kept.
 MOST_VALUES, FREQUENT = 10_000, 5
+#: What a column of yes and no holds.
+FLAGS = {"0", "1", "0.0", "1.0", "false", "true", "no", "yes", "n", "y", "否", "是"}
 #: Properties that have a line in the short form.
 PROPERTIES = 5
 
@@ -144,7 +143,7 @@ def summarise(log: Source, *, duplicates: bool) -> Summary:
         f"SELECT CAST(timezone({zone}, make_timestamptz(t)) AS DATE) AS day, count(*) AS rows FROM {usable} "
         "GROUP BY 1 ORDER BY 1"
     )
-    days["main"] = days["rows"] >= THIN_DAY * days["rows"].median()
+    days["main"] = (days["rows"] >= THIN_DAY * days["rows"].median()) & ~null_dates(days)
     lines: list[Line] = [
         ("log", "rows", facts.rows, ""),
         ("log", "users", users, log.user),
@@ -152,8 +151,8 @@ def summarise(log: Source, *, duplicates: bool) -> Summary:
         ("log", "last", _shown(facts.last, log.timezone), f"shown in {log.timezone}"),
     ]
     lines += [("event", name, rows, "rows") for name, rows in log.events.items()]
-    lines += _properties(log)
-    lines += _problems(log, days, duplicates)
+    lines += (properties := _properties(log))
+    lines += problems(log, days, users, _flags(properties), duplicates)
     table = pd.DataFrame(lines, columns=["what", "name", "value", "note"])
     return Summary(source=log.source, table=table, days=days)
 
@@ -185,6 +184,15 @@ def _properties(log: Source) -> list[Line]:
     return lines
 
 
+def _flags(properties: Sequence[Line]) -> list[str]:
+    """Columns that hold yes and no."""
+    values: dict[str, set[str]] = {}
+    for what, name, _, note in properties:
+        if what == "value":
+            values.setdefault(name, set()).add(note.lower())
+    return [name for name, found in values.items() if len(found) == 2 and found <= FLAGS]
+
+
 def _most_frequent(log: Source, names: list[str]) -> dict[str, list[tuple[str, int]]]:
     """The most frequent values of some columns with their rows, by one pass for all."""
     if not names:
@@ -207,52 +215,3 @@ def _most_frequent(log: Source, names: list[str]) -> dict[str, list[tuple[str, i
     ):
         found.setdefault(names[at], []).append((value, rows))
     return found
-
-
-def _problems(log: Source, days: pd.DataFrame, duplicates: bool) -> list[Line]:
-    facts, engine = log.facts, log.engine
-    event = identifier(log.event)
-    if not facts.rows:
-        return [("problem", "no rows", 0, "nothing to count")]
-    found = [
-        ("rows without a user", facts.null_users, f"{log.user} is null: left out of every answer"),
-        ("rows without a time", facts.null_times, f"{log.time} is null: left out of every answer"),
-    ]
-    nameless = engine.rows(f"SELECT count(*) FROM {engine.table} WHERE {event} IS NULL")[0][0]
-    found.append(
-        ("rows without an event", nameless, f"{log.event} is null: such a row matches no named step")
-    )
-    thin = days[~days["main"]]
-    if len(thin):
-        span = days[days["main"]]["day"]
-        found.append(
-            (
-                "rows outside the main span",
-                int(thin["rows"].sum()),
-                f"on {len(thin)} days with under {THIN_DAY:.0%} of the median day's rows; the main span is "
-                f"{span.min():%Y-%m-%d} to {span.max():%Y-%m-%d}",
-            )
-        )
-    now = pd.Timestamp.now("UTC").value // 1000
-    future = engine.rows(f"SELECT count(*) FROM {engine.table} WHERE ({log.at}) > {now}")[0][0]
-    found.append(
-        ("rows in the future", future, "later than the clock of this machine: a wrong unit or zone?")
-    )
-    if log.clock.kind == "unix":
-        low, high = MAGNITUDES[str(log.clock.unit)]
-        number = f"abs(TRY_CAST({identifier(log.time)} AS DOUBLE))"
-        other = engine.rows(
-            f"SELECT count(*) FROM {engine.table} WHERE {number} < {low} OR {number} >= {high}"
-        )[0][0]
-        found.append(
-            (
-                "rows in another time unit",
-                other,
-                f"their magnitude is not that of Unix times in {log.clock.unit}",
-            )
-        )
-    if duplicates:
-        columns = ", ".join(map(identifier, log.columns))
-        distinct = engine.rows(f"SELECT count(*) FROM (SELECT DISTINCT {columns} FROM {engine.table})")[0][0]
-        found.append(("exact duplicate rows", facts.rows - distinct, "beyond the first of each; see dedupe="))
-    return [("problem", name, number, note) for name, number, note in found if number]

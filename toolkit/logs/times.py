@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import statistics
 from dataclasses import dataclass
+from numbers import Number
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import duckdb
 import pandas as pd
 
 from toolkit.logs.engines import Engine, identifier, literal
+from toolkit.logs.time_forms import COMPACT, FORMATS, NEARLY_ALL, PLAIN, YEAR_LAST, ZONED, is_compact
 
 UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 # Unix times of 1973 to 5138 lie in these ranges, one range per unit, so magnitude alone tells the unit.
@@ -26,10 +30,6 @@ INTEGERS = {
     "UINTEGER",
     "UBIGINT",
 }
-# A zone is read only behind a time of day: the end of 2019-01-01 is not one.
-ZONED = r":\d{2}(\.\d+)?\s*(Z|z|UTC|GMT|[+-]\d{2}(:?\d{2})?)$"
-# Forms that DuckDB's own cast does not read; Chinese exports use the slashes, Tianchi's logs the bare hour.
-FORMATS = ("%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y-%m-%d %H", "%Y/%m/%d")
 
 
 def zone(name: str) -> ZoneInfo:
@@ -44,7 +44,9 @@ def zone(name: str) -> ZoneInfo:
 class Clock:
     """How one log's time column is read.
 
-    kind is "instant" (time with a zone), "local" (without one), "text" or "unix"; unit is that of unix times.
+    kind is "instant" (time with a zone), "local" (without one), "text", "compact" (digits such as 20240618193000),
+    "form" (as `form` says) or "unix"; unit is that of Unix times. Rows at or after `until`, in microseconds, have no
+    time: as of that moment they do not exist.
     """
 
     column: str
@@ -52,6 +54,8 @@ class Clock:
     timezone: str
     unit: str | None = None
     offset: int | None = None
+    form: str | None = None
+    until: int | None = None
 
     @property
     def said(self) -> str:
@@ -60,15 +64,27 @@ class Clock:
             "instant": "times with a zone",
             "local": f"times without a zone, read in {self.timezone}",
             "text": f"text, read as ISO times; those without a zone in {self.timezone}",
+            "compact": f"digits, read as year, month, day, such as 20240618 or 20240618193000, in {self.timezone}",
+            "form": f"text, read by {self.form}" + ("" if "%z" in str(self.form) else f" in {self.timezone}"),
             "unix": f"Unix time in {self.unit}",
         }[self.kind]
 
     def sql(self) -> str:
         """SQL of the time as BIGINT microseconds; NULL where it cannot be read."""
-        if self.kind == "instant":
-            return f"epoch_us({self.column})"
-        if self.kind == "local":
-            return self._local(f"CAST({self.column} AS TIMESTAMP)")
+        micros = self._micros()
+        return micros if self.until is None else f"CASE WHEN {micros} < {self.until} THEN {micros} END"
+
+    def missing_hour(self) -> str | None:
+        """SQL of whether a local time is one that a change of clocks left out; None where none can be."""
+        if self.kind in ("instant", "unix") or self.offset is not None or "%z" in str(self.form):
+            return None
+        local, there = self._local_time(), literal(self.timezone)
+        zoned = f" AND NOT regexp_matches({self._text}, {literal(ZONED)})" if self.kind == "text" else ""
+        return f"coalesce(timezone({there}, timezone({there}, {local})) <> {local}, FALSE){zoned}"
+
+    def _micros(self) -> str:
+        if self.kind == "instant" or "%z" in str(self.form):
+            return f"epoch_us({self.column if self.kind == 'instant' else self._local_time()})"
         if self.kind == "unix":
             number = f"TRY_CAST({self.column} AS HUGEINT)"
             if self.unit == "ns":
@@ -76,18 +92,41 @@ class Clock:
             if self.unit == "s":  # fractions of a second are common where a program wrote time.time()
                 return f"CAST(round(TRY_CAST({self.column} AS DECIMAL(28, 6)) * 1000000) AS BIGINT)"
             return f"TRY_CAST({number} * {UNITS[str(self.unit)]} AS BIGINT)"
-        text = f"trim(CAST({self.column} AS VARCHAR))"
-        formats = ", ".join(literal(form) for form in FORMATS)
-        local = f"coalesce(TRY_CAST({text} AS TIMESTAMP), try_strptime({text}, [{formats}]))"
+        local = self._local_time()
+        micros = (
+            f"epoch_us(timezone({literal(self.timezone)}, {local}))"
+            if self.offset is None
+            else f"epoch_us({local}) - {self.offset}"
+        )
+        if self.kind != "text":
+            return micros
         return (
-            f"CASE WHEN regexp_matches({text}, {literal(ZONED)}) THEN epoch_us(TRY_CAST({text} AS TIMESTAMPTZ)) "
-            f"ELSE {self._local(local)} END"
+            f"CASE WHEN regexp_matches({self._text}, {literal(ZONED)}) "
+            f"THEN epoch_us(TRY_CAST({self._text} AS TIMESTAMPTZ)) ELSE {micros} END"
         )
 
-    def _local(self, timestamp: str) -> str:
-        if self.offset is not None:
-            return f"epoch_us({timestamp}) - {self.offset}"
-        return f"epoch_us(timezone({literal(self.timezone)}, {timestamp}))"
+    @property
+    def _text(self) -> str:
+        return f"trim(CAST({self.column} AS VARCHAR))"
+
+    def _local_time(self) -> str:
+        """SQL of the time as the log's zone writes it."""
+        if self.kind == "local":
+            return f"CAST({self.column} AS TIMESTAMP)"
+        if self.kind == "text":
+            formats = ", ".join(literal(form) for form in FORMATS)
+            return (
+                f"CASE WHEN regexp_matches({self._text}, {literal(PLAIN)}) THEN "
+                f"coalesce(TRY_CAST({self._text} AS TIMESTAMP), try_strptime({self._text}, [{formats}])) END"
+            )
+        # A column of whole numbers with gaps comes as 20240618.0.
+        digits = f"regexp_replace({self._text}, '\\.0+$', '')"
+        if self.kind == "form":
+            return f"try_strptime({digits}, {literal(self.form)})"
+        cases = " ".join(
+            f"WHEN {length} THEN try_strptime({digits}, {literal(form)})" for length, form in COMPACT.items()
+        )
+        return f"CASE length({digits}) {cases} END"
 
 
 def fixed_offset(timezone: str, first: dt.datetime, last: dt.datetime) -> int | None:
@@ -111,30 +150,41 @@ def unit_of(values: list[float]) -> str:
     for unit, (low, high) in MAGNITUDES.items():
         if low <= middle < high:
             return unit
+    serial = (
+        "; a day of a spreadsheet is one in pd.Timestamp('1899-12-30') + pd.to_timedelta(days, unit='D')"
+        if 20_000 <= middle < 80_000
+        else ""
+    )
     raise ValueError(
-        f"{middle:.0f} is not a Unix time in s, ms, us or ns between 1973 and 5138; "
-        "if it is one, name its unit with time_unit="
+        f"{middle:.0f} is not a Unix time in s, ms, us or ns between 1973 and 5138{serial}; "
+        "if it is a Unix time, name its unit with time_unit="
     )
 
 
 def instant(value: Any, timezone: str, option: str) -> int:
     """A point in time as microseconds since 1970 UTC; without a zone it is read in the log's."""
     wrong = f"{option}={value!r} is not a time; write '2019-11-11 20:00' or a Timestamp"
-    if isinstance(value, int | float):
+    if isinstance(value, Number):
         raise ValueError(wrong)
+    if isinstance(value, str) and (YEAR_LAST.match(value) or not re.search(r"\d{4}", value)):
+        raise ValueError(f"{wrong}: the year first, so that day and month cannot be mistaken for each other")
     try:
         moment = pd.Timestamp(value)
-    except (ValueError, TypeError) as error:
+        if moment is pd.NaT:
+            raise ValueError(wrong)
+        moment = moment.tz_localize(timezone) if moment.tzinfo is None else moment
+        return int((moment.as_unit("us") - pd.Timestamp(0, tz="UTC").as_unit("us")) // pd.Timedelta(1, "us"))
+    except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(wrong) from error
-    if moment is pd.NaT:
-        raise ValueError(wrong)
-    moment = moment.tz_localize(timezone) if moment.tzinfo is None else moment
-    return int((moment.as_unit("us") - pd.Timestamp(0, tz="UTC").as_unit("us")) // pd.Timedelta(1, "us"))
 
 
-def clock(engine: Engine, time: str, kind: str, timezone: str, unit: str | None) -> Clock:
-    """How the times of a column of SQL type `kind` are read; `unit` is that of Unix times, where it is known."""
+def clock(
+    engine: Engine, time: str, kind: str, timezone: str, unit: str | None, form: str | None = None
+) -> Clock:
+    """How the times of a column of SQL type `kind` are read; `unit` and `form` are those that the caller names."""
     column = identifier(time)
+    if form is not None:
+        return _of_form(engine, column, kind, timezone, unit, form)
     if kind == "TIMESTAMP WITH TIME ZONE":
         return Clock(column, "instant", timezone)
     if kind.startswith("TIMESTAMP") or kind == "DATE":
@@ -154,15 +204,39 @@ def clock(engine: Engine, time: str, kind: str, timezone: str, unit: str | None)
     if kind == "VARCHAR" and sample:
         number = sum(_is_number(value) for value in sample) * 2 > len(sample)
     if number:
+        if unit is None and sample and sum(map(is_compact, sample)) >= NEARLY_ALL * len(sample):
+            return Clock(
+                f"CAST({column} AS BIGINT)" if kind in ("DOUBLE", "FLOAT") else column, "compact", timezone
+            )
         values = [float(value) for value in sample if _is_number(value)]
         return Clock(column, "unix", timezone, unit or (unit_of(values) if values else "s"))
     if kind == "VARCHAR":
         return Clock(column, "text", timezone)
     if kind == '"NULL"':
         raise ValueError(f"column {time!r} of {engine.source} holds no time: every row is empty")
+    of_day = "; a time of day has its day in another column: time=[DATE, TIME]" if kind == "TIME" else ""
     raise ValueError(
-        f"column {time!r} of {engine.source} is {kind}, not a time; give timestamps, ISO text or Unix numbers"
+        f"column {time!r} of {engine.source} is {kind}, not a time; give timestamps, ISO text or Unix numbers{of_day}"
     )
+
+
+def _of_form(engine: Engine, column: str, kind: str, timezone: str, unit: str | None, form: str) -> Clock:
+    if unit is not None:
+        raise ValueError(f"time_format={form!r} and time_unit={unit!r}: a column has one of the two")
+    if kind.startswith("TIMESTAMP") or kind in ("DATE", "TIME"):
+        raise ValueError(f"time_format={form!r} is for text; column {column} holds times already ({kind})")
+    if "%Z" in form:
+        raise ValueError(f"time_format={form!r}: names of zones mean several; use %z for +0800, or timezone=")
+    if not re.search("%[YyF]", form) or not re.search("%[djF]", form):
+        raise ValueError(f"time_format={form!r} names no year or no day; write one such as '%d/%m/%Y %H:%M'")
+    try:
+        engine.rows(f"SELECT try_strptime('', {literal(form)})")
+    except (ValueError, duckdb.Error) as error:
+        raise ValueError(
+            f"time_format={form!r} is no form of times; write one such as '%d/%m/%Y %H:%M'"
+        ) from error
+    column = f"CAST({column} AS BIGINT)" if kind in ("DOUBLE", "FLOAT") else column
+    return Clock(column, "form", timezone, form=form)
 
 
 def _is_number(value: object) -> bool:

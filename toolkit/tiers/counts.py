@@ -165,7 +165,7 @@ def counts_of(
         of, outcome = "n" if of is None else of, "converted" if outcome is None else outcome
         frame = of_table(source, [platform, tier], [of, outcome])
         _refuse_more_than_all(frame, of, outcome)
-        notes = ["intervals assume independent units"]
+        notes = ["intervals assume independent units: if days or sessions differ they are too narrow"]
         frame = frame.rename(columns={platform: "platform", tier: "tier", of: "n", outcome: "y"})
         order = {
             name: list(map(str, source[old].cat.categories))

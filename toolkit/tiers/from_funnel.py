@@ -51,8 +51,14 @@ def counts_by(
 
 def repeats(counts: StepCounts) -> str:
     """How a user who counts more than once is allowed for."""
+    if counts.clusters is not None:
+        return (
+            f"intervals know only the chance of single people: how much {counts.clusters.name} differs is not "
+            f"used here, "
+            "so that they are too narrow"
+        )
     if counts.unit == "counts":
-        return "intervals assume independent units"
+        return "intervals assume independent units: if days or sessions differ they are too narrow"
     return (
         "intervals are clustered by user" if counts.unit in ("pairs", "entries") else "each user counts once"
     )

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
+from toolkit.clusters import Clusters
 from toolkit.counts import counts_table, numbers, row_name
-from toolkit.funnels import Funnel
+from toolkit.funnels import Funnel, StepCounts
+from toolkit.funnels.step_counts import ALONE
 from toolkit.intervals import Rate
 from toolkit.propagation import Moments, Precision, correlated
 from toolkit.tiers.counts import of_table
@@ -36,6 +38,7 @@ class Factors:
     moments: Moments = field(repr=False)
     repeated: bool
     notes: tuple[str, ...]
+    clusters: Clusters | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -79,11 +82,12 @@ class Factors:
         estimate, freedom = self.values.copy(), np.full(self.values.shape, np.inf)
         sizes, error = self.bases.astype(float), np.sqrt(np.diagonal(covariance)).reshape(self.values.shape)
         for k in range(steps - 1):
-            known = (
-                Rate.of_users(self.moments.sums(totals, k + 1))
-                if self.repeated
-                else Rate.of_counts(self.counts[:, k + 1], self.counts[:, k])
-            )
+            if self.clusters is not None:
+                known = self.clusters.rate(k + 1, k)
+            elif self.repeated:
+                known = Rate.of_users(self.moments.sums(totals, k + 1))
+            else:
+                known = Rate.of_counts(self.counts[:, k + 1], self.counts[:, k])
             sizes[:, k], freedom[:, k] = known.size, known.freedom
             error[:, k] = np.sqrt(estimate[:, k] * (1 - estimate[:, k]) / known.size)
         if self.amount is not None and self.spread:
@@ -104,19 +108,27 @@ def factors_of(
     steps: Sequence[str] | None,
     amount: str | None,
     squares: str | None,
+    cluster: str | None = None,
 ) -> Factors:
     """Check a table or a funnel and lay its counts out along the steps. See `toolkit.tiers.split_product`."""
     if isinstance(source, pd.DataFrame):
-        return _of_table(source, platform, steps, amount, squares)
+        return _of_table(source, platform, steps, amount, squares, cluster)
     if not isinstance(source, Funnel):
         raise TypeError(f"split_product takes a table of counts or a Funnel, not {type(source).__name__}")
+    if cluster is not None:
+        raise ValueError("cluster= belongs to a table; give it to Funnel.from_counts, which hands it on")
     if squares is not None:
         raise ValueError("squares= belongs to a table; a funnel's log tells how amounts differ by itself")
     return _of_funnel(source, platform, steps, amount)
 
 
 def _of_table(
-    source: pd.DataFrame, platform: str, steps: Sequence[str] | None, amount: str | None, squares: str | None
+    source: pd.DataFrame,
+    platform: str,
+    steps: Sequence[str] | None,
+    amount: str | None,
+    squares: str | None,
+    cluster: str | None,
 ) -> Factors:
     if steps is None or isinstance(steps, str) or len(steps) < 2:
         raise ValueError(
@@ -134,18 +146,40 @@ def _of_table(
                 f"{row_name(frame, int(more[0]), [platform])}: {after} = {count(row[after])} is more than {before} = "
                 f"{count(row[before])}; steps must be in order and count the same unit"
             )
+    if cluster is not None:
+        return _of_days(source, frame, platform, steps, amount, cluster)
     extras = [name for name in (amount, squares) if name is not None]
     counts_table(source, extras)
     for name in extras:
         frame[name] = numbers(source, name, [platform], whole=False)
     summed = frame.groupby(platform, sort=False)[[*steps, *extras]].sum()
     counts = summed[steps].to_numpy(float)
-    notes = ["intervals assume independent units"]
+    notes = [f"intervals know {ALONE}"]
     moments = Moments.once(counts)
     paid = None if amount is None else summed[amount].to_numpy(float)
     if paid is not None and squares is not None:
         moments = with_amount(counts, paid, summed[squares].to_numpy(float), list(summed.index), squares)
     return _checked(Factors(tuple(summed.index), tuple(steps), counts, paid, moments, False, tuple(notes)))
+
+
+def _of_days(
+    source: pd.DataFrame,
+    frame: pd.DataFrame,
+    platform: str,
+    steps: Sequence[str],
+    amount: str | None,
+    cluster: str,
+) -> Factors:
+    """Factors of a table with a row for each platform and day (or session)."""
+    if amount is not None:
+        raise ValueError("cluster= with an amount is not offered: leave amount= out, or cluster=")
+    counts_table(source, [cluster])
+    tidy = frame[[platform]].assign(**{cluster: source[cluster]})
+    tidy = pd.concat([tidy.assign(step=step, n=frame[step]) for step in steps], ignore_index=True)
+    tidy = tidy.groupby([platform, cluster, "step"], sort=False, dropna=False)["n"].sum().reset_index()
+    tidy["step"] = pd.Categorical(tidy["step"], list(steps), ordered=True)
+    tidy = tidy.sort_values([platform, cluster, "step"], kind="stable").astype({"step": str})
+    return _of_funnel(Funnel.from_counts(tidy, cluster=cluster), platform, steps, None)
 
 
 def with_amount(
@@ -186,6 +220,8 @@ def _of_funnel(funnel: Funnel, platform: str, steps: Sequence[str] | None, amoun
     )
     reached = np.array([counts.reached[_are(names, name)][:, at].sum(0) for name in platforms], float)
     notes, repeated, paid = list(counts.notes), counts.unit in ("pairs", "entries"), None
+    if counts.clusters is not None:
+        return _of_clusters(counts, counts.clusters, names, platforms, chosen, at)
     notes.append(repeats(counts))
     moments = Moments.once(reached)
     if repeated or amount is not None:
@@ -196,6 +232,28 @@ def _of_funnel(funnel: Funnel, platform: str, steps: Sequence[str] | None, amoun
             if counts.unit == "entries":
                 notes.append("an amount counts for each entry that leads to it")
     return _checked(Factors(platforms, tuple(chosen), reached, paid, moments, repeated, tuple(notes)))
+
+
+def _of_clusters(
+    counts: StepCounts,
+    clusters: Clusters,
+    names: Sequence[str],
+    platforms: tuple[str, ...],
+    steps: Sequence[str],
+    at: Sequence[int],
+) -> Factors:
+    """Factors whose intervals stand on how much days (or sessions) differ."""
+    own = np.stack([clusters.counts[:, _are(names, name)].sum(1) for name in platforms], axis=1)[
+        ..., list(at)
+    ]
+    found = replace(clusters, counts=own)
+    reached = own.sum(0)
+    products = np.einsum("dgi,dhj->gihj", found.scaled, found.scaled)
+    moments = Moments(
+        np.broadcast_to(found.number[:, None], reached.shape), products, np.zeros(reached.shape)
+    )
+    notes = (*counts.notes, f"intervals are {found.words()}")
+    return _checked(Factors(platforms, tuple(steps), reached, None, moments, True, notes, found))
 
 
 def _are(names: Sequence[str], name: str) -> np.ndarray:

@@ -102,6 +102,7 @@ def split_product(
     to: str | None = None,
     amount: str | None = None,
     squares: str | None = None,
+    cluster: str | None = None,
     confidence: float = 0.95,
 ) -> ProductSplit:
     """Say which step makes the gap between two platforms in GMV, or in buyers, per impression.
@@ -122,6 +123,9 @@ def split_product(
         last step at the moment that ends each matched sequence of steps.
     squares : str, optional
         Column of the table: the sum of buyers' squared amounts, without which the basket has no interval.
+    cluster : str, optional
+        Column of the table: the day, or session, that a row is of. Intervals then stand on how much days differ
+        (`toolkit.clusters`); without it they know only the chance of single people. Not with an amount.
     confidence : float
         Of every interval, between 0 and 1.
 
@@ -159,7 +163,9 @@ def split_product(
     2    all   0.00000
     """
     confidence = confidence_level(confidence)
-    found = factors_of(counts, platform=platform, steps=steps, amount=amount, squares=squares)
+    found = factors_of(
+        counts, platform=platform, steps=steps, amount=amount, squares=squares, cluster=cluster
+    )
     if to is not None and str(to) not in found.platforms:
         raise ValueError(unknown("platform", str(to), found.platforms))
     reference = int(found.counts[:, 0].argmax()) if to is None else found.platforms.index(str(to))

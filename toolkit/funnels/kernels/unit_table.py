@@ -18,6 +18,7 @@ from toolkit.logs.codes import Numbers
 #: What `tally` adds up, in its order: whole numbers, and shares.
 WHOLE = ("reached", "squares", "with_first", "users", "open", "with_previous")
 SHARES = ("per_previous", "per_first")
+TAILS = ("fourths", "largest")
 
 
 def table(
@@ -90,20 +91,22 @@ def reduce(question: Question, units: pa.Table) -> pd.DataFrame:
         half += 1
     with ThreadPoolExecutor(2) as pool:
         parts = list(pool.map(lambda part: tally(part, *rest), (counted[:half], counted[half:])))
-    (whole, shares, first), (more, other, second) = parts
+    (whole, shares, tails, first), (more, other, far, second) = parts
     whole += more
+    tails = np.stack([tails[0] + far[0], np.maximum(tails[1], far[1])])
     shares = np.where(np.isnan(shares), other, shares + np.nan_to_num(other))
     first = np.where(first < 0, second, first)
     seen = np.flatnonzero(first >= 0) if names else np.zeros(1, np.int64)
     return pd.DataFrame(
-        _keys(question, units, first[seen]) | _sums(question, whole[:, seen], shares[:, seen])
+        _keys(question, units, first[seen]) | _sums(question, whole[:, seen], shares[:, seen], tails[:, seen])
     )
 
 
-def _sums(question: Question, whole: Any, shares: Any) -> dict[str, Any]:
+def _sums(question: Question, whole: Any, shares: Any, tails: Any) -> dict[str, Any]:
     """The columns of sums by name; those that a question does not have are left out."""
     columns: dict[str, Any] = {}
-    for name, values in [*zip(WHOLE, whole, strict=True), *zip(SHARES, shares, strict=True)]:
+    named = zip((*WHOLE, *SHARES, *TAILS), (*whole, *shares, *tails), strict=True)
+    for name, values in named:
         if question.count == "users" and name not in ("reached", "open"):
             continue
         first = 2 if name in (*SHARES, "with_previous") else 1

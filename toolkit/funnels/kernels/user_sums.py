@@ -42,8 +42,9 @@ def tally(
     after: int,
     single: bool,
 ) -> Any:
-    """The sums that `unit_table.WHOLE` and `SHARES` name, and one counted unit of each group (-1 for none)."""
+    """The sums that `unit_table.WHOLE`, `SHARES` and `TAILS` name, and a counted unit of each group (-1 for none)."""
     whole, shares = np.zeros((6, groups, k), np.int64), np.full((2, groups, k), np.nan)
+    tails = np.zeros((2, groups, k))
     own, met, first = (
         np.zeros((groups, k), np.int64),
         np.empty(groups, np.int64),
@@ -73,19 +74,19 @@ def tally(
             for j in range(level[i]):
                 own[g, j] += 1
         for m in range(seen):
-            _add(whole, shares, met[m], own, 1)
+            _add(whole, shares, tails, met[m], own, 1)
     for g in range(groups):
         for reached in range(1, k + 1):
             for j in range(reached):
                 own[g, j] = 1
             if lone[g, reached]:
-                _add(whole, shares, g, own, lone[g, reached])
+                _add(whole, shares, tails, g, own, lone[g, reached])
             own[g, :] = 0
-    return whole, shares, first
+    return whole, shares, tails, first
 
 
 @compiled
-def _add(whole: Any, shares: Any, g: int, own: Any, times: int) -> None:
+def _add(whole: Any, shares: Any, tails: Any, g: int, own: Any, times: int) -> None:
     """Add one user's counts in a group to its sums, that many times, and forget them."""
     for j in range(own.shape[1]):
         y = own[g, j]
@@ -93,6 +94,8 @@ def _add(whole: Any, shares: Any, g: int, own: Any, times: int) -> None:
         whole[1, g, j] += times * y * y
         whole[2, g, j] += times * own[g, 0] * y
         whole[3, g, j] += times * (y > 0)
+        tails[0, g, j] += times * float(y) ** 4
+        tails[1, g, j] = max(tails[1, g, j], float(y))
         if j == 0:
             continue
         whole[5, g, j] += times * own[g, j - 1] * y

@@ -40,8 +40,10 @@ def read_folder(place: Path, known: tuple[Kind, ...]) -> tuple[list[Download], l
     skipped: list[str] = []
     last: ExportError | None = None
     paths = sorted(path for path in place.iterdir() if path.is_file())
+    folders = sorted(path.name for path in place.iterdir() if path.is_dir() and not path.name.startswith("."))
+    inside = f"; its folders are not looked into: {some(folders)}" if folders else ""
     if not paths:
-        raise ExportError("empty_file", f"{place} holds no files")
+        raise ExportError("empty_file", f"{place} holds no files{inside}")
     for path in paths:
         if path.name.startswith(("~$", ".")) or path.suffix.lower() not in EXPORTS:
             skipped.append(path.name)
@@ -54,11 +56,18 @@ def read_folder(place: Path, known: tuple[Kind, ...]) -> tuple[list[Download], l
             skipped.append(path.name)
             last = error
     if not found:
-        if last is not None:
+        if len(skipped) == 1 and last is not None:
             raise last
-        raise ExportError(
-            "not_an_export", f"{place} holds no export; its files: {some(skipped)}", found="a folder"
+        why = f"; of the last: {last}" if last is not None else ""
+        open_ = (
+            "; ~$ marks a file that is open in a spreadsheet" if any("~$" in one for one in skipped) else ""
         )
+        raise ExportError(
+            "not_an_export" if last is None else last.code,
+            f"{place} holds no export; its files: {some(skipped, 5)}{open_}{inside}{why}",
+            found="a folder",
+            draft="" if last is None else last.draft,
+        ) from last
     names = list(dict.fromkeys(one.kind.name for one in found))
     if len(names) > 1:
         listed = "; ".join(

@@ -17,9 +17,10 @@ from toolkit.inputs.definitions import Definition
 from toolkit.inputs.exports.downloads import joined, period_of, read_download, read_folder
 from toolkit.inputs.exports.frames import Table, finished
 from toolkit.inputs.exports.kinds import kinds
-from toolkit.inputs.faults import Problem, codes
+from toolkit.inputs.faults import MEANINGS, Problem, codes
 from toolkit.inputs.measures import Measures, measure
 from toolkit.inputs.orders import repurchase_of
+from toolkit.inputs.predictions import OwnPast, own_past
 from toolkit.inputs.series import series_of
 from toolkit.inputs.steps import Steps, steps_of
 from toolkit.results import Result, html_table
@@ -77,7 +78,7 @@ class Export(Result):
 
     @cached_property
     def problems(self) -> pd.DataFrame:
-        """What a reader of the numbers must know: code, file, sheet, cell, text."""
+        """What a reader of the numbers must know: code, file, sheet, cell, and a text that says what it means."""
         rows = [(one.code, one.file, one.sheet, one.cell, _said(one)) for one in self.told]
         return pd.DataFrame(rows, columns=["code", "file", "sheet", "cell", "text"])
 
@@ -163,7 +164,7 @@ class Export(Result):
         table : str, optional
             The main table if not given.
         by : str or list of str, optional
-            Columns that group rows.
+            Columns that group rows; one of your own may be added to the table first.
         """
         caveats = self._caveats(table)
         return measure(self._part(table), name, by=by, confidence=confidence, caveats=caveats)
@@ -181,6 +182,27 @@ class Export(Result):
         A step that the export lacks is left out and said. People are counted once per session.
         """
         return steps_of(self._part(table), steps, by=by, confidence=confidence)
+
+    def against_own(
+        self,
+        at: str | None = None,
+        *,
+        among: str | Sequence[str] | None = None,
+        steps: Sequence[str] | None = None,
+        confidence: float = 0.95,
+    ) -> OwnPast:
+        """Where one session lost people, against what the same account's other sessions predict for one of its size.
+
+        Parameters
+        ----------
+        at : str, optional
+            The session's start, to the minute or the day; the latest if not given.
+        among : str or list of str, optional
+            Columns that say whose a session is; account_id or account if not given.
+        steps : list of str, optional
+            Those of `funnel` that are one path; all if not given.
+        """
+        return own_past(self._part(None), at, among=among, steps=steps, confidence=confidence)
 
     def compare(
         self,
@@ -328,12 +350,18 @@ def read_export(
 
 
 def _said(problem: Problem) -> str:
+    """What a problem means, then what it is about."""
+    more = problem.more
+    about = [str(more[name]) for name in ("header", "column") if name in more][:1]
+    headers = more.get("headers") or more.get("candidates")
     parts: Iterable[Any] = (
+        *about,
+        some(list(dict.fromkeys(headers))) if headers else "",
+        f"nearest {more['nearest']}" if more.get("nearest") else "",
         problem.text,
-        *(
-            f"{name} {value}"
-            for name, value in problem.more.items()
-            if name in ("header", "nearest", "column", "row")
-        ),
+        more.get("action", "") if problem.code in ("ambiguous_header", "two_headers_one_meaning") else "",
+        f"row {more['row']}" if "row" in more else "",
     )
-    return "; ".join(str(part) for part in parts if part)
+    meaning = MEANINGS.get(problem.code, problem.code)
+    told = "; ".join(dict.fromkeys(str(part) for part in parts if part))
+    return f"{meaning} ({told})" if told else meaning

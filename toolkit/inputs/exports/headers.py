@@ -178,8 +178,9 @@ def _unknown(
     def share(kind: Kind) -> int:
         return sum(normal(header) in kind.headers for header in found)
 
-    near = [kind.name for kind in sorted(kinds, key=share, reverse=True)[:3] if share(kind)]
-    offered = f"; nearest: {some(near)}" if near else "; no kind knows any of them"
+    near = [kind for kind in sorted(kinds, key=share, reverse=True)[:3] if share(kind)]
+    offered = f"; nearest: {some([kind.name for kind in near])}" if near else "; no kind knows any of them"
+    offered += f". {near[0].name} is told by {_lacking(near[0], found)}" if near else ""
     return ExportError(
         "unknown_kind",
         f"{where} is of no known kind. Its headers: {some(found)}{offered}. Start a definition from the error's draft, "
@@ -187,6 +188,19 @@ def _unknown(
         found=", ".join(found),
         draft=draft(found, kinds),
     )
+
+
+def _lacking(kind: Kind, found: Sequence[str]) -> str:
+    """Which headers would tell that a file is of a kind, and what the file has like them."""
+    there = {normal(header) for header in found}
+    groups = [
+        [one for one in group if normal(one) not in there] for part in kind.parts for group in part.found_by
+    ]
+    said = []
+    for header in min(groups, key=len):
+        like = difflib.get_close_matches(header, found, 1, 0.5)
+        said.append(f"{header} (now {like[0]}?)" if like else header)
+    return f"{some(said)}, which {'is' if len(said) == 1 else 'are'} not here"
 
 
 def draft(headers: Sequence[str], kinds: Iterable[Kind], *, named: Kind | None = None) -> str:
@@ -205,14 +219,23 @@ def draft(headers: Sequence[str], kinds: Iterable[Kind], *, named: Kind | None =
         return f'"{escaped}"'
 
     lines = [
-        f"kind = {quoted(f'{named.name}' if named else 'mine.table')}",
-        f"platform = {quoted(named.platform if named else 'douyin')}  # or taobao_live, kuaishou, xiaohongshu",
+        'kind = "mine.table"',
+        'platform = "douyin"  # or taobao_live, kuaishou, xiaohongshu',
         'table = "session"  # or day, hour, item, sku, channel, order, note, creator, ad',
         'key = ["start"]  # the columns that tell rows apart',
         f"found_by = [{', '.join(quoted(header) for header in headers[:3])}]  # headers that give it away",
         'defaults = {scope = "room", seen = "session", window = "session"}',
         'source = "where these headers were read"',
         "",
+    ]
+    if named is not None:
+        lines = [
+            f"extends = {quoted(named.name)}  # all that is known there stays",
+            f"table = {quoted(named.parts[0].table)}",
+            'source = "where these headers were read"',
+            "",
+        ]
+    lines += [
         "[columns]  # take out the # where the metric is right; see toolkit/sources/definitions/columns.toml",
     ]
     for header in dict.fromkeys(headers):

@@ -225,27 +225,60 @@ def normal(header: str) -> str:
 @cache
 def built_in() -> tuple[Kind, ...]:
     """The kinds that come with the toolkit."""
+    return tuple(made(about, f"{name}.toml") for name, about in _written().items())
+
+
+@cache
+def _written() -> dict[str, dict[str, Any]]:
+    """Their definitions as written, by kind."""
     folder = files("toolkit.sources.definitions").joinpath("exports")
     texts = sorted(
         (one.name, one.read_text(encoding="utf-8")) for one in folder.iterdir() if one.name.endswith("toml")
     )
-    return tuple(made(tomllib.loads(text), name) for name, text in texts)
+    return {name.removesuffix(".toml"): tomllib.loads(text) for name, text in texts}
 
 
 def kinds(definitions: Sequence[str | Path | dict[str, Any]] = ()) -> tuple[Kind, ...]:
-    """All kinds that a file may be of; a definition of the reader's own wins over the built-in one of its name."""
+    """All kinds that a file may be of; a definition of the reader's own wins over the built-in one of its name.
+
+    One that says `extends` is that built-in kind with its own columns added.
+    """
     own = []
     for one in definitions:
         if isinstance(one, dict):
-            own.append(made(one, "the definition given", whose="the definition given"))
+            given = _extended(one, "the definition given")
+            own.append(made(given, "the definition given", whose="the definition given"))
             continue
         path = Path(one)
         try:
-            own.append(made(tomllib.loads(path.read_text(encoding="utf-8")), str(path), whose=str(path)))
+            about = _extended(tomllib.loads(path.read_text(encoding="utf-8")), str(path))
+            own.append(made(about, str(path), whose=str(path)))
         except tomllib.TOMLDecodeError as error:
             raise ValueError(f"{path} is no TOML ({error})") from error
     names = {kind.name for kind in own}
     return (*own, *(kind for kind in built_in() if kind.name not in names))
+
+
+def _extended(about: dict[str, Any], where: str) -> dict[str, Any]:
+    """A definition with what it takes over from a built-in kind, if it says that it extends one."""
+    if "extends" not in about:
+        return about
+    base = _written().get(about["extends"])
+    if base is None:
+        raise ValueError(f"{where}: extends: " + unknown("kind", about["extends"], _written()))
+    parts = base.get("part") or [base]
+    table = about.get("table", parts[0]["table"])
+    if table not in [part["table"] for part in parts]:
+        tables = [part["table"] for part in parts]
+        raise ValueError(f"{where}: " + unknown("table", table, tables, of=about["extends"]))
+    found = [
+        {**part, "columns": {**part["columns"], **about.get("columns", {})}}
+        if part["table"] == table
+        else part
+        for part in parts
+    ]
+    whole = {**base, "source": about.get("source", base["source"])}
+    return {**whole, "part": found} if "part" in base else {**whole, "columns": found[0]["columns"]}
 
 
 def made(about: dict[str, Any], where: str, *, whose: str = "the toolkit") -> Kind:

@@ -59,6 +59,10 @@ def what(path: Path) -> What:
             raise _not_an_export(path, name, "a picture")
     if head.startswith(b"%PDF"):
         raise _not_an_export(path, "pdf", "a PDF document")
+    if head.startswith(b"PAR1"):
+        raise _not_an_export(
+            path, "parquet", "a Parquet file", "a log is opened by read_events, a series by read_series"
+        )
     if head.startswith(b"PK\x03\x04"):
         return "xlsx"
     if head.startswith((b"\xd0\xcf\x11\xe0", b"\x09\x08\x10\x00", b"\x09\x08\x08\x00")):
@@ -69,9 +73,10 @@ def what(path: Path) -> What:
         _whole(path, size)
         return "html"
     if text.startswith((b"<?xml", b"{", b"[{")):
-        raise _not_an_export(path, "xml" if text.startswith(b"<") else "json", "no table")
+        kind = "xml" if text.startswith(b"<") else "json"
+        raise _not_an_export(path, kind, f"{kind.upper()}, not a table")
     if b"\x00" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise _not_an_export(path, "binary", "no text")
+        raise _not_an_export(path, "binary", "neither a workbook nor text")
     return "text"
 
 
@@ -193,19 +198,17 @@ def _whole(path: Path, size: int) -> None:
         )
 
 
-def _not_an_export(path: Path, found: str, said: str) -> ExportError:
-    return ExportError(
-        "not_an_export",
-        f"{path} is {said} ({found}), not an export; download the table itself from the dashboard",
-        found=found,
-    )
+def _not_an_export(
+    path: Path, found: str, said: str, mend: str = "download the table itself from the dashboard"
+) -> ExportError:
+    return ExportError("not_an_export", f"{path} is {said} ({found}), not an export: {mend}", found=found)
 
 
-def _other_zip(names: list[str]) -> tuple[str, str]:
+def _other_zip(names: list[str]) -> tuple[str, ...]:
     if "xl/workbook.bin" in names:
-        return "xlsb", "a binary workbook: save it as .xlsx"
+        return "xlsb", "a binary workbook", "save it as .xlsx"
     if "content.xml" in names:
-        return "ods", "an OpenDocument file: save it as .xlsx"
+        return "ods", "an OpenDocument file", "save it as .xlsx"
     if any(name.startswith("word/") for name in names):
         return "docx", "a text document"
-    return "zip", "an archive: unpack it and read the folder"
+    return "zip", "an archive", "unpack it and read the folder"

@@ -66,6 +66,10 @@ class Fit(Protocol):
         """Variance of a single error, m."""
 
     @property
+    def around(self) -> np.ndarray:
+        """Variance of single errors around a fitted mean, m: `scale`, but for a state that walks."""
+
+    @property
     def parameters(self) -> Mapping[str, np.ndarray]:
         """Of the error process, by name, m each."""
 
@@ -178,6 +182,11 @@ class Fitted(Designed):
     def boundary(self) -> list[str]:
         """Nothing: what lies near its bound is said in the notes."""
         return [""] * len(self.coefficients)
+
+    @property
+    def around(self) -> np.ndarray:
+        """Variance of single errors around a fitted mean."""
+        return self.scale
 
     def vcov(self) -> np.ndarray:
         """Covariance of the coefficients, m x k x k."""

@@ -20,6 +20,8 @@ from toolkit.progress import followed
 Family = Literal["poisson", "quasi_poisson", "negative_binomial"]
 #: p value below which residuals are noted as correlated; ratio above which counts are noted as overdispersed.
 CORRELATED, DISPERSED = 0.05, 1.5
+#: Mean below which log(y + 0.5) understates ratios.
+RARE = 5.0
 #: Limits of theta: beyond the upper one the counts cannot be told from Poisson's.
 THETA = (1e-3, 1e7)
 
@@ -186,7 +188,9 @@ def _one(name: Family, design: np.ndarray, values: np.ndarray, offset: np.ndarra
         if p < CORRELATED:
             notes.append(
                 f"residuals are correlated (Ljung-Box, {lags} lags: p = {p:.2g}), which {name} does not allow for: "
-                "intervals are too narrow; use errors='auto'"
+                "intervals are too narrow; "
+                # The logarithm of rare counts is biased, and that of their sums is not.
+                + ("use errors='auto'" if values.mean() >= RARE else "add up to weeks and use errors='auto'")
             )
     mean = np.asarray(found.fittedvalues)
     parameters = {"dispersion": dispersion if name == "quasi_poisson" else 1.0}

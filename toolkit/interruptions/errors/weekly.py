@@ -78,6 +78,11 @@ class Weekly(Designed):
         return np.array([shock * self._returned(np.zeros(1), i)[0] for i, shock in enumerate(self._shocks)])
 
     @property
+    def around(self) -> np.ndarray:
+        """Variance of single errors around a fitted mean."""
+        return self.scale
+
+    @property
     def log_likelihood(self) -> np.ndarray:
         """Restricted; given the first week where the strength is above 0, so not comparable to that of `plain`."""
         return self._taken(lambda fit: fit.log_likelihood)
