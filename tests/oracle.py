@@ -183,6 +183,9 @@ def _reported(chains: list[tuple[int, ...]], masked: list[tuple[int, Row]]) -> t
 
 def answer(rows: list[Row], params: dict[str, Any]) -> dict[str, Any]:
     """Everything that the format's `expected` says of a case."""
+    until = _end(rows, params)
+    # As of the end of observation: later rows do not exist.
+    rows = [row for row in rows if row["at"] is None or row["at"] < until]
     found, size = units(rows, params), len(params["steps"])
     name = operator.attrgetter("key" if params.get("count") == "pairs" else "user")
     ordered, entries = params.get("mode") in (None, "ordered"), params.get("count") == "entries"
@@ -190,10 +193,9 @@ def answer(rows: list[Row], params: dict[str, Any]) -> dict[str, Any]:
     if not entries:
         expected["levels"] = {name(unit): unit.level for unit in sorted(found, key=name)}
     if ordered and not entries:
-        until = _end(rows, params)
         window = params["window_us"]
         expected["open"] = [
-            sum(u.level == i and (window is None or u.latest_start + window > until) for u in found)
+            sum(u.level == i and (window is None or u.latest_start + window >= until) for u in found)
             for i in range(1, size)
         ]
     if params.get("mode") != "unordered" and not entries:
@@ -209,7 +211,7 @@ def answer(rows: list[Row], params: dict[str, Any]) -> dict[str, Any]:
 
 def _end(rows: list[Row], params: dict[str, Any]) -> int:
     given = micros(params.get("observed_until"))
-    return max((row["at"] for row in usable(rows)), default=0) if given is None else given
+    return max((row["at"] for row in usable(rows)), default=0) + 1 if given is None else given
 
 
 def _at_least(found: list[Unit], size: int) -> list[int]:

@@ -687,7 +687,7 @@ def test_the_weekly_downloads_are_the_whole_list_with_late_refunds():
 
 def test_the_bundled_advertising_gives_back_the_planted_prices():
     """Half the return in the evening: an impression costs twice as much there, and nothing else differs."""
-    hours = read_export(next(EXPORTS.glob("2019-*"))).table
+    hours = read_export(next(EXPORTS.glob("千川_*"))).table
     evening = hours["hour"].between(19, 23)
     planted = json.loads((EXPORTS / "truth.json").read_text())["douyin_advertising"]
     assert planted["evening_price"] == 2 * planted["day_price"]

@@ -79,7 +79,7 @@ def write_exports(folder: str | Path) -> dict[str, dict[str, float]]:
     _kuaishou(place / f"快分销_{PERIOD}.csv", truth["kuaishou"])
     _douyin_weeks(place / "weeks", truth["douyin"])
     _orders(place / "订单_2019-09-30.csv")
-    _advertising(place / "2019-09-30 10_00_00_7600000000000000001.csv")
+    _advertising(place / "千川_2019-09-30.csv")
     said: dict[str, dict[str, float]] = {
         platform: {
             "sessions": len(rows),
