@@ -105,10 +105,12 @@ def panels() -> Iterator[tuple[str, Callable[[], object]]]:
     yield "OrderPanel", moved(orders.shares["return_rate"], (0.3, 0.2))
     lives = LiveSharePanel({"live": Power(3, 0.55), "notes": Power(1.4, 0.7)}, 1000, live_share=0.3)
     yield "LiveSharePanel", moved(lives.live_share, (0.3, 0.2))
-    yield "PromotionPanel", moved(promotion().spend, (90, 99))
+    promotion = promoted()
+    yield "PromotionPanel", moved(promotion.spend, (90, 99))
 
 
-def promotion() -> PromotionPanel:
+def promoted() -> PromotionPanel:
+    """Of the simulated notes, as notebook 07 asks about them."""
     notes = pd.read_parquet(DATA / "creators" / "promotions.parquet")
     test = notes[notes["arm"].isin(["held", "promoted"])]
     split = {"held": 0.3, "promoted": 0.7}

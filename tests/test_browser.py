@@ -190,7 +190,7 @@ RulesPanel(people, bands={"few": 0, "many": 5000})
 terms = {"platform_fee": 0.05, "commission": 0.2, "return_rate": 0.3, "shipping": 6, "return_shipping": 8}
 OrderPanel(order(100, 45, **terms, salvage=0.9, slot_fee=2000, orders=200), mcn_share=0.3)
 """,
-    "LiveSharePanel({'live': Power(3, 0.5), 'notes': Power(2, 0.6)}, 100, live_share=0.2)",
+    "LiveSharePanel({'live': Power(3, 0.5), 'notes': Power(2, 0.6)}, 100, live_share=0.2, cannibalisation=0.25)",
     """
 arms = {"arm": ["promoted", "held"], "n": [1000, 1000], "orders": [900, 500], "squares": [2600, 1100]}
 arms = pd.DataFrame(arms)

@@ -105,6 +105,7 @@ def people() -> pd.DataFrame:
 
 SALES = {"a": 425, "b": 130, "it's": 90}
 
+HOURS = pd.DataFrame({"hour": [20, 21], "minutes": [40, 20], "block": 30})
 CARRIERS = {"live": economics.Power(3, 0.5), "notes": economics.Power(2, 0.6)}
 
 
@@ -143,7 +144,7 @@ MADE = {
     RulesPanel: lambda: (RulesPanel(people(), bands={"few": 0, "many": 5000}), "creators", people()),
     ExitPanel: lambda: (ExitPanel(SALES, drainage=0.05), "sales", SALES),
     LiveSharePanel: lambda: (
-        LiveSharePanel(CARRIERS, 100.0, live_share=0.2, cannibalisation=0.25),
+        LiveSharePanel(CARRIERS, 100.0, live_share=0.2, cannibalisation=0.25, hours=HOURS),
         "responses",
         CARRIERS,
     ),
@@ -162,7 +163,7 @@ def executed(panel: Panel, name: str, data: object):
     known = {one: getattr(toolkit, one) for one in toolkit.__all__}
     for room in (scenarios, creators, promotion, economics):
         known |= {one: getattr(room, one) for one in room.__all__}
-    return eval(panel.code.value, known | {name: data, "test": a_holdout()[1]})
+    return eval(panel.code.value, known | {name: data, "test": a_holdout()[1], "hours": HOURS})
 
 
 def extremes(control: widgets.Widget):

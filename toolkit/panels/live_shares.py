@@ -98,8 +98,7 @@ class LiveSharePanel(Panel):
         self.blocks = switch(f"{first} in whole blocks of the given hours only")
         self.blocks.layout.margin = "0 0 0 11.5em"
         self.blocks.layout.display = "none" if hours is None else ""
-        shown = [self.blocks] if hours is not None else []
-        super().__init__([self.live_share, *self.elasticities.values(), self.cannibalisation, *shown])
+        super().__init__([self.live_share, *self.elasticities.values(), self.cannibalisation, self.blocks])
 
     def _begin(self) -> None:
         self.live_share.value, self.cannibalisation.value = self._first
@@ -165,7 +164,7 @@ class LiveSharePanel(Panel):
             axes.axvline(at, color=style.QUIET, linewidth=1)
             axes.plot(at, total, "D", color=style.PLATFORMS["taobao_live"].colour, markersize=7)
             axes.annotate("set", (at, total), xytext=(6, -14), textcoords="offset points")
-            axes.set_ylim(bottom=0)
+            axes.set_ylim(0, 1.12 * axes.get_ylim()[1])
 
         return drawn(self.result, title=title, margins=MARGINS, finish=mark)
 

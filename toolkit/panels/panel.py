@@ -33,6 +33,13 @@ LOOKS = """<style>
 .what-if .widget-html > .widget-label { display: none }
 .what-if .widget-textarea { width: auto; max-width: 50em }
 .what-if .widget-textarea textarea { height: auto; font-family: monospace; field-sizing: content }
+.what-if .widget-checkbox .widget-label-basic { width: auto; height: auto; white-space: normal; overflow: visible }
+@media (max-width: 700px) {
+  .what-if .widget-inline-hbox, .what-if .widget-radio { flex-wrap: wrap }
+  .what-if .widget-inline-hbox > .widget-label, .what-if .widget-radio > .widget-label { width: 100%; text-align: left }
+  .what-if .widget-radio-box label { white-space: normal }
+  .what-if .widget-hbox, .what-if .widget-checkbox { margin-left: 0 !important }
+}
 </style>"""
 
 
