@@ -81,7 +81,7 @@ class RulesPanel(Panel):
     >>> panel = RulesPanel(pd.DataFrame(rows), rule={"fans": 5000}, against="2019-05-09")
     >>> panel.least["mean_exposure"].value = 10000
     >>> panel
-    RulesPanel: own rule (fans >= 5,000, mean_exposure >= 10,000), 1 of 3 qualifies, 0 gained and 0 lost
+    RulesPanel: own rule, 1 of 3 qualifies, 0 gained and 0 lost
     >>> panel.code.value
     "eligible(creators, rule={'fans': 5000, 'mean_exposure': 10000})"
     """
@@ -215,7 +215,7 @@ class RulesPanel(Panel):
         row = self.result.table.iloc[0]
         verb = "qualifies" if row["eligible"] == 1 else "qualify"
         return (
-            f"RulesPanel: {self.result.rule}, {count(row['eligible'])} of {count(row['n'])} {verb}, "
+            f"RulesPanel: {self.result.rule.name}, {count(row['eligible'])} of {count(row['n'])} {verb}, "
             f"{count(self.gained)} gained and {count(self.lost)} lost"
         )
 
