@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from toolkit.decompositions import contribution
 from toolkit.funnels.step_counts import StepCounts
 from toolkit.intervals import Rate
+from toolkit.progress import followed
 from toolkit.propagation import correlated
 
 
@@ -65,7 +65,7 @@ def step_shares(
     )
     estimate = np.full((len(others), len(steps)), np.nan)
     slopes = np.full((len(others), len(steps), 2, len(steps)), np.nan)
-    for at, place in enumerate(tqdm(others, desc="groups", delay=2, leave=False)):
+    for at, place in enumerate(followed(others, "groups")):
         if np.isfinite(values[pair[at]]).all():
             for k in range(len(steps)):
                 estimate[at, k], slopes[at, k] = contribution(values[place], values[reference], k)
