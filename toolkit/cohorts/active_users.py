@@ -226,7 +226,7 @@ def _table(asked: ActivityQuestion) -> pd.DataFrame:
     found = asked.frame(
         f"WITH active AS (SELECT {user}, day, coalesce(lead(day) OVER (PARTITION BY {user} ORDER BY day), 1000000000) "
         f"AS later FROM ({asked.active(Calendar(asked.log.timezone))})) SELECT {groups}d, what, sum(n) AS n FROM "
-        f"(SELECT {groups}day AS d, 'dau' AS what, 1 AS n FROM active{starts}{ends}) GROUP BY ALL "
+        f"(SELECT {groups}day AS d, 'dau' AS what, 1 AS n FROM active{starts}{ends}) GROUP BY {groups}d, what "
         f"ORDER BY {''.join(f'{name} NULLS LAST, ' for name in asked.groups)}d"
     )
     numbers = np.arange(low, high + 1)

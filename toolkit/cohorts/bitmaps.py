@@ -29,9 +29,10 @@ class Layout:
 def layout(question: RetentionQuestion) -> Layout:
     """One pass where every return is known to follow a first event and the log's periods fit into one word."""
     length = question.log_periods
-    one_pass = question.clock == "calendar" and question.covered and length <= WIDE and question.forward
+    widest = WIDE if question.log.engine.wide else BITS
+    one_pass = question.clock == "calendar" and question.covered and length <= widest and question.forward
     size = length if one_pass else max(high for _, high in question.cells) + 1
-    word, width = ("BIGINT", BITS) if size <= BITS else ("HUGEINT", WIDE)
+    word, width = ("BIGINT", BITS) if size <= BITS or widest == BITS else ("HUGEINT", WIDE)
     return Layout(one_pass, word, width, -(-size // width))
 
 
@@ -84,6 +85,7 @@ def _one_pass(question: RetentionQuestion, word: str) -> str:
     number = question.calendar.sql(log.at, *question.span, since=question.first)
     columns = [f"{number} AS p"]
     every = question.returns.all or starts.sql == question.returns.sql
+    lowest = every and log.engine.wide
     if not every:
         columns.append(f"coalesce({question.returns.sql}, FALSE) AS returned")
     counted = "" if every else " FILTER (returned)"
@@ -101,11 +103,11 @@ def _one_pass(question: RetentionQuestion, word: str) -> str:
     born = ", min(t) AS born" if question.bounded else ""
     bits = f"bit_or(CAST(1 AS {word}) << CAST(p AS INTEGER)){counted}"
     per_user = (
-        f"SELECT u{'' if every else ', min(p) AS first'}{born}{last}, coalesce({bits}, 0) AS mask{_values(question)} "
+        f"SELECT u{'' if lowest else ', min(p) AS first'}{born}{last}, coalesce({bits}, 0) AS mask{_values(question)} "
         f"FROM ({source}) GROUP BY u"
     )
-    # Where every row is a return the lowest bit is the first event's.
-    first = "bit_count((mask & -mask) - 1)" if every else "first"
+    # Where every row is a return the lowest bit is the first event's, and reading it saves DuckDB a minimum.
+    first = "bit_count((mask & -mask) - 1)" if lowest else "first"
     return (
         f"SELECT *, mask >> CAST(c - {question.first} AS INTEGER) AS w0 FROM "
         f"(SELECT *, CAST({first} AS BIGINT) + {question.first} AS c FROM ({per_user}))"
@@ -121,10 +123,14 @@ def _two_passes(question: RetentionQuestion, form: Layout) -> str:
         # A filtered row is shifted all the same, and may not be shifted out of the word.
         bit = f"CAST(1 AS {word}) << CAST(CASE WHEN {inside} THEN d - {k * width} ELSE 0 END AS INTEGER)"
         words.append(f"bit_or({bit}) FILTER ({inside}) AS w{k}")
-    dated = f"SELECT r.u AS u, {passed} AS d FROM ({returning(question)}) r JOIN born USING (u) WHERE r.t >= born.born"
+    dated = (
+        f"SELECT r.u AS u, {passed} AS d FROM ({returning(question)}) r JOIN born ON r.u = born.u "
+        "WHERE r.t >= born.born"
+    )
+    kept = ", ".join(["active.last AS last", *(f"active.w{k} AS w{k}" for k in range(form.words))])
     return (
         f"WITH born AS ({first_events(question)}), active AS (SELECT u, max(d) AS last, {', '.join(words)} "
-        f"FROM ({dated}) GROUP BY u) SELECT born.*, active.* EXCLUDE (u) FROM born LEFT JOIN active USING (u)"
+        f"FROM ({dated}) GROUP BY u) SELECT born.*, {kept} FROM born LEFT JOIN active ON born.u = active.u"
     )
 
 
@@ -142,7 +148,7 @@ def _active(question: RetentionQuestion, low: int, high: int) -> str:
 
 
 def _values(question: RetentionQuestion) -> str:
-    return "".join(f", arg_min_null(b{i}, (t, seq)) AS b{i}" for i in range(len(question.by)))
+    return "".join(f", arg_min_null({name}, ({question.order})) AS {name}" for name in question.groups)
 
 
 def _born(question: RetentionQuestion) -> str:

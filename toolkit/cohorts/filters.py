@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from toolkit.cohorts.periods import shown
 from toolkit.counts import refuse_taken
-from toolkit.logs.engines import identifier, literals
+from toolkit.logs.engines import identifier, in_order, literals
 from toolkit.logs.events import EventLog
 from toolkit.logs.expressions import condition
 from toolkit.logs.times import instant
@@ -171,12 +171,13 @@ def select(
 
     Of rows with the same value in `dedupe` only the first is a row at all.
     """
-    source, arrival = log.engine.table, ordered or dedupe is not None
-    if arrival:
-        source = f"(SELECT *, row_number() OVER () AS seq FROM {source})"
+    source = log.engine.table
+    order = log.engine.arrival if ordered or dedupe is not None else None
+    if order is not None:
+        source = f"(SELECT *, {order} AS seq FROM {source})"
     chosen = [f"{identifier(log.user)} AS u", f"{log.at} AS t", *columns]
     chosen += [f"{identifier(name)} AS b{i}" for i, name in enumerate(by)]
-    chosen += ["seq"] * arrival
+    chosen += ["seq"] * (order is not None)
     # Each condition on every row is worth leaving out: 10 M rows tell the difference.
     usable = f"{identifier(log.user)} IS NOT NULL AND {log.at} IS NOT NULL"
     known = usable if log.facts.unusable else "TRUE"
@@ -184,10 +185,12 @@ def select(
         known += f" AND {log.at} < {until}"
     if dedupe is None:
         return f"SELECT {', '.join(chosen)} FROM {source} WHERE {known} AND {where}"
+    shown = ", ".join(column.rsplit(" AS ", 1)[-1] for column in chosen)
     chosen += [f"{identifier(dedupe)} AS dedupe", f"{where} AS kept"]
+    first = in_order(log.engine, ["u", "kept", *(f"b{i}" for i in range(len(by)))])
     return (
-        "SELECT * EXCLUDE (copy, dedupe, kept) FROM (SELECT *, row_number() OVER (PARTITION BY dedupe ORDER BY t, "
-        f"seq) AS copy FROM (SELECT {', '.join(chosen)} FROM {source} WHERE {known})) "
+        f"SELECT {shown} FROM (SELECT *, row_number() OVER (PARTITION BY dedupe ORDER BY t, {first}) AS copy "
+        f"FROM (SELECT {', '.join(chosen)} FROM {source} WHERE {known})) "
         "WHERE (dedupe IS NULL OR copy = 1) AND kept"
     )
 

@@ -95,7 +95,7 @@ def growth_accounting(asked: ActivityQuestion, periods: Calendar) -> Growth:
         "CAST(coalesce(earlier = day - 1, FALSE) AS INT) AS kept, "
         "CAST(coalesce(earlier < day - 1, FALSE) AS INT) AS back, "
         f"0 AS gone FROM flows UNION ALL SELECT {groups}day + 1, 0, 0, 0, 0, 1 FROM flows WHERE later IS NULL "
-        f"OR later > day + 1) GROUP BY ALL ORDER BY {''.join(f'{name} NULLS LAST, ' for name in asked.groups)}p"
+        f"OR later > day + 1) GROUP BY {groups}p ORDER BY {''.join(f'{name} NULLS LAST, ' for name in asked.groups)}p"
     )
     numbers = np.arange(low, high)
     starts = pd.Series(pd.to_datetime([periods.first_day(int(number)) for number in numbers])).astype(

@@ -117,7 +117,7 @@ def next_day(question: RetentionQuestion) -> NextDay:
     rows = f"SELECT DISTINCT u, p AS day FROM ({bitmaps.returning(days)})"
     if groups:
         born = bitmaps.first_events(days)
-        rows = f"SELECT r.u AS u, r.day AS day{values} FROM ({rows}) r JOIN ({born}) born USING (u)"
+        rows = f"SELECT r.u AS u, r.day AS day{values} FROM ({rows}) r JOIN ({born}) born ON r.u = born.u"
     found = days.frame(within(rows, groups, last, [1]))
     old = shares(found, groups, [1], question.confidence).drop(columns="within")
     old = question.named(old).assign(definition=ACTIVE)

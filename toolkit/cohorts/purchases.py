@@ -106,9 +106,10 @@ def definition_of(given: Any) -> Definition:
 def first_purchases(asked: PurchaseQuestion) -> str:
     """SQL of one row per buyer: u, first and second purchase, values of `by` in the first."""
     source = asked.source(asked.purchases, by=True, ordered=bool(asked.by))
-    values = "".join(f", arg_min_null(b{i}, (t, seq)) AS b{i}" for i in range(len(asked.by)))
+    values = "".join(f", arg_min_null({name}, ({asked.order})) AS {name}" for name in asked.groups)
+    ranked = f"SELECT *, row_number() OVER (PARTITION BY u ORDER BY t) AS nth FROM ({source})"
     return (
-        f"SELECT u, min(t) AS first, list_extract(min(t, 2), 2) AS second{values} FROM ({source}) GROUP BY u"
+        f"SELECT u, min(t) AS first, min(CASE WHEN nth = 2 THEN t END) AS second{values} FROM ({ranked}) GROUP BY u"
     )
 
 
@@ -117,9 +118,10 @@ def counts_sql(asked: PurchaseQuestion, definition: Definition) -> str:
     groups = asked.groups
     if definition.kind == "within":
         again = f"coalesce(second - first <= {definition.length}, FALSE)"
+        done = f"first + {definition.length} < {asked.until}"
         per_user = (
             f"SELECT *, 1 AS x_all, CASE WHEN {again} THEN 1 ELSE 0 END AS y_all, "
-            f"CASE WHEN first + {definition.length} < {asked.until} THEN 1 ELSE 0 END AS x, x * y_all AS y "
+            f"CASE WHEN {done} THEN 1 ELSE 0 END AS x, CASE WHEN {done} AND {again} THEN 1 ELSE 0 END AS y "
             f"FROM ({first_purchases(asked)})"
         )
     else:
@@ -144,18 +146,23 @@ def _by_calendar(asked: PurchaseQuestion, definition: Definition, groups: Sequen
         today = days.number(asked.until)
         (near, far), (last, back) = definition.base, definition.again
         own = (
-            f"CASE WHEN count(*) FILTER (p BETWEEN {today - far} AND {today - near}) > 0 THEN 1 ELSE 0 END AS x, "
-            f"CASE WHEN x = 1 AND count(*) FILTER (p BETWEEN {today - back} AND {today - last}) > 0 THEN 1 ELSE 0 END "
-            "AS y, x AS x_all, y AS y_all"
+            f"max(CASE WHEN p BETWEEN {today - far} AND {today - near} THEN 1 ELSE 0 END) AS x, "
+            f"max(CASE WHEN p BETWEEN {today - back} AND {today - last} THEN 1 ELSE 0 END) AS later"
         )
-        users = f"SELECT u, {own} FROM ({source}) GROUP BY u"
+        users = (
+            "SELECT u, x, x * later AS y, x AS x_all, x * later AS y_all "
+            f"FROM (SELECT u, {own} FROM ({source}) GROUP BY u)"
+        )
     else:
         first, whole = first_month(asked), days.number(asked.until)
         later = f"lead(p, 1) OVER (PARTITION BY u ORDER BY p) = p + {definition.months}"
         months = f"SELECT u, p, count(*) AS n FROM ({source}) GROUP BY u, p"
         if definition.months > 1:
             # Months in between do not matter, so the next month with a purchase need not be the one asked for.
-            later = f"list_contains(list(p) OVER (PARTITION BY u), p + {definition.months})"
+            later = (
+                f"max(p) OVER (PARTITION BY u ORDER BY p RANGE BETWEEN CURRENT ROW AND {definition.months} FOLLOWING) "
+                f"= p + {definition.months}"
+            )
         again = "n > 1" if definition.months == 0 else f"coalesce({later}, FALSE)"
         done = f"p >= {first} AND p + {definition.months} < {whole}"
         users = (

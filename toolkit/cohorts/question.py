@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, get_args
 from toolkit.cohorts.filters import Filter, observed, select, span
 from toolkit.cohorts.periods import DAY, LENGTHS, MOST_DAYS, Calendar
 from toolkit.counts import one_of
-from toolkit.logs.engines import WHOLE
+from toolkit.logs.engines import WHOLE, in_order
 from toolkit.wording import some
 
 if TYPE_CHECKING:
@@ -61,6 +61,11 @@ class Question:
     def groups(self) -> list[str]:
         """Names of the `by` columns inside a query."""
         return [f"b{i}" for i in range(len(self.by))]
+
+    @property
+    def order(self) -> str:
+        """SQL by which rows of one user stand in order of time and arrival."""
+        return "t, seq" if self.path == "index" else f"t, {in_order(self.log.engine, self.groups)}"
 
     @property
     def columns(self) -> set[str]:

@@ -169,7 +169,8 @@ def _moments(
     inside = " OR ".join(f"(p >= {low} AND p < {high})" for low, high in spans.values())
     active = (
         f"SELECT r.u AS u, r.p AS p, born.c AS c{values} FROM ({bitmaps.returning(question)}) r JOIN "
-        f"({bitmaps.first_events(question)}) born USING (u) WHERE r.t >= born.born GROUP BY ALL"
+        f"({bitmaps.first_events(question)}) born ON r.u = born.u WHERE r.t >= born.born "
+        f"GROUP BY r.u, r.p, born.c{values}"
     )
     kept = (
         f"SELECT *, coalesce(lead(p) OVER (PARTITION BY u ORDER BY p) = p + 1, FALSE) AS kept FROM ({active})"

@@ -142,7 +142,7 @@ def time_to_repurchase(asked: PurchaseQuestion) -> TimeToRepurchase:
         f"count(*) FILTER (NOT again) AS censored "
         f"FROM (SELECT *, {again} AS again, "
         f"CASE WHEN {again} THEN {wait} ELSE {follow} END AS day "
-        f"FROM ({first_purchases(asked)})) GROUP BY ALL ORDER BY {order}"
+        f"FROM ({first_purchases(asked)})) GROUP BY {', '.join([*groups, 'day'])} ORDER BY {order}"
     )
     days = asked.named(days.astype(dict.fromkeys(("day", "again", "censored"), "int64")))
     frames = []

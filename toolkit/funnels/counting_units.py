@@ -165,7 +165,7 @@ class CountingUnits:
         paid = (
             f"SELECT {', '.join(keys.values())}, sum(CAST(amount AS DOUBLE)) AS paid FROM (SELECT "
             f"{', '.join(columns)}, {identifier(amount)} AS amount FROM {source} "
-            f"WHERE {question.predicates[level - 1].sql}) GROUP BY ALL"
+            f"WHERE {question.predicates[level - 1].sql}) GROUP BY {', '.join(keys.values())}"
         )
         same = " AND ".join(f"{ours} = {theirs}" for ours, theirs in keys.items())
         if self.table is None:

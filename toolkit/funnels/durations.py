@@ -92,7 +92,7 @@ def converted(counts: StepCounts, units: CountingUnits, confidence: float) -> pd
     question = units.question
     k, groups = question.size, [f"l{i}" for i in range(len(question.by))]
     took = "ended - entered" if question.count == "entries" else f"t{k} - t1"
-    observed = f"{question.observed_until} + 1 - start"
+    observed = f"{question.observed_until} + 1 - {sums.start(question)}"
     if question.within is not None:
         observed = f"least({observed}, {question.within} + 1)"
     lasted = f"CASE WHEN level = {k} THEN {took} ELSE {observed} END AS d"

@@ -18,6 +18,10 @@ from toolkit.logs.times import zone
 
 Period = Literal["hour", "day", "week", "month"]
 PERIODS = ("hour", "day", "week", "month")
+#: Microseconds in an hour and a day, and in 400 years: from so long before 1970 time is counted, for SQL's division
+#: rounds towards zero.
+HOUR, DAY = 3_600_000_000, 86_400_000_000
+ERA = 146_097 * DAY
 #: Hours in some ten years; more periods are a slip.
 MOST_PERIODS = 100_000
 
@@ -57,13 +61,16 @@ def by_period(question: Question, period: Period, path: Path = "auto") -> Period
     last = np.array([start.value // 1000 for start in starts[1:]])
     names, groups = [f"b{i}" for i in range(len(question.by))], sql.grouped(question)
     owner = {"users": ["u"], "pairs": ["u", *sql.held(question)], "entries": []}[question.count]
+    # Joined by the day or hour in UTC too: any engine is slow to join by ranges alone, and some refuse.
+    width = HOUR if period == "hour" else DAY
     rows = ", ".join(
-        f"({at}, {start.value // 1000}, {end})"
+        f"({at}, {start.value // 1000}, {end}, {part})"
         for at, (start, end) in enumerate(zip(starts, last, strict=False))
+        for part in range((start.value // 1000 + ERA) // width, (end - 1 + ERA) // width + 1)
     )
     placed = (
-        f"SELECT e.*, p.period FROM ({units.sql}) e JOIN (VALUES {rows}) p(period, opens, closes) "
-        "ON e.entered >= p.opens AND e.entered < p.closes"
+        f"SELECT e.*, p.period AS period FROM ({units.sql}) e JOIN (VALUES {rows}) p(period, opens, closes, part) "
+        f"ON (e.entered + {ERA}) // {width} = p.part AND e.entered >= p.opens AND e.entered < p.closes"
     )
     if owner:
         keys = ", ".join([*owner, "period"])

@@ -13,7 +13,7 @@ all times in microseconds. `toolkit.funnels.sums` adds it up; nothing else leave
 from __future__ import annotations
 
 from toolkit.funnels.question import Question
-from toolkit.logs.engines import identifier
+from toolkit.logs.engines import identifier, in_order
 
 #: Every other row of the unit before, or after, this one in total order.
 BEFORE = "ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"
@@ -45,27 +45,28 @@ def base(question: Question, *, arrival: bool) -> str:
     """
     log = question.log
     # Arrival decides only between rows of one time and one mask, which differ in nothing but their properties.
-    needs_arrival = arrival or question.dedupe is not None
+    order = log.engine.arrival if arrival or question.dedupe is not None else None
     columns = [f"{identifier(log.user)} AS u", f"{log.at} AS t", f"{mask(question)} AS m"]
     columns += [f"{identifier(name)} AS h{i}" for i, name in enumerate(question.hold)]
     columns += [f"{identifier(name)} AS b{i}" for i, name in enumerate(question.by)]
     columns += [
         f"CASE WHEN {rule.predicate.sql} THEN 1 ELSE 0 END AS x{i}" for i, rule in enumerate(question.exclude)
     ]
-    columns.append("seq" if needs_arrival else "0 AS seq")
+    columns.append("0 AS seq" if order is None else "seq")
     if question.mode == "strict":
         known = " OR ".join(f"({predicate.sql})" for predicate in question.universe) or "TRUE"
         columns.append(f"CASE WHEN {known} THEN 1 ELSE 0 END AS known")
     if question.dedupe is not None:
         columns.append(f"{identifier(question.dedupe)} AS dedupe")
     source = log.engine.table
-    if needs_arrival:
-        source = f"(SELECT *, row_number() OVER () AS seq FROM {source})"
+    if order is not None:
+        source = f"(SELECT *, {order} AS seq FROM {source})"
     rows = f"SELECT {', '.join(columns)} FROM {source}"
     if question.dedupe is not None:
+        first = in_order(log.engine, ["u", "m", *held(question), *grouped(question)])
         rows = (
-            f"SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY dedupe ORDER BY t, seq) AS copy FROM ({rows}) "
-            "WHERE u IS NOT NULL AND t IS NOT NULL) WHERE dedupe IS NULL OR copy = 1"
+            f"SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY dedupe ORDER BY t, {first}) AS copy "
+            f"FROM ({rows}) WHERE u IS NOT NULL AND t IS NOT NULL) WHERE dedupe IS NULL OR copy = 1"
         )
     keep = " OR ".join(["m <> 0", *(f"x{i} = 1" for i in range(len(question.exclude)))])
     if question.mode == "strict":
@@ -110,8 +111,10 @@ def _ordered_rows(question: Question, arrival: bool) -> list[str]:
         source = "shadowed"
     rows = "m <> 0 OR known = 1" if question.mode == "strict" else "m <> 0"
     # One precomputed rank: windows ordered by (t, m) may each sort equal rows in their own way.
+    order = in_order(question.log.engine, grouped(question) if arrival else [])
     ctes.append(
-        f"r AS (SELECT *, row_number() OVER (PARTITION BY {unit} ORDER BY t, m, seq) AS rn FROM {source} WHERE {rows})"
+        f"r AS (SELECT *, row_number() OVER (PARTITION BY {unit} ORDER BY t, m, {order}) AS rn FROM {source} "
+        f"WHERE {rows})"
     )
     return ctes
 
@@ -167,7 +170,7 @@ def _matched(question: Question, sequence: bool) -> str:
         f"d AS (SELECT {unit}, level, {_at_level(k, 'a')} AS start, {_at_level(k, 'z')} AS ended, "
         f"{_at_level(k, 'f')} AS lastrow FROM deep)"
     )
-    joins, columns = "", [f"d.{name}" for name in ("u", *held(question), "level", "start", "ended")]
+    joins, columns = "", [f"d.{name} AS {name}" for name in ("u", *held(question), "level", "start", "ended")]
     same = " AND ".join(f"d.{name} = {{0}}.{name}" for name in ("u", *held(question)))
     if walk:
         # Back along the sequence: the row of step j is where step j+1's row found its latest predecessor.
@@ -184,9 +187,10 @@ def _matched(question: Question, sequence: bool) -> str:
             columns.append(f"d.h{question.hold.index(name)} AS b{i}")
         elif question.attribution == "last":
             last = " ".join(f"WHEN {j} THEN r{j}.b{i}" for j in range(1, k + 1))
-            columns.append(f"CASE d.level {last} END AS b{i}" if walk else f"last.b{i}")
+            columns.append(f"CASE d.level {last} END AS b{i}" if walk else f"last.b{i} AS b{i}")
         else:
-            columns.append(f"r{1 if question.attribution == 'entry' else question.attribution}.b{i}")
+            row = 1 if question.attribution == "entry" else question.attribution
+            columns.append(f"r{row}.b{i} AS b{i}")
     return f"WITH {', '.join(ctes)} SELECT {', '.join(columns)} FROM d{joins}"
 
 

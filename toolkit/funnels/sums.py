@@ -18,14 +18,22 @@ def texts(question: Question) -> list[str]:
 
 
 def counted(question: Question, units: str) -> str:
-    """Units as they are counted: with values held constant and count="users", each user's best unit."""
+    """Units as they are counted: with values held constant and count="users", each user's best unit.
+
+    That one's `latest` is the latest start of any unit of the user's that is as far: see `start`.
+    """
     if question.count != "users" or not question.hold:
         return units
     order = ", ".join(["level DESC", "ended", *(f"CAST({name} AS VARCHAR)" for name in held(question))])
     return (
-        "SELECT * REPLACE (latest AS start) FROM (SELECT *, max(start) OVER (PARTITION BY u, level) AS latest, "
+        "SELECT * FROM (SELECT *, max(start) OVER (PARTITION BY u, level) AS latest, "
         f"row_number() OVER (PARTITION BY u ORDER BY {order}) AS best FROM ({units})) WHERE best = 1"
     )
+
+
+def start(question: Question) -> str:
+    """The column of `counted` by which a unit is still in window or not."""
+    return "latest" if question.count == "users" and question.hold else "start"
 
 
 def reduce(question: Question, units: str) -> str:
@@ -43,7 +51,7 @@ def reduce(question: Question, units: str) -> str:
     grouping = f" GROUP BY {', '.join(groups)}" if groups else ""
     rows = f"SELECT * FROM ({counted(question, units)}) WHERE level >= {least(question)}"
     reached = [_reached(j) for j in range(1, k + 1)]
-    opened = [still(question, j) for j in range(1, k)]
+    opened = [still(question, j, start(question)) for j in range(1, k)]
     if question.count == "users":
         sums = [f"sum({one}) AS reached_{j}" for j, one in enumerate(reached, 1)]
         sums += [f"sum({one}) AS open_{j}" for j, one in enumerate(opened, 1)]
@@ -169,12 +177,12 @@ def _reached(level: int) -> str:
     return f"CASE WHEN level >= {level} THEN 1 ELSE 0 END"
 
 
-def still(question: Question, j: int) -> str:
-    """SQL of "a unit's furthest step is j, and its window is not over"."""
+def still(question: Question, j: int, start: str = "start") -> str:
+    """SQL of "a unit's furthest step is j, and its window is not over", by the column of its start."""
     if question.mode != "ordered":
-        return "NULL"
+        return "CAST(NULL AS BIGINT)"
     if question.within is None:
         return f"CASE WHEN level = {j} THEN 1 ELSE 0 END"
     return (
-        f"CASE WHEN level = {j} AND start + {question.within} > {question.observed_until} THEN 1 ELSE 0 END"
+        f"CASE WHEN level = {j} AND {start} + {question.within} > {question.observed_until} THEN 1 ELSE 0 END"
     )

@@ -18,7 +18,7 @@ import tempfile
 import threading
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import duckdb
@@ -57,6 +57,14 @@ def literal(value: str | int | float | bool | None) -> str:
 def literals(values: list[str] | tuple[str, ...]) -> str:
     """Values as the list inside `IN (...)`."""
     return ", ".join(literal(value) for value in values)
+
+
+def in_order(engine: Engine, columns: Sequence[str]) -> str:
+    """SQL that orders rows of one moment: by the arrival `seq`, where the engine knows it, else by some columns."""
+    if engine.arrival is not None:
+        return "seq"
+    ties = (f"CASE WHEN {name} IS NULL THEN 1 ELSE 0 END, coalesce(CAST({name} AS VARCHAR), '')" for name in columns)
+    return ", ".join(ties) or "0"
 
 
 @functools.cache
@@ -205,8 +213,20 @@ class Engine(Protocol):
     """
 
     @property
-    def dialect(self) -> str:
-        """The engine's dialect, as sqlglot calls it."""
+    def name(self) -> str:
+        """The engine's own name."""
+
+    @property
+    def arrival(self) -> str | None:
+        """SQL of the order in which the rows came; None where nothing tells it."""
+
+    @property
+    def wide(self) -> bool:
+        """Whether a whole number may have 128 bits."""
+
+    @property
+    def here(self) -> bool:
+        """Whether the rows are read in this process, so that compiled loops and ASOF joins may count them."""
 
     @property
     def table(self) -> str:
@@ -226,6 +246,9 @@ class Engine(Protocol):
 
     def types(self, sql: str) -> dict[str, str]:
         """Column names and SQL types of a query, without running it."""
+
+    def written(self, sql: str) -> str:
+        """A query in lines, as the engine gets it: to be pasted into its console."""
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """All rows of a query, for answers of a few rows."""
@@ -297,7 +320,9 @@ class DuckDB:
         The quoted name that queries use; a new one by default.
     """
 
-    dialect = "duckdb"
+    name = "DuckDB"
+    arrival: str | None = "row_number() OVER ()"
+    wide = here = True
 
     def __init__(self, reader: Reader, timezone: str, source: str, table: str | None = None) -> None:
         self.reader, self.timezone, self.source = reader, timezone, source

@@ -61,7 +61,7 @@ def condition(log: Source, text: str, owner: str) -> tuple[str, set[str]]:
             name = _spelled(node.name, log)
             columns.add(name)
             node.set("this", exp.to_identifier(name, quoted=True))
-    sql = tree.sql(dialect=log.engine.dialect, comments=False)
+    sql = tree.sql(dialect="duckdb", comments=False)
     try:
         kind = next(iter(log.engine.types(f"SELECT ({sql}) AS c FROM {log.engine.table} LIMIT 0").values()))
     except (ValueError, duckdb.Error) as error:
