@@ -1,4 +1,4 @@
-"""Golden cases through the public functions: `python -m tests.golden FOLDER [--path NAME]`.
+"""Golden cases through the public functions: `python -m tests.golden FOLDER [--path NAME] [--engine NAME]`.
 
 A folder holds `events.csv` (all rows of all cases) and `expected.json` (a list of case, why, kind, params, expected).
 """
@@ -16,12 +16,14 @@ from typing import Any
 
 import pandas as pd
 
-from tests import golden_cohorts
+from tests import engines, golden_cohorts
 from tests.oracle import Row, micros
 from toolkit import EventLog, Funnel, Step, funnel, read_events
 
 PATHS = ("asof", "windows", "stream", "index")
 ALL_PATHS = (*PATHS, "sql")
+#: The paths of a log on a server.
+ELSEWHERE = ("windows", "sql")
 Failure = tuple[str, Any, Any]
 
 
@@ -44,14 +46,29 @@ class Case:
     columns: dict[str, str] = field(repr=False)
     events: list[str] = field(repr=False)
 
-    def log(self) -> EventLog:
-        """The rows as an analyst would bring them: a frame."""
-        frame = pd.DataFrame(self.rows, columns=list(self.columns)).astype(self.columns)
-        # Declared names make a step that nobody did a true zero rather than a slip of the pen.
-        names = sorted({*self.events, *_events(self.params)})
-        frame["event"] = pd.Categorical(frame["event"], categories=names)
-        frame["at"] = pd.to_datetime(frame["at"], unit="us", utc=True)
-        return read_events(frame, user="user", time="at", event="event")
+    def log(self, engine: str = "duckdb") -> EventLog:
+        """The rows as an analyst would bring them: a frame, or a table on an engine."""
+        return opened(self, {*self.events, *_events(self.params)}, engine)
+
+
+def opened(case: Case, names: set[str], engine: str, *, numbered: bool = False) -> EventLog:
+    """The rows of a case as a log, in the zone that it names.
+
+    Names that are declared make a step that nobody did a true zero rather than a slip of the pen. Users may be
+    numbered, for a path that wants numbers.
+    """
+    frame = pd.DataFrame(case.rows, columns=list(case.columns)).astype(case.columns)
+    if numbered:
+        codes = pd.Series(pd.factorize(frame["user"])[0], index=frame.index, dtype="Int64")
+        frame["user"] = codes.where(codes >= 0) * 1_000_003 - 5
+    frame["at"] = pd.to_datetime(frame["at"], unit="us", utc=True)
+    options = {"user": "user", "time": "at", "timezone": case.params.get("tz", "Asia/Shanghai")}
+    if engine == "duckdb":
+        frame["event"] = pd.Categorical(frame["event"], categories=sorted(names))
+        return read_events(frame, **options)
+    # A server has no categories: a row of nobody at no time declares a name there.
+    declared = pd.DataFrame({"event": sorted(names)}).reindex(columns=frame.columns)
+    return engines.log(engine, pd.concat([frame, declared.astype(frame.dtypes)], ignore_index=True), **options)
 
 
 def read(folder: str | Path) -> list[Case]:
@@ -183,7 +200,7 @@ def offered(params: dict[str, Any], path: str) -> bool:
     return ordered and attributed and len(names) == len(set(names)) and params.get("count") != "entries"
 
 
-def check(case: Case, path: str, log: EventLog | None = None) -> list[Failure]:
+def check(case: Case, path: str, log: EventLog | None = None, engine: str = "duckdb") -> list[Failure]:
     """Every key of a case's `expected` that a path does not reproduce, as (key, expected, got).
 
     log is the case's own, for callers that check several paths and open it once.
@@ -193,13 +210,13 @@ def check(case: Case, path: str, log: EventLog | None = None) -> list[Failure]:
             raise Skipped(f"path={path!r} is for funnels; cohorts have {', '.join(golden_cohorts.PATHS)}")
         if not golden_cohorts.offered(case, path):
             raise Skipped(f"path={path!r} does not offer this question of {case.kind}")
-        return golden_cohorts.failures(case, path)
+        return golden_cohorts.failures(case, path, engine)
     if case.kind != "funnel":
         raise Skipped(f"no function for kind {case.kind!r} yet")
     if path not in PATHS:
         raise Skipped(f"path={path!r} is for cohorts")
     steps, asked = options(case.params)
-    log, by = log or case.log(), case.params.get("breakdown")
+    log, by = log or case.log(engine), case.params.get("breakdown")
     if path == "index":
         log = log.index(keep=log.properties)
     try:
@@ -258,12 +275,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.golden", description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--path", choices=ALL_PATHS, help="only this way of computing")
+    parser.add_argument("--engine", choices=("duckdb", *engines.NAMES), default="duckdb", help="where the rows are")
     chosen = parser.parse_args(arguments)
+    ways = [chosen.path] if chosen.path else ALL_PATHS if chosen.engine == "duckdb" else ELSEWHERE
     passed = failed = 0
     for case in read(chosen.folder):
-        for path in [chosen.path] if chosen.path else ALL_PATHS:
+        for path in ways:
             try:
-                failures = check(case, path)
+                failures = check(case, path, engine=chosen.engine)
             except Skipped as reason:
                 print(f"skipped {case.name} on {path}: {reason}")
                 continue

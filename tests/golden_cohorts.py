@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from toolkit import EventLog, read_events
+from toolkit import EventLog
 from toolkit.cohorts import activity, repurchase, retention
 
 if TYPE_CHECKING:
@@ -16,9 +16,9 @@ KINDS = ("cohort", "repurchase", "activity")
 PATHS = ("sql", "stream", "index")
 
 
-def failures(case: Case, path: str = "sql") -> list[tuple[str, Any, Any]]:
+def failures(case: Case, path: str = "sql", engine: str = "duckdb") -> list[tuple[str, Any, Any]]:
     """Every key of a case's `expected` that the public functions do not reproduce, as (key, expected, got)."""
-    log = log_of(case, numbered=path == "stream")
+    log = log_of(case, numbered=path == "stream", engine=engine)
     if path == "index":
         log = log.index(keep=log.properties)
     got = {"cohort": _cells, "repurchase": _rates, "activity": _days}[case.kind](log, case.params, path)
@@ -37,23 +37,14 @@ def offered(case: Case, path: str) -> bool:
     return plain and asked.get("birth") == asked.get("return") and (max(times) - min(times)) // length < 61
 
 
-def log_of(case: Case, *, numbered: bool = False) -> EventLog:
-    """The rows of a case, in the zone that it names; names that it asks for are known to the log.
+def log_of(case: Case, *, numbered: bool = False, engine: str = "duckdb") -> EventLog:
+    """The rows of a case, in the zone that it names; names that it asks for are known to the log."""
+    from tests.golden import opened
 
-    Users may be numbered, for a path that wants numbers.
-    """
-    frame = pd.DataFrame(case.rows, columns=list(case.columns)).astype(case.columns)
-    if numbered:
-        codes = pd.Series(pd.factorize(frame["user"])[0], index=frame.index, dtype="Int64")
-        frame["user"] = codes.where(codes >= 0) * 1_000_003 - 5
     asked = [
         name for key in ("birth", "return", "purchase", "active") for name in _names(case.params.get(key))
     ]
-    frame["event"] = pd.Categorical(frame["event"], categories=sorted({*case.events, *asked}))
-    frame["at"] = pd.to_datetime(frame["at"], unit="us", utc=True)
-    return read_events(
-        frame, user="user", time="at", event="event", timezone=case.params.get("tz", "Asia/Shanghai")
-    )
+    return opened(case, {*case.events, *asked}, engine, numbered=numbered)
 
 
 def _names(predicate: dict[str, Any] | None) -> list[str]:

@@ -91,9 +91,9 @@ def growth_accounting(asked: ActivityQuestion, periods: Calendar) -> Growth:
         f"WITH flows AS (SELECT *, lag(day) {over} AS earlier, lead(day) {over} AS later "
         f"FROM ({asked.active(periods)})) "
         f"SELECT {groups}p, sum(active) AS active, sum(fresh) AS new, sum(kept) AS retained, sum(back) AS resurrected, "
-        f"sum(gone) AS churned FROM (SELECT {groups}day AS p, 1 AS active, CAST(earlier IS NULL AS INT) AS fresh, "
-        "CAST(coalesce(earlier = day - 1, FALSE) AS INT) AS kept, "
-        "CAST(coalesce(earlier < day - 1, FALSE) AS INT) AS back, "
+        f"sum(gone) AS churned FROM (SELECT {groups}day AS p, 1 AS active, CASE WHEN earlier IS NULL THEN 1 ELSE 0 END AS "
+        "fresh, CASE WHEN earlier = day - 1 THEN 1 ELSE 0 END AS kept, "
+        "CASE WHEN earlier < day - 1 THEN 1 ELSE 0 END AS back, "
         f"0 AS gone FROM flows UNION ALL SELECT {groups}day + 1, 0, 0, 0, 0, 1 FROM flows WHERE later IS NULL "
         f"OR later > day + 1) GROUP BY {groups}p ORDER BY {''.join(f'{name} NULLS LAST, ' for name in asked.groups)}p"
     )

@@ -81,7 +81,8 @@ class Calendar:
         if self.unit == "month":
             day = f"({self._local(at, first, last, -ERA)}) // {DAY} - {ERA}"
             date = f"(DATE '1970-01-01' + CAST({day} AS INTEGER))"
-            month = f"CAST(date_part('year', {date}) AS BIGINT) * 12 + date_part('month', {date}) - 1"
+            year, month = (f"CAST(EXTRACT({part} FROM {date}) AS BIGINT)" for part in ("year", "month"))
+            month = f"{year} * 12 + {month} - 1"
             return f"({month})" if since is None else f"({month} - {since})"
         length = LENGTHS[self.unit] // DAY
         origin = -ERA // length if since is None else since

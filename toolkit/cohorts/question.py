@@ -119,6 +119,8 @@ class Question:
         """Why a path cannot answer the question, or None."""
         if path == "sql":
             return None
+        if path == "stream" and not self.log.engine.here:
+            return f"the rows are in {self.log.engine.name}, which counts them itself: use path='sql'"
         if path == "index":
             if self.log.memory is None:
                 return "the log has no index; make one with log.index(keep=[...])"

@@ -91,6 +91,9 @@ def _refusal(question: Question, path: Path) -> str | None:
     """Why a path does not offer a question, or None."""
     if path == "windows":
         return None
+    engine = question.log.engine
+    if not engine.here and (path != "index" or question.log.memory is None):
+        return f"the rows are in {engine.name}, which counts them itself: use path='windows'"
     if path == "asof":
         return asof.refusal(question)
     if not importlib.util.find_spec("numba"):

@@ -111,7 +111,7 @@ def _ordered_rows(question: Question, arrival: bool) -> list[str]:
         source = "shadowed"
     rows = "m <> 0 OR known = 1" if question.mode == "strict" else "m <> 0"
     # One precomputed rank: windows ordered by (t, m) may each sort equal rows in their own way.
-    order = in_order(question.log.engine, grouped(question) if arrival else [])
+    order = in_order(question.log.engine, grouped(question)) if arrival else "seq"
     ctes.append(
         f"r AS (SELECT *, row_number() OVER (PARTITION BY {unit} ORDER BY t, m, {order}) AS rn FROM {source} "
         f"WHERE {rows})"

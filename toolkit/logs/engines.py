@@ -63,8 +63,11 @@ def in_order(engine: Engine, columns: Sequence[str]) -> str:
     """SQL that orders rows of one moment: by the arrival `seq`, where the engine knows it, else by some columns."""
     if engine.arrival is not None:
         return "seq"
-    ties = (f"CASE WHEN {name} IS NULL THEN 1 ELSE 0 END, coalesce(CAST({name} AS VARCHAR), '')" for name in columns)
-    return ", ".join(ties) or "0"
+    ties = (
+        f"CASE WHEN {name} IS NULL THEN 1 ELSE 0 END, coalesce(CAST({name} AS VARCHAR), '')"
+        for name in columns
+    )
+    return ", ".join(ties)
 
 
 @functools.cache
@@ -225,6 +228,14 @@ class Engine(Protocol):
         """Whether a whole number may have 128 bits."""
 
     @property
+    def tries(self) -> bool:
+        """Whether a cast can give null for what it cannot read."""
+
+    @property
+    def conditional(self) -> tuple[str, ...]:
+        """SQL types that a condition on a row may have."""
+
+    @property
     def here(self) -> bool:
         """Whether the rows are read in this process, so that compiled loops and ASOF joins may count them."""
 
@@ -322,7 +333,8 @@ class DuckDB:
 
     name = "DuckDB"
     arrival: str | None = "row_number() OVER ()"
-    wide = here = True
+    wide = here = tries = True
+    conditional = ("BOOLEAN",)
 
     def __init__(self, reader: Reader, timezone: str, source: str, table: str | None = None) -> None:
         self.reader, self.timezone, self.source = reader, timezone, source
@@ -374,6 +386,13 @@ class DuckDB:
         """Column names and SQL types of a query, without running it."""
         relation = self.relation(sql)
         return dict(zip(relation.columns, map(str, relation.types), strict=True))
+
+    def written(self, sql: str) -> str:
+        """A query in lines, with the files that it reads; rows in memory are the frame `frame`."""
+        from toolkit.logs.writing import written
+
+        rows = re.sub(r'"__duckdb_source_\w+"( AS "\w+")?', "frame", self.base.sql_query())
+        return written(sql, self.dialect, pretty=True).replace(self.table, f"({rows})")
 
     def over(self, table: pa.Table, sql: str) -> duckdb.DuckDBPyRelation:
         """A query over a table in memory, called `memory` in the query."""

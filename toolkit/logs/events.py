@@ -11,8 +11,6 @@ from toolkit.logs import readers, shapes, times
 from toolkit.logs.source import Source
 
 if TYPE_CHECKING:
-    import duckdb
-
     from toolkit.logs.index import Index
     from toolkit.logs.summary import Summary
 
@@ -105,17 +103,18 @@ def read_events(
     time_format: str | None = None,
     names: Sequence[str] | None = None,
     timezone: str = "Asia/Shanghai",
-    connection: duckdb.DuckDBPyConnection | None = None,
+    connection: Any = None,
     encoding: str | None = None,
     time_unit: TimeUnit | None = None,
+    arrival: str | None = None,
 ) -> EventLog:
     """A log of what users did, opened where it lies and not loaded.
 
     Parameters
     ----------
     source : path, glob, list of paths, frame, relation or table name
-        A Parquet or CSV file or several; a pandas or polars frame or an Arrow table; a DuckDB relation; or,
-        with `connection`, the name of a table on it.
+        A Parquet or CSV file or several; a pandas or polars frame or an Arrow table; a DuckDB relation; a Spark
+        frame; or, with `connection`, the name of a table on it.
     user, time, event
         Columns that say who, when and what. All others are properties. Day and time of day in two columns are
         ``time=["Date", "Time"]``. One column of time per stage is ``time={"created": "create_time", "paid":
@@ -128,11 +127,15 @@ def read_events(
     timezone
         IANA zone in which times without one are read, and in which days begin.
     connection
-        A DuckDB connection that holds the table `source`.
+        What holds the table `source`: a connection of DuckDB, a session of Spark (or Sail), a client of
+        `clickhouse_connect`, or a connection of `adbc_driver_postgresql.dbapi`. The rows stay there.
     encoding
         Text encoding of a CSV file that is not UTF-8, such as "gb18030". The file is then read by pandas.
     time_unit : {"s", "ms", "us", "ns"}, optional
         Unit of Unix times. Told by their magnitude if not given.
+    arrival
+        On a server: a column that tells in which order rows came. Without it rows of one user and one moment that
+        match the same step stand in the order of their values of `by`, and so do retries for `dedupe`.
 
     Returns
     -------
@@ -183,6 +186,7 @@ def read_events(
         timezone=timezone,
         connection=connection,
         encoding=encoding,
+        arrival=arrival,
     )
     readers.refuse_missing(engine, roles, headless=names is None)
     engine, at, what = shapes.reshaped(engine, time, event)

@@ -69,7 +69,7 @@ def condition(log: Source, text: str, owner: str) -> tuple[str, set[str]]:
         texts = [name for name in sorted(columns) if log.columns[name] == "VARCHAR"]
         fix = f"; {texts[0]} is text: TRY_CAST({texts[0]} AS DOUBLE) is its number" if texts else ""
         raise ValueError(f"{owner}: where={text!r} cannot be computed on this log: {cause}{fix}") from error
-    if kind != "BOOLEAN":
+    if kind not in log.engine.conditional:
         raise ValueError(f"{owner}: where={text!r} is {kind}, not true or false; compare it with something")
     log.engine.conditions[text] = f"({sql})", columns
     return log.engine.conditions[text]

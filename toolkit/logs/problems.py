@@ -75,7 +75,7 @@ def problems(
     )
     if log.clock.kind == "unix":
         low, high = MAGNITUDES[str(log.clock.unit)]
-        number = f"abs(TRY_CAST({identifier(log.time)} AS DOUBLE))"
+        number = f"abs({log.clock.number('DOUBLE')})"
         other = engine.rows(
             f"SELECT count(*) FROM {engine.table} WHERE {number} < {low} OR {number} >= {high}"
         )[0][0]

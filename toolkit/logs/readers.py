@@ -18,7 +18,7 @@ import pandas as pd
 
 from toolkit.logs import files
 from toolkit.logs.csv_files import CsvFiles, DecodedFiles
-from toolkit.logs.engines import DuckDB, Reader, first_line
+from toolkit.logs.engines import DuckDB, Engine, Reader, first_line
 from toolkit.wording import some, unknown
 
 
@@ -98,12 +98,33 @@ def opened(
     roles: tuple[str, ...],
     names: Sequence[str] | None,
     timezone: str,
-    connection: duckdb.DuckDBPyConnection | None,
+    connection: Any,
     encoding: str | None,
-) -> DuckDB:
+    arrival: str | None,
+) -> Engine:
     """A source of any known kind as an engine; `roles` are the columns that stay text. See `read_events`."""
+    if _on_server(source, connection):
+        from toolkit.logs import remote
+
+        if names is not None or encoding is not None:
+            raise ValueError("names= and encoding= are for CSV files; a table on a server brings its own")
+        return remote.opened(source, connection, arrival, timezone)
     reader, shown = _reader(source, roles, names, connection, encoding)
+    if arrival is not None:
+        raise ValueError(
+            f"arrival={arrival!r} is for tables on a server; rows of {shown} arrive in the order in which they stand: "
+            "sort them, and leave it out"
+        )
     return DuckDB(reader, timezone, shown)
+
+
+def _on_server(source: Any, connection: Any) -> bool:
+    """Whether the rows stay elsewhere. Engines are told by their module's name: none of their packages is needed."""
+    if connection is not None:
+        return not isinstance(connection, duckdb.DuckDBPyConnection) and not isinstance(
+            source, duckdb.DuckDBPyRelation
+        )
+    return type(source).__module__.startswith("pyspark.sql") and hasattr(source, "createOrReplaceTempView")
 
 
 def _reader(
@@ -143,7 +164,7 @@ def _reader(
     )
 
 
-def refuse_missing(engine: DuckDB, roles: Sequence[tuple[str, str]], *, headless: bool) -> None:
+def refuse_missing(engine: Engine, roles: Sequence[tuple[str, str]], *, headless: bool) -> None:
     """Refuse a source without a column that is needed, or with it twice; `headless` where a header was expected.
 
     Raises
@@ -151,7 +172,7 @@ def refuse_missing(engine: DuckDB, roles: Sequence[tuple[str, str]], *, headless
     ValueError
         Which column, the nearest name, and what the file shows of the reason.
     """
-    reader, shown = engine.reader, engine.source
+    reader, shown = engine.reader if isinstance(engine, DuckDB) else None, engine.source
     there = files.matching(reader.paths) if isinstance(reader, CsvFiles | DecodedFiles) else []
     needed = [name for _, name in roles]
     for role, name in roles:
@@ -169,7 +190,7 @@ def refuse_missing(engine: DuckDB, roles: Sequence[tuple[str, str]], *, headless
         if isinstance(reader, InMemory) and name in _index_names(reader.rows):
             text += ". Its index has that name: reset_index() makes a column of it"
         raise ValueError(text)
-    if isinstance(reader, ParquetFiles) and len(files.matching(reader.paths)) > 1:
+    if isinstance(engine, DuckDB) and isinstance(reader, ParquetFiles) and len(files.matching(reader.paths)) > 1:
         _refuse_unlike(engine, reader, roles)
     if not headless or not isinstance(reader, CsvFiles):
         return
@@ -223,8 +244,6 @@ def _remedy(source: Any) -> str:
         return ": name the table, read_events('TABLE', connection=...)"
     if hasattr(source, "collect") and "Lazy" in kind:
         return ": collect() it first"
-    if hasattr(source, "toArrow"):
-        return ": give its toArrow()"
     if hasattr(source, "to_frame"):
         return ": a log has several columns, give the frame"
     if hasattr(source, "read"):
@@ -233,8 +252,6 @@ def _remedy(source: Any) -> str:
 
 
 def _table(source: Any, connection: duckdb.DuckDBPyConnection) -> OnConnection:
-    if not isinstance(connection, duckdb.DuckDBPyConnection):
-        raise TypeError(f"connection={connection!r} is no connection of DuckDB; open one with duckdb.connect")
     if not isinstance(source, str):
         raise TypeError(f"with connection=, source is a table's name, not {type(source).__name__}")
     try:

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import duckdb
 
-from toolkit.logs.engines import DuckDB, Reader, identifier, literal
+from toolkit.logs.engines import DuckDB, Engine, Reader, identifier, literal
 from toolkit.wording import some
 
 #: The event of each row of a table that has no column for it.
@@ -74,7 +74,7 @@ def times_of(time: Any) -> list[str]:
     return columns
 
 
-def reshaped(engine: DuckDB, time: Any, event: str | None) -> tuple[DuckDB, str, str]:
+def reshaped(engine: Engine, time: Any, event: str | None) -> tuple[Engine, str, str]:
     """An engine whose rows are events, and the names of its columns of time and event.
 
     Raises
@@ -82,6 +82,12 @@ def reshaped(engine: DuckDB, time: Any, event: str | None) -> tuple[DuckDB, str,
     ValueError
         A new column of a name that the table has itself.
     """
+    if isinstance(time, str) and event is not None:
+        return engine, time, event
+    if not isinstance(engine, DuckDB):
+        raise ValueError(
+            f"{engine.source} is on a server: make a view there with one column of time and one of events, and read that"
+        )
     columns, query = engine.columns, "SELECT * FROM rows"
     if isinstance(time, Mapping):
         if event is None:
@@ -113,8 +119,6 @@ def reshaped(engine: DuckDB, time: Any, event: str | None) -> tuple[DuckDB, str,
     if event is None:
         made = _free(("event", ROW, f"each {ROW}"), columns)
         added.append(f"{literal(ROW)} AS {identifier(made)}")
-    if not added:
-        return engine, time, made
     return _seen(engine, f"SELECT *, {', '.join(added)} FROM rows"), time, made
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from toolkit.logs.engines import identifier, literal
 from toolkit.logs.problems import THIN_DAY, Line, null_dates, problems
-from toolkit.logs.source import Source
+from toolkit.logs.source import RESOLUTIONS, Source
 from toolkit.results import Result, html_table
 from toolkit.wording import count, counted, some
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+#: Days in 400 years.
+ERA = 146_097
 #: The most frequent values are counted of properties with at most so many distinct ones, and so many are kept.
 MOST_VALUES, FREQUENT = 10_000, 5
 #: What a column of yes and no holds.
@@ -139,10 +141,12 @@ def summarise(log: Source, *, duplicates: bool) -> Summary:
     user, zone = identifier(log.user), literal(log.timezone)
     usable = f"(SELECT {user} AS u, {log.at} AS t FROM {engine.table}) WHERE u IS NOT NULL AND t IS NOT NULL"
     users = engine.rows(f"SELECT count(DISTINCT u) FROM {usable}")[0][0]
+    # Counted from 400 years before 1970, for SQL's division rounds towards zero.
+    local = f"epoch_us(timezone({zone}, make_timestamptz(t))) + {ERA * RESOLUTIONS['day']}"
     days = engine.frame(
-        f"SELECT CAST(timezone({zone}, make_timestamptz(t)) AS DATE) AS day, count(*) AS rows FROM {usable} "
-        "GROUP BY 1 ORDER BY 1"
+        f"SELECT ({local}) // {RESOLUTIONS['day']} AS day, count(*) AS rows FROM {usable} GROUP BY 1 ORDER BY 1"
     )
+    days["day"] = pd.to_datetime(days["day"].to_numpy("int64") - ERA, unit="D").as_unit("us")
     days["main"] = (days["rows"] >= THIN_DAY * days["rows"].median()) & ~null_dates(days)
     lines: list[Line] = [
         ("log", "rows", facts.rows, ""),

@@ -46,7 +46,8 @@ class Clock:
 
     kind is "instant" (time with a zone), "local" (without one), "text", "compact" (digits such as 20240618193000),
     "form" (as `form` says) or "unix"; unit is that of Unix times. Rows at or after `until`, in microseconds, have no
-    time: as of that moment they do not exist.
+    time: as of that moment they do not exist. Without `tries` the engine has no cast that gives null for what it
+    cannot read.
     """
 
     column: str
@@ -56,6 +57,7 @@ class Clock:
     offset: int | None = None
     form: str | None = None
     until: int | None = None
+    tries: bool = True
 
     @property
     def said(self) -> str:
@@ -86,12 +88,12 @@ class Clock:
         if self.kind == "instant" or "%z" in str(self.form):
             return f"epoch_us({self.column if self.kind == 'instant' else self._local_time()})"
         if self.kind == "unix":
-            number = f"TRY_CAST({self.column} AS HUGEINT)"
+            number = self.number("HUGEINT")
             if self.unit == "ns":
                 return f"CAST({number} // 1000 AS BIGINT)"
             if self.unit == "s":  # fractions of a second are common where a program wrote time.time()
-                return f"CAST(round(TRY_CAST({self.column} AS DECIMAL(28, 6)) * 1000000) AS BIGINT)"
-            return f"TRY_CAST({number} * {UNITS[str(self.unit)]} AS BIGINT)"
+                return f"CAST(round({self.number('DECIMAL(28, 6)')} * 1000000) AS BIGINT)"
+            return f"{self._cast}({number} * {UNITS[str(self.unit)]} AS BIGINT)"
         local = self._local_time()
         micros = (
             f"epoch_us(timezone({literal(self.timezone)}, {local}))"
@@ -104,6 +106,14 @@ class Clock:
             f"CASE WHEN regexp_matches({self._text}, {literal(ZONED)}) "
             f"THEN epoch_us(TRY_CAST({self._text} AS TIMESTAMPTZ)) ELSE {micros} END"
         )
+
+    def number(self, kind: str) -> str:
+        """SQL of a Unix time as a number of a SQL type."""
+        return f"{self._cast}({self.column} AS {kind})"
+
+    @property
+    def _cast(self) -> str:
+        return "TRY_CAST" if self.tries else "CAST"
 
     @property
     def _text(self) -> str:
@@ -205,12 +215,19 @@ def clock(
         number = sum(_is_number(value) for value in sample) * 2 > len(sample)
     if number:
         if unit is None and sample and sum(map(is_compact, sample)) >= NEARLY_ALL * len(sample):
+            _refuse_elsewhere(engine, time, "digits such as 20240618")
             return Clock(
                 f"CAST({column} AS BIGINT)" if kind in ("DOUBLE", "FLOAT") else column, "compact", timezone
             )
+        if kind == "VARCHAR" and not engine.tries:
+            _refuse_elsewhere(engine, time, "numbers as text")
         values = [float(value) for value in sample if _is_number(value)]
-        return Clock(column, "unix", timezone, unit or (unit_of(values) if values else "s"))
+        return Clock(
+            column, "unix", timezone, unit or (unit_of(values) if values else "s"), tries=engine.tries
+        )
     if kind == "VARCHAR":
+        if not engine.tries:
+            _refuse_elsewhere(engine, time, "text")
         return Clock(column, "text", timezone)
     if kind == '"NULL"':
         raise ValueError(f"column {time!r} of {engine.source} holds no time: every row is empty")
@@ -225,6 +242,7 @@ def _of_form(engine: Engine, column: str, kind: str, timezone: str, unit: str | 
         raise ValueError(f"time_format={form!r} and time_unit={unit!r}: a column has one of the two")
     if kind.startswith("TIMESTAMP") or kind in ("DATE", "TIME"):
         raise ValueError(f"time_format={form!r} is for text; column {column} holds times already ({kind})")
+    _refuse_elsewhere(engine, column.strip('"'), f"times of the form {form!r}")
     if "%Z" in form:
         raise ValueError(f"time_format={form!r}: names of zones mean several; use %z for +0800, or timezone=")
     if not re.search("%[YyF]", form) or not re.search("%[djF]", form):
@@ -237,6 +255,21 @@ def _of_form(engine: Engine, column: str, kind: str, timezone: str, unit: str | 
         ) from error
     column = f"CAST({column} AS BIGINT)" if kind in ("DOUBLE", "FLOAT") else column
     return Clock(column, "form", timezone, form=form)
+
+
+def _refuse_elsewhere(engine: Engine, time: str, what: str) -> None:
+    """Refuse times that only DuckDB reads, or that an engine cannot try to read: the cast to write instead."""
+    if engine.here:
+        return
+    column = identifier(time)
+    cast = {
+        "postgres": f"to_timestamp({column}, 'YYYY-MM-DD HH24:MI:SS')",
+        "spark": f"to_timestamp({column}, 'yyyy-MM-dd HH:mm:ss')",
+    }.get(engine.dialect, f"parseDateTime64BestEffort({column}, 6)")
+    raise ValueError(
+        f"column {time!r} of {engine.source} holds {what}, which {engine.name} is not asked to read as times: make a "
+        f"view there with a column of times, such as {cast}, and read that"
+    )
 
 
 def _is_number(value: object) -> bool:
