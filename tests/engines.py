@@ -126,7 +126,19 @@ def postgres() -> Any:
     if user:
         shutil.chown(folder, "postgres")
     data, port = f"{folder}/data", _free_port()
-    make = [f"{programs}/initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale", "C.UTF-8"]
+    make = [
+        f"{programs}/initdb",
+        "-D",
+        data,
+        "-A",
+        "trust",
+        "-U",
+        "postgres",
+        "-E",
+        "UTF8",
+        "--locale",
+        "C.UTF-8",
+    ]
     subprocess.run(make, check=True, stdout=subprocess.DEVNULL, cwd=folder, **user)
     options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off -c jit=off"
     _started([f"{programs}/postgres", "-D", data, *options.split()], port, cwd=folder, **user)
@@ -153,7 +165,9 @@ def _free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def _started(command: list[str], port: int, *, cwd: str | None = None, user: str | None = None, **setting: str) -> None:
+def _started(
+    command: list[str], port: int, *, cwd: str | None = None, user: str | None = None, **setting: str
+) -> None:
     """A server, once it listens; it is ended with this process."""
     server = subprocess.Popen(
         command,

@@ -68,7 +68,9 @@ def opened(case: Case, names: set[str], engine: str, *, numbered: bool = False) 
         return read_events(frame, **options)
     # A server has no categories: a row of nobody at no time declares a name there.
     declared = pd.DataFrame({"event": sorted(names)}).reindex(columns=frame.columns)
-    return engines.log(engine, pd.concat([frame, declared.astype(frame.dtypes)], ignore_index=True), **options)
+    return engines.log(
+        engine, pd.concat([frame, declared.astype(frame.dtypes)], ignore_index=True), **options
+    )
 
 
 def read(folder: str | Path) -> list[Case]:
@@ -275,7 +277,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.golden", description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--path", choices=ALL_PATHS, help="only this way of computing")
-    parser.add_argument("--engine", choices=("duckdb", *engines.NAMES), default="duckdb", help="where the rows are")
+    parser.add_argument(
+        "--engine", choices=("duckdb", *engines.NAMES), default="duckdb", help="where the rows are"
+    )
     chosen = parser.parse_args(arguments)
     ways = [chosen.path] if chosen.path else ALL_PATHS if chosen.engine == "duckdb" else ELSEWHERE
     passed = failed = 0

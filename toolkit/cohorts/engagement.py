@@ -150,7 +150,9 @@ def time_between_visits(asked: ActivityQuestion) -> Engagement:
     """See `Activity.returns`."""
     low, high = asked.days
     active = asked.active(Calendar(asked.log.timezone))
-    days = f"SELECT {', '.join(['u', *asked.groups, 'day'])} FROM ({active}) WHERE day BETWEEN {low} AND {high}"
+    days = (
+        f"SELECT {', '.join(['u', *asked.groups, 'day'])} FROM ({active}) WHERE day BETWEEN {low} AND {high}"
+    )
     found = asked.frame(within(days, asked.groups, high, LENGTHS))
     table = asked.named(shares(found, asked.groups, LENGTHS, asked.confidence).drop(columns="retained"))
     empty = pd.DataFrame(columns=[*asked.by, "estimate", "low", "high", "n"])

@@ -108,9 +108,7 @@ def first_purchases(asked: PurchaseQuestion) -> str:
     source = asked.source(asked.purchases, by=True, ordered=bool(asked.by))
     values = "".join(f", arg_min_null({name}, ({asked.order})) AS {name}" for name in asked.groups)
     ranked = f"SELECT *, row_number() OVER (PARTITION BY u ORDER BY t) AS nth FROM ({source})"
-    return (
-        f"SELECT u, min(t) AS first, min(CASE WHEN nth = 2 THEN t END) AS second{values} FROM ({ranked}) GROUP BY u"
-    )
+    return f"SELECT u, min(t) AS first, min(CASE WHEN nth = 2 THEN t END) AS second{values} FROM ({ranked}) GROUP BY u"
 
 
 def counts_sql(asked: PurchaseQuestion, definition: Definition) -> str:

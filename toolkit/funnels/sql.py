@@ -189,8 +189,7 @@ def _matched(question: Question, sequence: bool) -> str:
             last = " ".join(f"WHEN {j} THEN r{j}.b{i}" for j in range(1, k + 1))
             columns.append(f"CASE d.level {last} END AS b{i}" if walk else f"last.b{i} AS b{i}")
         else:
-            row = 1 if question.attribution == "entry" else question.attribution
-            columns.append(f"r{row}.b{i} AS b{i}")
+            columns.append(f"r{1 if question.attribution == 'entry' else question.attribution}.b{i} AS b{i}")
     return f"WITH {', '.join(ctes)} SELECT {', '.join(columns)} FROM d{joins}"
 
 

@@ -220,6 +220,10 @@ class Engine(Protocol):
         """The engine's own name."""
 
     @property
+    def dialect(self) -> str:
+        """The engine's dialect, as sqlglot calls it."""
+
+    @property
     def arrival(self) -> str | None:
         """SQL of the order in which the rows came; None where nothing tells it."""
 
@@ -331,7 +335,7 @@ class DuckDB:
         The quoted name that queries use; a new one by default.
     """
 
-    name = "DuckDB"
+    name, dialect = "DuckDB", "duckdb"
     arrival: str | None = "row_number() OVER ()"
     wide = here = tries = True
     conditional = ("BOOLEAN",)

@@ -190,7 +190,11 @@ def refuse_missing(engine: Engine, roles: Sequence[tuple[str, str]], *, headless
         if isinstance(reader, InMemory) and name in _index_names(reader.rows):
             text += ". Its index has that name: reset_index() makes a column of it"
         raise ValueError(text)
-    if isinstance(engine, DuckDB) and isinstance(reader, ParquetFiles) and len(files.matching(reader.paths)) > 1:
+    if (
+        isinstance(engine, DuckDB)
+        and isinstance(reader, ParquetFiles)
+        and len(files.matching(reader.paths)) > 1
+    ):
         _refuse_unlike(engine, reader, roles)
     if not headless or not isinstance(reader, CsvFiles):
         return

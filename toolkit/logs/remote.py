@@ -28,7 +28,10 @@ TYPES = {
     **dict.fromkeys(("int16", "smallint"), "SMALLINT"),
     **dict.fromkeys(("int32", "int", "integer"), "INTEGER"),
     **dict.fromkeys(("int64", "bigint"), "BIGINT"),
-    **{f"uint{bits}": kind for bits, kind in ((8, "UTINYINT"), (16, "USMALLINT"), (32, "UINTEGER"), (64, "UBIGINT"))},
+    **{
+        f"uint{bits}": kind
+        for bits, kind in ((8, "UTINYINT"), (16, "USMALLINT"), (32, "UINTEGER"), (64, "UBIGINT"))
+    },
     **dict.fromkeys(("float32", "float"), "FLOAT"),
     **dict.fromkeys(("float64", "double"), "DOUBLE"),
     **dict.fromkeys(("string", "text", "varchar", "bpchar", "name"), "VARCHAR"),
@@ -174,11 +177,15 @@ class Remote(ABC):
         try:
             return ask(text)
         except Exception as error:
-            said = self.explained(error) or f"{self.name} cannot answer over {self.source}: {first_line(error)}"
+            said = (
+                self.explained(error) or f"{self.name} cannot answer over {self.source}: {first_line(error)}"
+            )
             raise ValueError(said) from error
 
     def __reduce__(self) -> tuple[Any, ...]:
-        raise TypeError(f"a log of {self.source} cannot be copied or pickled: its rows belong to a connection")
+        raise TypeError(
+            f"a log of {self.source} cannot be copied or pickled: its rows belong to a connection"
+        )
 
 
 class Spark(Remote):
@@ -262,7 +269,7 @@ class Postgres(Remote):
         super().__init__(_place(name, self._asked(self.CATALOG)), f"table {name}", arrival, timezone)
 
     def fetched(self, text: str) -> pa.Table:
-        """The answer to a query in PostgreSQL's own dialect; numbers without end come as text, and are decimals here."""
+        """The answer to a query in PostgreSQL's own dialect; its decimals come as text."""
         found = self._run(text)
         columns = [
             pa.array(map(_decimal, column.to_pylist())) if _kind(field) == "numeric" else column
@@ -272,7 +279,9 @@ class Postgres(Remote):
 
     def typed(self, text: str) -> dict[str, str]:
         """Columns as PostgreSQL plans them."""
-        return {field.name: _kind(field) for field in self._run(f"SELECT * FROM ({text}) AS rows_ LIMIT 0").schema}
+        return {
+            field.name: _kind(field) for field in self._run(f"SELECT * FROM ({text}) AS rows_ LIMIT 0").schema
+        }
 
     def explained(self, error: Exception) -> str:
         """Whether the connection is closed."""
@@ -300,7 +309,7 @@ def _type(name: str) -> str:
 
 
 def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Whole numbers as such, whatever their type: a difference of unsigned ones would wrap. Other decimals as floats."""
+    """Whole numbers as such, since a difference of unsigned ones would wrap; other decimals as floats."""
     if pa.types.is_integer(column.type):
         return column.cast(pa.int64())
     if not pa.types.is_decimal(column.type):
@@ -322,13 +331,15 @@ def _kind(field: pa.Field) -> str:
 
 def _place(name: str, tables: Sequence[tuple[str, str, bool]]) -> str:
     """The quoted name of a table, which may have its schema before it."""
-    for schema, table, here in tables:
+    for _, table, here in tables:
         if here and table == name:
             return identifier(table)
     for schema, table, _ in tables:
         if f"{schema}.{table}" == name:
             return f"{identifier(schema)}.{identifier(table)}"
-    raise ValueError(unknown("table", name, [table for _, table, here in tables if here], of="the connection"))
+    raise ValueError(
+        unknown("table", name, [table for _, table, here in tables if here], of="the connection")
+    )
 
 
 def of_spark(thing: Any) -> bool:

@@ -86,7 +86,8 @@ def reshaped(engine: Engine, time: Any, event: str | None) -> tuple[Engine, str,
         return engine, time, event
     if not isinstance(engine, DuckDB):
         raise ValueError(
-            f"{engine.source} is on a server: make a view there with one column of time and one of events, and read that"
+            f"{engine.source} is on a server: make a view there with one column of times and one of events, and read "
+            "that"
         )
     columns, query = engine.columns, "SELECT * FROM rows"
     if isinstance(time, Mapping):

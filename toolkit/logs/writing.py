@@ -118,7 +118,9 @@ class SparkSpelling(_Spelling, SparkGenerator):
             expression = expression.copy()
             expression.set("to", exp.DataType.build("DECIMAL(38, 0)"))
         text = super().cast_sql(expression, safe_prefix)
-        return f"CAST(concat(CAST({text} AS STRING), 'Z') AS TIMESTAMP)" if expression.to.this == LOCAL else text
+        return (
+            f"CAST(concat(CAST({text} AS STRING), 'Z') AS TIMESTAMP)" if expression.to.this == LOCAL else text
+        )
 
     def intdiv_sql(self, expression: exp.IntDiv) -> str:
         """Division of whole numbers."""
@@ -151,7 +153,11 @@ class ClickHouseSpelling(_Spelling, ClickHouseGenerator):
         value, kind = self.sql(expression, "this"), expression.to
         if kind.this in (LOCAL, exp.DataType.Type.TIMESTAMPTZ):
             return f"parseDateTime64BestEffortOrNull({value}, 6, 'UTC')"
-        name = self.sql(kind).removeprefix("Nullable(").removesuffix(")" if self.sql(kind).startswith("Null") else "")
+        name = (
+            self.sql(kind)
+            .removeprefix("Nullable(")
+            .removesuffix(")" if self.sql(kind).startswith("Null") else "")
+        )
         return f"accurateCastOrNull({value}, '{name}')"
 
     def literal_sql(self, expression: exp.Literal) -> str:
