@@ -635,6 +635,24 @@ def test_codes_hours_and_zones_of_the_others_are_known(tmp_path):
     assert ali.off == ()
 
 
+def test_plays_lie_beside_the_city_tiers_of_their_users(tmp_path):
+    second = "1593878903.438"
+    write(
+        tmp_path,
+        "small_matrix.csv",
+        columns("kuairec"),
+        f"14,148,4381,6067,2020-07-05 00:08:23.438,20200705,{second},0.722",
+        "15,148,100,6067,2020-07-05 00:08:23.438,20200705,,0.016",
+    )
+    more = f"{columns('kuairec', 1)},phone_brand"
+    write(tmp_path, "user_features_raw.csv", more, "14,full_active,成都市,三线城市,107,x")
+    log = read_public("kuairec", tmp_path)
+    assert log.events == {"play": 2}
+    assert log.off == ("1 row of small_matrix.csv without a time that can be read",)
+    assert log.tables["users"]["fre_city_level"].tolist() == ["三线城市"]
+    assert str(log.summary()).count("2020-07-05")
+
+
 def test_a_file_that_is_not_as_its_schema_says_is_refused_or_told(tmp_path):
     write(tmp_path, "UserBehavior.csv", "1,2,3,pv")
     with pytest.raises(ValueError, match="has 4 columns, and its schema 5"):
