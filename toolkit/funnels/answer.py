@@ -163,7 +163,7 @@ def funnel(
     _refuse_unknown_steps(question, counts)
     note = _one_row_each(question, counts)
     counts = replace(counts, notes=(note, *counts.notes)) if note else counts
-    excluded = lost_to_exclusions(units, path) if question.exclude else None
+    excluded = lost_to_exclusions(units) if question.exclude else None
     return Funnel(counts, confidence, excluded)
 
 

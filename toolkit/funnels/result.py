@@ -232,7 +232,7 @@ cluster=).
         found = count_units(bounded, path)
         counts = StepCounts.of_units(found)
         counts = replace(counts, notes=("only entries whose window is complete are counted", *counts.notes))
-        excluded = None if self.excluded is None else lost_to_exclusions(found, path)
+        excluded = None if self.excluded is None else lost_to_exclusions(found)
         return Funnel(counts, self.confidence, excluded)
 
     @cached_property
