@@ -51,6 +51,8 @@ class Design:
         Position of every row in the error covariance.
     treated : int
         How many rows are the series' own, one per period.
+    undated
+        Events of the calendar whose days in this time no source gives.
     """
 
     names: tuple[str, ...]
@@ -58,6 +60,7 @@ class Design:
     owners: tuple[tuple[str, str] | None, ...]
     places: np.ndarray
     treated: int
+    undated: tuple[str, ...] = ()
 
     def owned(self, interruptions: Sequence[str]) -> dict[int, tuple[str, str]]:
         """Columns of some interruptions, those shared with comparison series included, and the term each one is."""
@@ -96,9 +99,11 @@ def build(
     }
     own = dict(shared)
     own |= {f"{name}: {term}": column for (name, term), column in terms.items()}
+    table = None if calendar is None else events(clock, calendar)
+    undated = () if table is None else tuple(table.attrs.get("unknown", ()))
     more = {
         **seasonal(clock, season, ~np.isnan(series.values).all(1)),
-        **_calendar(clock, calendar),
+        **_calendar(clock, table),
         **_covariates(clock, covariates),
     }
     twice = sorted(set(more) & set(own))
@@ -114,6 +119,7 @@ def build(
             tuple(owners.values()),
             clock.periods,
             len(clock.periods),
+            undated,
         )
     # What all series have in common, then what each one has beside it: the effect is the difference in the terms.
     n, blocks = len(clock.periods), 1 + controls
@@ -129,7 +135,7 @@ def build(
     stacked |= {name: np.tile(column, blocks) for name, column in more.items()}
     places = np.concatenate([clock.periods + block * (n + APART) for block in range(blocks)])
     whose = tuple(owners.get(name) for name in stacked)
-    return Design(tuple(stacked), np.column_stack(list(stacked.values())), whose, places, n)
+    return Design(tuple(stacked), np.column_stack(list(stacked.values())), whose, places, n, undated)
 
 
 def independent(design: Design, rows: np.ndarray) -> None:
@@ -254,12 +260,11 @@ def events(clock: Clock, given: Any) -> pd.DataFrame:
     return festivals(clock.index[0].start_time, clock.index[-1].end_time, events=names)
 
 
-def _calendar(clock: Clock, given: Any) -> dict[str, np.ndarray]:
+def _calendar(clock: Clock, table: pd.DataFrame | None) -> dict[str, np.ndarray]:
     """For each event a column of its days, and one each for the days before and after, as shares of a period."""
     columns: dict[str, np.ndarray] = {}
-    if given is None:
+    if table is None:
         return columns
-    table = events(clock, given)
     firsts, lasts = (_days(pd.DatetimeIndex(table[side])) for side in ("start", "end"))
     assert isinstance(clock.index, pd.PeriodIndex)
     begins, ends = (_days(times) for times in (clock.index.start_time, clock.index.end_time))
