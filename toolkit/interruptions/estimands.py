@@ -62,7 +62,10 @@ class Estimands:
             relative = (moves[0] - np.where(some, ratio, 0.0)[:, None] * moves[1]) / below
         cumulative = self._slopes(self.would, self.instead, self.present)
         weights = np.stack([(moves[0] - moves[1]) / len(self.at), relative, cumulative], 1)
-        _, error, df = self.fit.contrast(weights)
+        # A counterfactual that is all but unknown may be of any size, and its fourth power beyond any number.
+        size = np.abs(weights).max(-1)
+        _, error, df = self.fit.contrast(weights / np.where(size > 0, size, 1.0)[..., None])
+        error = error * size
         reach = student(df, self.confidence) * error
         average = _around((self.was - self.would).mean(1), reach[:, 0])
         share = _around(ratio - 1, reach[:, 1])
