@@ -178,8 +178,10 @@ def test_every_wing_calls_a_platform_by_both_its_names_inside_the_figure(wing):
     for text in named:
         assert "小红书 Xiaohongshu" in text.get_text()
         place = text.get_window_extent()
-        assert place.xmin >= 0 and place.ymin >= 0
-        assert place.xmax <= figure.bbox.width and place.ymax <= figure.bbox.height
+        assert place.xmin >= 0
+        assert place.ymin >= 0
+        assert place.xmax <= figure.bbox.width
+        assert place.ymax <= figure.bbox.height
     plt.close(figure)
 
 
