@@ -7,7 +7,7 @@ day_numbers, in_order   clusters read as calendar days, and put in order
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -16,6 +16,7 @@ import pandas as pd
 from scipy import special
 
 from toolkit.intervals import Rate
+from toolkit.wording import counted
 
 #: One-sided level at which the correlation of neighbouring days is taken to be real.
 SIGNIFICANT = 0.05
@@ -37,6 +38,10 @@ class Clusters:
         0 where a group is not in a cluster; clusters in order.
     days : array of int, optional
         Each cluster's day, where clusters are calendar days.
+    labels : tuple, optional
+        Each cluster's name, where it is known.
+    rounding : array of clusters x groups x steps, optional
+        Variance of what each count was rounded by: a third of the squared half width.
 
     Notes
     -----
@@ -47,7 +52,8 @@ class Clusters:
     with x_d: clusters - 1 where all are of one size. Where every weekday there is occurs at least twice in each
     group, Y and X are those of the weekday: a weekly pattern is no chance. Where neighbouring days' residuals are
     correlated significantly (one-sided at 5 %, all groups together) the variance is inflated by (1 + r) / (1 - r), r
-    being the correlation that would on average leave what was seen.
+    being the correlation that would on average leave what was seen. A count that was rounded to +- h adds h^2 / 3, the
+    variance of a uniform error.
 
     References
     ----------
@@ -66,6 +72,8 @@ class Clusters:
     name: str
     counts: np.ndarray = field(repr=False)
     days: np.ndarray | None = field(default=None, repr=False)
+    labels: tuple[Any, ...] = field(default=(), repr=False)
+    rounding: np.ndarray | None = field(default=None, repr=False)
 
     @cached_property
     def present(self) -> np.ndarray:
@@ -120,7 +128,7 @@ class Clusters:
             own += total**2 * ((h[at] ** 2).sum(0) + g.sum(0) ** 2 - (g**2).sum(0))
         return np.asarray(np.nan_to_num(self.counts[:, :, 0].sum(0) ** 2 / np.where(own > 0, own, np.nan)))
 
-    def products(self, first: Any = slice(None), second: Any = None) -> np.ndarray:
+    def products(self, second: int | None = None) -> np.ndarray:
         """Sums over clusters of products of scaled residuals at two steps, in one group or two: groups x steps x steps.
 
         Parameters
@@ -128,9 +136,70 @@ class Clusters:
         second
             Place of one group, whose residuals the others' are multiplied by; each group's own, if not given.
         """
-        ours = self.scaled[:, first]
-        theirs = ours if second is None else np.broadcast_to(self.scaled[:, [second]], ours.shape)
-        return np.asarray(np.einsum("dgi,dgj->gij", ours, theirs))
+        theirs = (
+            self.scaled if second is None else np.broadcast_to(self.scaled[:, [second]], self.scaled.shape)
+        )
+        found = np.asarray(np.einsum("dgi,dgj->gij", self.scaled, theirs))
+        if self.rounding is not None and second is None:
+            found += self.rounding.sum(0)[..., None] * np.eye(found.shape[-1])
+        return found
+
+    @cached_property
+    def joint(self) -> np.ndarray:
+        """`products` of every two groups: groups x steps x groups x steps."""
+        found = np.asarray(np.einsum("dgi,dhj->gihj", self.scaled, self.scaled))
+        at = np.arange(len(found))
+        found[at, :, at, :] = self.products()
+        return found
+
+    def grouped(self, places: Sequence[int] | np.ndarray, steps: Sequence[int] | None = None) -> Clusters:
+        """The same clusters with groups added up.
+
+        Parameters
+        ----------
+        places
+            By group, the place where it counts, from 0 on; -1 leaves it out.
+        steps
+            Those that are kept, by their place; all, if not given.
+        """
+        at = np.asarray(places)
+        chosen = np.arange(self.counts.shape[2]) if steps is None else np.asarray(steps)
+
+        def added(values: np.ndarray) -> np.ndarray:
+            found = np.zeros((len(values), at.max() + 1, len(chosen)))
+            for group in np.flatnonzero(at >= 0):
+                found[:, at[group]] += values[:, group, chosen]
+            return found
+
+        rounding = None if self.rounding is None else added(self.rounding)
+        return replace(self, counts=added(self.counts), rounding=rounding)
+
+    def refuse_too_few(self, names: Sequence[str], base: str) -> None:
+        """Refuse groups that are seen in one cluster, or in none.
+
+        Parameters
+        ----------
+        names
+            Of the groups.
+        base
+            What the first of the counts are, in words.
+        """
+        for name, number in zip(names, self.number, strict=True):
+            if number < 2:
+                raise ValueError(
+                    f"the counts{f' of {name}' if name else ''} have {counted(number, 'cluster')} of {self.name!r} "
+                    f"with anyone at {base!r}: how far clusters differ cannot be seen; give two or more, or leave "
+                    "cluster= out"
+                )
+
+    def refuse_overlap(self, names: Sequence[str], one: int, other: int) -> None:
+        """Refuse two groups with a few clusters in common: seen on the same days throughout, or on different ones."""
+        both = int((self.present[:, one] & self.present[:, other]).sum())
+        if 0 < both < self.number[[one, other]].min() / 2:
+            raise ValueError(
+                f"{counted(both, 'cluster')} of {self.name!r} lie{'s' * (both == 1)} in {names[one]} and in "
+                f"{names[other]}, the others in one of them: let each lie on one side"
+            )
 
     def rate(self, step: int, base: int) -> Rate:
         """By group, the share of those at a base who reached a step, steps by their place."""
@@ -235,6 +304,49 @@ class Clusters:
             at = self.weekdays == day
             found[at] = values[at].sum(0)
         return np.where(found == 0, np.nan, found) if values.ndim == 2 else found
+
+
+def side_by_side(one: Clusters, other: Clusters) -> Clusters:
+    """Clusters of the groups of two tables of counts, a group in none of the other's clusters counting 0 there.
+
+    Clusters are the same where they are the same day or, where they are no days, have the same name.
+
+    Raises
+    ------
+    ValueError
+        Where clusters are of two columns.
+    """
+    if one.name != other.name:
+        raise ValueError(
+            f"one funnel is clustered by {one.name!r}, the other by {other.name!r}: cluster both by the same"
+        )
+    keys: list[list[Any]] = [list(one.labels), list(other.labels)]
+    dated = one.days is not None and other.days is not None
+    if one.days is not None and other.days is not None:
+        keys = [one.days.tolist(), other.days.tolist()]
+    union = list(dict.fromkeys([*keys[0], *keys[1]]))
+    union = sorted(union) if dated else union
+    place = {key: at for at, key in enumerate(union)}
+    at = [[place[key] for key in own] for own in keys]
+
+    def beside(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        groups = first.shape[1]
+        found = np.zeros((len(union), groups + second.shape[1], first.shape[2]))
+        found[at[0], :groups], found[at[1], groups:] = first, second
+        return found
+
+    rounding = None
+    if one.rounding is not None or other.rounding is not None:
+        exact = [np.zeros(own.counts.shape) if own.rounding is None else own.rounding for own in (one, other)]
+        rounding = beside(*exact)
+    names = dict(zip([*keys[0], *keys[1]], [*one.labels, *other.labels], strict=False))
+    return Clusters(
+        one.name,
+        beside(one.counts, other.counts),
+        np.array(union) if dated else None,
+        tuple(names.get(key, key) for key in union),
+        rounding,
+    )
 
 
 _GRID = np.linspace(0, MOST, 19)
