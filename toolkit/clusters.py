@@ -152,6 +152,15 @@ class Clusters:
         found[at, :, at, :] = self.products()
         return found
 
+    @cached_property
+    def blocks(self) -> np.ndarray:
+        """By group, a number that it shares with all groups that are seen in the same clusters."""
+        together = np.einsum("dg,dh->gh", self.present, self.present)
+        # Whoever shares a cluster with one that shares one with a third is of its block too.
+        for _ in range(len(together)):
+            together = together @ together
+        return np.asarray(together.argmax(1))
+
     def grouped(self, places: Sequence[int] | np.ndarray, steps: Sequence[int] | None = None) -> Clusters:
         """The same clusters with groups added up.
 
@@ -213,6 +222,11 @@ class Clusters:
         # A rate of 0 or 1 does not vary: then only the number of people is known to limit it.
         size = np.divide(p * (1 - p) * x**2, variance, out=x.astype(float), where=known)
         return Rate(p, size, self.freedom * (1 - r**2) / (1 + r**2))
+
+    def errors(self, step: int, base: int) -> np.ndarray:
+        """Each cluster's part of the error of a rate: clusters x groups, of which sums of squares are variances."""
+        x = self.counts[:, :, base].sum(0)
+        return np.asarray(np.einsum("dgi,gi->dg", self.scaled, self._slopes(step, base)) / np.maximum(x, 1))
 
     def spread(self, slopes: np.ndarray) -> tuple[float, float]:
         """Variance and degrees of freedom of a function of all groups' sums, groups in clusters of their own.

@@ -13,7 +13,7 @@ from toolkit.clusters import Clusters, day_numbers, in_order
 from toolkit.counts import counts_table, numbers, refuse_taken, row_name
 from toolkit.funnels.question import OWN
 from toolkit.funnels.step_counts import StepCounts
-from toolkit.wording import counted, group_name, some, unknown
+from toolkit.wording import group_name, some, unknown
 
 #: Names under which a table may give its counts: by hand, and as a funnel's own table does.
 COUNT_COLUMNS = ("n", "reached")

@@ -151,6 +151,8 @@ def tier_gaps(counts: Counts, pair: tuple[int, int], confidence: float) -> np.nd
     cells = [np.arange(size) + at * size for at in pair]
     together = counts.precision.correlation[cells[0], cells[1]]
     one, two = (counts.cell_rates.at(cell) for cell in cells)
+    if counts.clusters is not None and not together.any():
+        one, two = intervals.welch(one, two)
     limits = intervals.difference(one, two, correlation=together, confidence=confidence)
     return np.array([one.estimate - two.estimate, *limits])
 

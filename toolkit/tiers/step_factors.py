@@ -97,7 +97,13 @@ class Factors:
             error[:, -1] *= np.sqrt(buyers / np.maximum(buyers - 1, 1))
         skewed = np.tile(np.arange(size) < steps - 1, platforms)
         return Precision(
-            estimate.ravel(), sizes.ravel(), freedom.ravel(), error.ravel(), skewed, correlated(covariance)
+            values=estimate.ravel(),
+            sizes=sizes.ravel(),
+            freedom=freedom.ravel(),
+            errors=error.ravel(),
+            skewed=skewed,
+            correlation=correlated(covariance),
+            blocks=None if self.clusters is None else np.repeat(self.clusters.blocks, size),
         )
 
 

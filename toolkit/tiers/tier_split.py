@@ -93,10 +93,9 @@ def by_tier(counts: Counts, pairs: Sequence[tuple[int, int]], confidence: float)
 
 def in_all(counts: Counts, pair: tuple[int, int], confidence: float) -> list[list[object]]:
     """Rows of a pair: gap, mix and rate, each with its interval and p value."""
-    i, j = pair
     estimate, low, high = crude_gap(counts, pair, confidence)
-    one, two = (counts.crude.at(at) for at in pair)
-    p = intervals.score_test(one, two, correlation=counts.crude_correlation[i, j])
+    one, two, together = counts.crude_pair(pair)
+    p = intervals.score_test(one, two, correlation=together)
     sizes = [int(counts.n[at].sum()) for at in pair]
     names = [counts.platforms[at] for at in pair]
     lines: list[list[object]] = [[*names, "gap", estimate, low, high, *sizes, p]]
