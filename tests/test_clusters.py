@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from toolkit import Funnel, split_product
-from toolkit.clusters import Clusters, day_numbers
+from toolkit.clusters import Clusters
+from toolkit.dates import day_numbers
 
 STEPS = ["enter", "pay"]
 

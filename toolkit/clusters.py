@@ -1,7 +1,7 @@
 """Counts by cluster, such as a day or a session: how sure sums are where people of one cluster resemble each other.
 
-Clusters   counts of groups at steps, cluster by cluster, and the sampling variance of what is computed from their sums
-day_numbers, in_order   clusters read as calendar days, and put in order
+Clusters      counts of groups at steps, cluster by cluster, and the sampling variance of functions of their sums
+side_by_side  the clusters of two tables as those of one
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy import special
 
 from toolkit.intervals import Rate
@@ -391,40 +390,3 @@ def _expected(*patterns: tuple[tuple[int, ...], tuple[int, ...]]) -> np.ndarray:
             joint[g, i] = left[next_to].sum() / 2 / spread if spread > 1e-9 else 0.0
     total = pairs.sum()
     return np.asarray(joint.sum(0) / total if total else _GRID)
-
-
-def day_numbers(labels: Sequence[Any]) -> np.ndarray | None:
-    """Clusters as days since 1970, or None where they are not calendar days, each of them once.
-
-    Examples
-    --------
-    >>> day_numbers(["1970-01-02", "19700105"]), day_numbers([101, 102])
-    (array([1, 4]), None)
-    """
-    values = pd.Series(list(labels))
-    if pd.api.types.is_numeric_dtype(values) and not values.between(19_000_101, 21_001_231).all():
-        return None
-    try:
-        # A text is a day only if it is written as one: a session called "s7" or "12" is not.
-        if not pd.api.types.is_datetime64_any_dtype(values):
-            texts = values.astype(str).str.strip()
-            if not texts.str.fullmatch(r"\d{4}([-/.年]?)\d{1,2}([-/.月]?)\d{1,2}日?( 00:00:00.*)?").all():
-                return None
-            texts = texts.str.replace(r"[/.年月]", "-", regex=True).str.replace("日", "").str.slice(0, 10)
-            values = pd.to_datetime(texts.str.strip(), format="mixed")
-    except (ValueError, TypeError):
-        return None
-    times = pd.DatetimeIndex(values).tz_localize(None)
-    if (times != times.normalize()).any():
-        return None
-    days = (times - pd.Timestamp(0)).days.to_numpy(np.int64)
-    return days if len(set(days.tolist())) == len(days) else None
-
-
-def in_order(labels: Sequence[Any]) -> tuple[np.ndarray, np.ndarray | None]:
-    """The order of clusters, days by the calendar and all others as they come; and the days in that order."""
-    days = day_numbers(labels)
-    if days is None:
-        return np.arange(len(labels)), None
-    order = np.argsort(days, kind="stable")
-    return order, days[order]

@@ -68,7 +68,9 @@ def _range(span: Any, name: str) -> tuple[int, int]:
 
 def _day(value: Any, name: str) -> int:
     try:
-        time = pd.Timestamp(value)
+        time = dates.single(value, "")
+    except dates.Ambiguous as error:
+        raise ValueError(f"{name}: {error}") from error
     except (ValueError, TypeError) as error:
         raise ValueError(f"{name}={value!r} is not a date; write '2024-11-03'") from error
     if time is pd.NaT or time != time.normalize():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from toolkit import dates
 from toolkit.funnels import comparison
 from toolkit.funnels.periods import Period
 from toolkit.funnels.result import Funnel
@@ -91,7 +92,7 @@ class PeriodFunnel(Funnel):
             in_window=counts.in_window[chosen],
         )
         if not isinstance(to, tuple) and to is not None and len(self.by) == 1:
-            to = pd.Timestamp(to)
+            to = dates.single(to, "")
         return comparison.compare(kept, to, self.confidence)
 
     def sentence(self) -> str:

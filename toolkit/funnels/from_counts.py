@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from toolkit.clusters import Clusters, day_numbers, in_order
+from toolkit.clusters import Clusters
 from toolkit.counts import counts_table, numbers, refuse_taken, row_name
+from toolkit.dates import day_numbers, in_order
 from toolkit.funnels.question import OWN
 from toolkit.funnels.step_counts import StepCounts
 from toolkit.wording import group_name, some, unknown

@@ -9,8 +9,9 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from toolkit.clusters import Clusters, day_numbers, in_order
+from toolkit.clusters import Clusters
 from toolkit.counts import counts_table, row_name
+from toolkit.dates import day_numbers, in_order
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +38,7 @@ class CellClusters:
 
     @classmethod
     def of_rows(cls, frame: pd.DataFrame, cluster: str, cells: Sequence[tuple[str, str]]) -> CellClusters:
-        """Of rows with `platform`, `tier`, `cluster`, `n` and `y`; `cells` are all platforms with all tiers, in order."""
+        """Of rows with `platform`, `tier`, `cluster`, `n`, `y`; `cells` are all platforms with all tiers, in order."""
         codes, known = pd.factorize(frame["cluster"])
         order, days = in_order(list(known))
         place = {cell: at for at, cell in enumerate(cells)}
