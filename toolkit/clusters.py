@@ -324,7 +324,8 @@ class Clusters:
 def side_by_side(one: Clusters, other: Clusters) -> Clusters:
     """Clusters of the groups of two tables of counts, a group in none of the other's clusters counting 0 there.
 
-    Clusters are the same where they are the same day or, where they are no days, have the same name.
+    Clusters are the same where they are the same day or, where they are no days, have the same name; without a name
+    none is.
 
     Raises
     ------
@@ -335,7 +336,10 @@ def side_by_side(one: Clusters, other: Clusters) -> Clusters:
         raise ValueError(
             f"one funnel is clustered by {one.name!r}, the other by {other.name!r}: cluster both by the same"
         )
-    keys: list[list[Any]] = [list(one.labels), list(other.labels)]
+    keys: list[list[Any]] = [
+        list(own.labels) or [(side, at) for at in range(len(own.counts))]
+        for side, own in enumerate((one, other))
+    ]
     dated = one.days is not None and other.days is not None
     if one.days is not None and other.days is not None:
         keys = [one.days.tolist(), other.days.tolist()]
@@ -354,14 +358,8 @@ def side_by_side(one: Clusters, other: Clusters) -> Clusters:
     if one.rounding is not None or other.rounding is not None:
         exact = [np.zeros(own.counts.shape) if own.rounding is None else own.rounding for own in (one, other)]
         rounding = beside(*exact)
-    names = dict(zip([*keys[0], *keys[1]], [*one.labels, *other.labels], strict=False))
-    return Clusters(
-        one.name,
-        beside(one.counts, other.counts),
-        np.array(union) if dated else None,
-        tuple(names.get(key, key) for key in union),
-        rounding,
-    )
+    days = np.array(union) if dated else None
+    return Clusters(one.name, beside(one.counts, other.counts), days, tuple(union), rounding)
 
 
 _GRID = np.linspace(0, MOST, 19)

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from toolkit import dates
+
 #: With fewer days on a side it cannot be seen how much days differ.
 LEAST = 2
 
