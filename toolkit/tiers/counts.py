@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,14 +12,14 @@ import pandas as pd
 
 from toolkit.counts import counts_table, numbers, row_name
 from toolkit.funnels import Funnel
-from toolkit.funnels.step_counts import ALONE
+from toolkit.funnels.step_counts import ALONE, MOST_DRAWN
 from toolkit.intervals import Rate, welch
 from toolkit.propagation import Moments, Precision, correlated
 from toolkit.sources.mechanisms import TIERS
 from toolkit.tiers import cell_clusters
 from toolkit.tiers.cell_clusters import CellClusters
 from toolkit.tiers.from_funnel import Movers, counts_by, places_of
-from toolkit.wording import count, group_name, some, unknown
+from toolkit.wording import count, counted, group_name, some, unknown
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +123,33 @@ class Counts:
             blocks=None if self.clusters is None else self.clusters.blocks,
         )
 
+    @cached_property
+    def drawn(self) -> tuple[Counts, np.ndarray] | None:
+        """The counts as a figure shows them, tiers beyond the largest as one, and where each is; None for few."""
+        if len(self.tiers) <= MOST_DRAWN:
+            return None
+        places = np.full(len(self.tiers), MOST_DRAWN)
+        largest = np.sort(np.argsort(-self.n.sum(0), kind="stable")[:MOST_DRAWN])
+        places[largest] = np.arange(MOST_DRAWN)
+        names = (
+            *(self.tiers[at] for at in largest),
+            counted(len(self.tiers) - MOST_DRAWN, "other tier"),
+        )
+        to = np.eye(len(names))[places]
+        cells = np.concatenate([at * len(names) + places for at in range(len(self.platforms))])
+        clusters = self.clusters
+        if clusters is not None:
+            clusters = CellClusters(clusters.cells.grouped(cells), len(names))
+        found = replace(
+            self,
+            tiers=names,
+            n=self.n @ to,
+            y=self.y @ to,
+            cells=None if self.cells is None else self.cells.grouped(cells),
+            clusters=clusters,
+        )
+        return found, places
+
     def place(self, platform: Any) -> int:
         """The position of a platform, or an error that names those there are."""
         if str(platform) not in self.platforms:
@@ -219,6 +246,10 @@ def counts_of(
     for name in (*joined, *left):
         if name not in known:
             raise ValueError(f"to pool or exclude: {unknown('tier', name, sorted(set(known)))}")
+    joined = _chained(joined)
+    for name in left:
+        if name in (*joined, *joined.values()):
+            raise ValueError(f"tier {name!r} is to be pooled and to be excluded; name it in one of the two")
     out = frame["tier"].isin(left)
     if out.any():
         notes.append(f"{count(frame.loc[out, 'n'].sum())} in {some(left)} are left out")
@@ -266,6 +297,21 @@ def of_table(source: pd.DataFrame, keys: Sequence[str], columns: Sequence[str]) 
     for name in columns:
         frame[name] = numbers(source, name, keys)
     return frame
+
+
+def _chained(pool: dict[str, str]) -> dict[str, str]:
+    """Where each tier ends up: one that joins another which joins a third is part of the third."""
+    found = {}
+    for start in pool:
+        way = [start]
+        while way[-1] in pool:
+            way.append(pool[way[-1]])
+            if way[-1] in way[:-1]:
+                raise ValueError(
+                    f"pool= goes round in a circle, {' to '.join(way)}: name the tier that stays"
+                )
+        found[start] = way[-1]
+    return found
 
 
 def _refuse_more_than_all(frame: pd.DataFrame, of: str, outcome: str) -> None:
