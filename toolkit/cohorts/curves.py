@@ -94,20 +94,40 @@ def pooled(cells: pd.DataFrame, by: tuple[str, ...], confidence: float) -> pd.Da
     ages = cells[["age", "age_to"]].drop_duplicates()
     frames = []
     for _, rows in each_group(cells, by):
-        whole = rows[rows["status"] == COMPLETE]
-        # A cohort split by a column that is pooled over is one cluster again.
-        whole = whole.groupby(["age", "age_to", "cohort"], as_index=False)[
-            ["eligible", "retained_eligible"]
-        ].sum()
-        found = ages.merge(rates(whole, confidence), on=["age", "age_to"], how="left")
+        found = ages.merge(rates(complete(rows), confidence), on=["age", "age_to"], how="left")
         found[["n", "retained", "cohorts"]] = found[["n", "retained", "cohorts"]].fillna(0).astype("int64")
         frames.append(labelled(found, rows, by))
     columns = [*by, "age", "age_to", "estimate", "low", "high", "n", "retained", "cohorts"]
     return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
 
 
-def rates(cells: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """Rates over complete cells, one row per period number, with intervals for users of cohorts that differ.
+@dataclass(frozen=True, eq=False)
+class Pooled:
+    """Rates over complete cells, one per period number.
+
+    Attributes
+    ----------
+    table : DataFrame
+        `age`, `age_to`, `n`, `retained`, `cohorts`.
+    rate : Rate
+        Of each row, its effective size and degrees of freedom.
+    r : float
+        The correlation within cohorts.
+    """
+
+    table: pd.DataFrame
+    rate: Rate
+    r: float
+
+
+def complete(cells: pd.DataFrame) -> pd.DataFrame:
+    """Complete cells, one row per period number and cohort: a cohort split by a column is one cluster again."""
+    whole = cells[cells["status"] == COMPLETE]
+    return whole.groupby(["age", "age_to", "cohort"], as_index=False)[["eligible", "retained_eligible"]].sum()
+
+
+def pooled_rates(cells: pd.DataFrame) -> Pooled:
+    """Rates over complete cells, for users of cohorts that differ.
 
     Notes
     -----
@@ -153,9 +173,15 @@ def rates(cells: pd.DataFrame, confidence: float) -> pd.DataFrame:
             if cohorts > 1
             else np.inf
         )
-    rate = Rate(p, np.where(n > 0, n / effect, 0.0), freedom)
-    low, high = rate.interval(confidence)
-    return found.assign(estimate=p, low=low, high=high).drop(columns="square")
+    freedom = np.broadcast_to(freedom, p.shape)
+    return Pooled(found.drop(columns="square"), Rate(p, np.where(n > 0, n / effect, 0.0), freedom), float(r))
+
+
+def rates(cells: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    """The table of `pooled_rates` with estimates and intervals."""
+    found = pooled_rates(cells)
+    low, high = found.rate.interval(confidence)
+    return found.table.assign(estimate=found.rate.estimate, low=low, high=high)
 
 
 def rising(cells: pd.DataFrame, confidence: float) -> tuple[pd.Series, pd.Series] | None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
+from toolkit.cohorts.comparison import FEW, PAIR, CohortComparison, compare_retention
 from toolkit.cohorts.curves import Curve, overlooked, pooled
 from toolkit.cohorts.filters import left_out
 from toolkit.cohorts.from_counts import cells_of
 from toolkit.cohorts.next_day import NextDay, next_day
+from toolkit.cohorts.pairs import retention_pair
 from toolkit.cohorts.periods import shown
 from toolkit.cohorts.question import RetentionQuestion
 from toolkit.cohorts.split import Split, split
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-#: With so few cohorts the correlation within cohorts, and with it the interval, is hardly known.
-FEW = 5
 MEANINGS = {"exact": "in that {}", "rolling": "in that {} or later", "bracket": "in some {} of the bracket"}
 
 
@@ -157,6 +157,47 @@ class Retention(Result):
                 )
         table = pooled(self.cells, names, self.confidence)
         return Curve(table, names, self.period, self.kind, self.confidence, self._censored)
+
+    def compare(self, to: Any = None) -> CohortComparison:
+        """Differences and ratios, period by period, of every group and one of them, or of two results.
+
+        Parameters
+        ----------
+        to
+            The reference group: a value of `by`, or a tuple of values where there are several columns. The largest
+            group if not given. Or another `Retention` of the same periods and kind, neither of them with groups:
+            users whom both hold, if they are of one log, are allowed for.
+
+        Returns
+        -------
+        CohortComparison
+            Of the pooled rates of `curve`, with intervals, and p values adjusted by Holm over all of them.
+
+        Raises
+        ------
+        ValueError
+            For an unknown group, a result compared with itself, and results of other periods, kinds, clocks or
+            brackets; the message names them.
+        TypeError
+            If `to` is a result of another kind.
+        """
+        notes = tuple(dict.fromkeys((self._meaning(), *self.warnings, *self.remarks)))
+        compared = partial(compare_retention, period=self.period, confidence=self.confidence)
+        if not isinstance(to, Result):
+            return compared(self.cells, self.by, to, notes=notes)
+        if not isinstance(to, Retention):
+            raise TypeError(f"Retention.compare takes a group or a Retention, not {type(to).__name__}")
+        pair = retention_pair(self, to)
+        both = [
+            note if note in own else f"{name}: {note}"
+            for side, other, name in ((self, to, PAIR[0]), (to, self, PAIR[1]))
+            for own in ((other._meaning(), *other.warnings, *other.remarks),)
+            for note in (side._meaning(), *side.warnings, *side.remarks)
+        ]
+        notes = tuple(dict.fromkeys((*both, *pair.notes)))
+        return compared(
+            pair.cells, ("retention",), PAIR[1], alike=pair.alike, shared=pair.shared, notes=notes
+        )
 
     @cached_property
     def d1(self) -> NextDay:

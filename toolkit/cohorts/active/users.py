@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from toolkit.cohorts import filters
-from toolkit.cohorts.engagement import Engagement, opens_per_day, time_between_visits
+from toolkit.cohorts.active.engagement import Engagement, opens_per_day, time_between_visits
+from toolkit.cohorts.active.growth import Growth, growth_accounting
 from toolkit.cohorts.from_counts import days_of
 from toolkit.cohorts.groups import each_group, labelled
-from toolkit.cohorts.growth import Growth, growth_accounting
 from toolkit.cohorts.periods import Calendar, Period, calendar, shown
 from toolkit.cohorts.question import ActivityQuestion, TwoPaths, answered
 from toolkit.counts import confidence_level
