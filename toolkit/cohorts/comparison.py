@@ -113,13 +113,17 @@ class CohortComparison(Result):
         found = known[known["p_adjusted"] < 1 - self.confidence]
         large = found[found[["n", "n_reference"]].min(axis=1) >= LEAST]
         tests = int(lines["p"].notna().sum())
-        differ = f"{len(found)} of {tests} rate{'s' * (tests > 1)} differ{'s' * (tests == 1)}"
+        differ = (
+            f"; {len(found)} of {tests} rate{'s' * (tests > 1)} differ{'s' * (tests == 1)}"
+            if len(found)
+            else ""
+        )
         if len(large):
-            return f"{self._gap(_widest(large))}; {differ}{closing}."
+            return f"{self._gap(_widest(large))}{differ}{closing}."
         top = self._gap(_widest(known))
         rate = f"rate of at least {LEAST} users" if len(found) else "rate"
         told = f"No {rate} is distinguishable from that of {self.reference} after adjustment"
-        return f"{told}; the widest gap: {top[0].lower()}{top[1:]}; {differ}{closing}."
+        return f"{told}; the widest gap: {top[0].lower()}{top[1:]}{differ}{closing}."
 
     def _where(self, row: pd.Series) -> str:
         return f"In {aged(self.period, row)}" if self.period else f"Under {row['definition']}"
@@ -233,8 +237,8 @@ def compare_retention(
         raise ValueError(f"no {period} is complete in two groups: there is nothing to compare yet")
     table, tests = _tested(blocks, groups, by, AGES, period)
     name = group_name(groups.iloc[reference])
-    words = f"intervals allow for cohorts that differ{', alone or together,' if alike else ''}"
-    words += " and for users who are in both" if shared is not None else " from each other"
+    words = f"intervals allow for cohorts that differ{', in one group or in both alike' if alike else ''}"
+    words += ", and for users who are in both" if shared is not None else ""
     few = min(int(side.pooled.table["cohorts"].max()) for side in sides if len(side.pooled.table))
     if few <= FEW:
         notes = (*notes, f"{counted(few, 'cohort')} can hardly tell how much cohorts differ")
@@ -359,14 +363,15 @@ def _mix_of_cohorts(
     at = names.index(group_name(row[name] for name in found.by))
     cells = [sides[i].cells for i in (at, reference)]
     ours, theirs = (own[own["age"] == row["age"]].set_index("cohort") for own in cells)
-    both = ours.join(theirs, rsuffix="_reference", how="inner")
+    both = ours.join(theirs.add_suffix("_reference"), how="inner")
     both = both[(both["eligible"] > 0) & (both["eligible_reference"] > 0)]
     if not len(both):
         return ()
     gaps = both["retained_eligible"] / both["eligible"]
     gaps -= both["retained_eligible_reference"] / both["eligible_reference"]
     same = float(np.average(gaps, weights=both["eligible"]))
-    if row["low"] <= same <= row["high"]:
+    # Worth a word where it is more than half of the gap, and more than its standard error.
+    if abs(row["estimate"] - same) < max(abs(row["estimate"]) / 2, (row["high"] - row["low"]) / 4):
         return ()
     few = some([str(getattr(name, "date", lambda name=name: name)()) for name in both.index], 3)
     return (
