@@ -188,8 +188,8 @@ def _n(table: pd.DataFrame) -> str:
 
 def _definition(kind: type[Result]) -> dict[str, str]:
     """From the documentation of a kind of result: what it is, its columns, and how the numbers are defined."""
-    own = next((one for one in kind.__mro__ if one is not Result and one.__doc__), kind)
-    text = inspect.cleandoc(own.__doc__ or "")
+    own = [one for one in kind.__mro__ if issubclass(one, Result) and one is not Result and one.__doc__]
+    text = inspect.cleandoc(own[0].__doc__ or "") if own else ""
     blocks = re.split(r"\n\n?([A-Z][A-Za-z ]+)\n-{3,}\n", f"\n{text}")
     sections = dict(zip(blocks[1::2], blocks[2::2], strict=True))
     what = re.sub(r"\s*Made by [^.]*(?:\.[A-Za-z_][^.]*)*\.(?=\s|$)", "", blocks[0].strip())

@@ -85,7 +85,7 @@ class CohortComparison(Result):
     >>> compared.table[["measure", "estimate", "low", "high"]].round(3)
           measure  estimate    low   high
     0  difference       0.1  0.046  0.153
-    1       ratio       1.5  1.201  1.874
+    1       ratio       1.5  1.205  1.871
     """
 
     table: pd.DataFrame
