@@ -80,6 +80,15 @@ def cells(question: RetentionQuestion) -> str:
     )
 
 
+def never_started(question: RetentionQuestion) -> str:
+    """SQL of how many users there are with a return and without any first event."""
+    returned, started = (question.source(rows) for rows in (question.returns, question.start))
+    return (
+        f"SELECT count(*) AS n FROM (SELECT DISTINCT u FROM ({returned})) r LEFT JOIN (SELECT DISTINCT u AS started "
+        f"FROM ({started})) s ON r.u = s.started WHERE s.started IS NULL"
+    )
+
+
 def shared(ours: RetentionQuestion, theirs: RetentionQuestion, cells: Sequence[tuple[int, int]]) -> str:
     """SQL of sums over users of two questions to one log, by `same` (whether in one cohort) and cell.
 

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 import pandas as pd
 
+from toolkit.cohorts import bitmaps
 from toolkit.cohorts.comparison import FEW, PAIR, CohortComparison, compare_retention
 from toolkit.cohorts.curves import Curve, overlooked, pooled
-from toolkit.cohorts.filters import left_out
+from toolkit.cohorts.filters import left_out, silent
 from toolkit.cohorts.from_counts import cells_of
+from toolkit.cohorts.groups import each_group
 from toolkit.cohorts.next_day import NextDay, next_day
 from toolkit.cohorts.pairs import retention_pair
 from toolkit.cohorts.periods import shown
@@ -21,7 +24,7 @@ from toolkit.cohorts.split import Split, split
 from toolkit.counts import COMPLETE, PARTIAL, confidence_level
 from toolkit.intervals import wilson
 from toolkit.results import Result
-from toolkit.wording import counted
+from toolkit.wording import count, counted, percent, percent_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,8 +82,10 @@ class Retention(Result):
         ----------
         frame : DataFrame
             Tidy: `cohort`, `age` (period number), `size`, `retained` (missing where the period has not come), and any
-            columns to break down by. A `status` column ("complete", "partial", "future") is kept; without one, every
-            cell with a count is taken as complete, and the sentence says so.
+            columns to break down by. In place of `size`, or beside it, `eligible`: of each cell the users whose
+            period is fully observed, of whom `retained` is then the count. A `status` column ("complete", "partial",
+            "future") is kept; without one, every cell with a count is taken as complete, and the sentence says so.
+            Zeros that fill exactly the periods that later cohorts cannot have reached are read as not observed.
         period : str
             What a period is called.
         confidence : float
@@ -90,8 +95,9 @@ class Retention(Result):
         TypeError
             If `frame` is no DataFrame.
         ValueError
-            For a missing column, counts that are negative, fractional, missing or above their cohort's size, sizes
-            that differ within a cohort, and cells given twice; the message names the row.
+            For a missing column, a column for each period (the message says how to melt it), counts that are
+            negative, fractional, missing or above their cohort's size or eligible users, sizes that differ within a
+            cohort, and cells given twice; the message names the row.
 
         Examples
         --------
@@ -111,14 +117,15 @@ class Retention(Result):
 
         Columns: `by`, `cohort` (its first day), `age` and `age_to` (period numbers, the same but for brackets),
         `size`, `eligible` (users whose period is fully observed), `retained`, `retained_eligible` (of the eligible),
-        `rate` (retained / size; so far, where the cell is partial), `low`, `high` (Wilson; missing where the cell is
-        not complete), `status`.
+        `rate` (of the eligible; of the whole cohort so far, where the cell is partial), `low`, `high` (Wilson; missing
+        where the cell is not complete), `status`.
         """
         table = self.cells.copy()
-        share = table["retained"].astype("Float64").to_numpy(float, na_value=float("nan")) / table[
-            "size"
-        ].to_numpy(float)
         whole = (table["status"] == COMPLETE).to_numpy()
+        of = np.where(whole, table["eligible"], table["size"]).astype(float)
+        share = table["retained"].astype("Float64").to_numpy(float, na_value=np.nan) / np.where(
+            of > 0, of, np.nan
+        )
         low, high = wilson(
             table["retained_eligible"].to_numpy(float), table["eligible"].to_numpy(float), self.confidence
         )
@@ -281,14 +288,41 @@ class Retention(Result):
                 notes.append(
                     f"no {self.period} is complete: observation ends {shown(question.until, question.log.timezone)}"
                 )
-            if len(self.cells) and question.start.sql == question.returns.sql:
-                notes.append(f"the first event itself counts as a return in {self.period} 0")
-            notes += left_out(question.log)
+            if len(self.cells):
+                notes += self._started(question)
+            notes += [*silent(question.log, question.until), *left_out(question.log)]
         cohorts = self.cells["cohort"].nunique()
         if 1 <= cohorts <= FEW:
             notes.append(f"{counted(cohorts, 'cohort')} can hardly tell how much cohorts differ")
         notes += self.remarks
         return "".join(f"; {note}" for note in notes)
+
+    def _started(self, question: RetentionQuestion) -> list[str]:
+        """What period 0 holds, and where returns are other events, who returned without ever starting."""
+        start, returns = question.start, question.returns
+        if start.sql == returns.sql or returns.all:
+            return [f"the first event itself counts as a return in {self.period} 0"]
+        known = self._whole.table
+        known = known[(known["age"] == 0) & (known["age_to"] == 0) & (known["n"] > 0)]
+        rates = [
+            f"{name}{': ' if name else ''}{percent(row['estimate'])} ({percent_interval(row['low'], row['high'])}, "
+            f"n = {count(row['n'])})"
+            for name, rows in each_group(known, self.by)
+            for _, row in rows.iterrows()
+        ]
+        when = f"{self.period} 0{' or later' if self.kind == 'rolling' else ''}"
+        told = [f"in {when} {returns.said} after the first {start.said}: {', '.join(rates)}"] if rates else []
+        if self.never_started:
+            told.append(
+                f"{counted(self.never_started, 'user')} with {returns.said} never had {start.said}: in no cohort"
+            )
+        return told
+
+    @cached_property
+    def never_started(self) -> int:
+        """Users with an event that counts as a return, who never had one that starts a cohort."""
+        question = self._need_log("users who never started")
+        return int(question.tuples(bitmaps.never_started(question))[0][0])
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """A heat map of one group: partial cells hatched, future ones blank. Of several groups, their curves."""

@@ -208,7 +208,14 @@ def activity(
         ends = [("first", observed_from), ("last", observed_until)]
         named = " and ".join(name for name, given in ends if given is None)
         notes.append(f"the log's {named} day may be observed in part: left out unless whole")
-    return Activity(table, asked.by, asked.confidence, asked, (*notes, *filters.left_out(log)), asked.path)
+    return Activity(
+        table,
+        asked.by,
+        asked.confidence,
+        asked,
+        (*notes, *filters.silent(log, until), *filters.left_out(log)),
+        asked.path,
+    )
 
 
 def _table(asked: ActivityQuestion) -> pd.DataFrame:
