@@ -16,6 +16,7 @@ import pandas as pd
 from toolkit.funnels import sql, sums
 from toolkit.funnels.question import Question
 from toolkit.logs.engines import identifier
+from toolkit.logs.relations import answer
 from toolkit.logs.times import INTEGERS
 from toolkit.propagation import Moments
 
@@ -58,7 +59,8 @@ class CountingUnits:
     def relation(self, query: str) -> Relation:
         """A lazy relation of a query over the table."""
         engine = self.question.log.engine
-        return engine.relation(query) if self.table is None else engine.over(self.table, query)
+        found = engine.relation(query) if self.table is None else engine.over(self.table, query)
+        return answer(engine, found)
 
     def frame(self, query: str) -> pd.DataFrame:
         """The answer to a query over the table, for a few rows of sums."""

@@ -19,6 +19,7 @@ import pandas as pd
 from toolkit.logs import files
 from toolkit.logs.csv_files import CsvFiles, DecodedFiles
 from toolkit.logs.engines import DuckDB, Reader, first_line
+from toolkit.logs.relations import Answer
 from toolkit.wording import some, unknown
 
 
@@ -113,6 +114,8 @@ def _reader(
     connection: duckdb.DuckDBPyConnection | None,
     encoding: str | None,
 ) -> tuple[Reader, str]:
+    if isinstance(source, Answer):
+        source = source.relation
     if isinstance(source, duckdb.DuckDBPyRelation):
         return OnConnection(source), "the relation"
     if connection is not None:
