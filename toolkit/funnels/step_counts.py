@@ -113,7 +113,7 @@ class StepCounts:
             else {name: by_step(name, np.nan if name.startswith("per") else 0) for name in SUMS},
             attribution=question.attribution,
             hold=question.hold,
-            notes=((f"{left} left out",) if facts.unusable else ()) + units.notes,
+            notes=(*([f"{left} left out"] if facts.unusable else []), *question.lacking, *units.notes),
             units=units,
         )
 
