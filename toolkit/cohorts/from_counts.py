@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from toolkit import dates
 from toolkit.cohorts.filters import OWN
 from toolkit.counts import COMPLETE, FUTURE, STATUSES, counts_table, numbers, one_of, refuse_taken, row_name
 from toolkit.intervals import Rate
+from toolkit.logs.time_forms import YEAR_LAST
 from toolkit.wording import some
 
 #: Returns that zeros alone would have to hide before they are held to be no counts: chance makes none of ten.
@@ -204,7 +206,7 @@ def days_of(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Counts of active users and `by` columns from a tidy frame. See `Activity.from_counts`."""
     by = _by(frame, ("day", "dau"), ("day", "dau", "wau", "mau", "stickiness", "low", "high"))
     keys = [*by, "day"]
-    table = frame[keys].assign(day=pd.to_datetime(frame["day"], errors="coerce"))
+    table = frame[keys].assign(day=_days(frame["day"]))
     if (at := _first(table["day"].isna())) is not None:
         raise ValueError(f"{row_name(frame, at)}: day = {frame['day'].iloc[at]!r} is no date")
     _refuse_twice(frame.assign(day=table["day"]), keys)
@@ -220,6 +222,16 @@ def days_of(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
             f"{wau[at]:g}, {mau[at]:g}"
         )
     return table.reset_index(drop=True), by
+
+
+def _days(given: pd.Series) -> pd.Series:
+    """Days of a column; those that are none missing. Of texts with the year last all must have one form."""
+    if not given.astype(str).str.match(YEAR_LAST).any():
+        return pd.to_datetime(given, errors="coerce")
+    try:
+        return pd.Series(dates.index(pd.Index(given))[0], index=given.index)
+    except ValueError as error:
+        raise ValueError(f"day: {str(error).replace('the index', 'the column')}") from error
 
 
 def _by(frame: pd.DataFrame, needed: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:

@@ -87,6 +87,10 @@ def problems(
             )
         )
     found += [_left_out_hours(log), _silent_days(days)]
+    found += [
+        (f"files without {column}", len(files), f"{some(files, 3)}: their rows have no value there")
+        for column, files in log.lacking.items()
+    ]
     if flags and 1 < users == facts.rows - facts.unusable:
         found.append(
             (
