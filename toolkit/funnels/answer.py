@@ -157,7 +157,9 @@ def funnel(
         refuse_taken(question.by, ["period", "complete"])
         found = by_period(question, period, path)
         _refuse_unknown_steps(question, found.counts)
-        return PeriodFunnel(found.counts, confidence, period=period, over=found.complete)
+        return PeriodFunnel(
+            found.counts, confidence, period=period, over=found.complete, questions=found.questions
+        )
     units = count_units(question, path)
     counts = StepCounts.of_units(units)
     _refuse_unknown_steps(question, counts)

@@ -69,7 +69,8 @@ class Funnel(Result):
         ----------
         frame : DataFrame
             Tidy: `step`, `n` (or `reached`), and any columns to break down by, steps in order. An `open` column
-            is kept. A funnel's own `.table` is read too.
+            is kept. A funnel's own `.table` is read too. With a cluster, a column `half_width` says how far a
+            count that was rounded may be off (500 for 1.2万): intervals are as much wider.
         cluster : str, optional
             Column of the day, or of the session, that a row of counts is of. Counts are added up over it, and
             intervals stand on how much days (sessions) differ: see `toolkit.clusters`.

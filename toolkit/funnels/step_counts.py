@@ -245,11 +245,7 @@ class StepCounts:
                 for name, values in self.sums.items()
             },
             units=None,
-            clusters=None
-            if self.clusters is None
-            else replace(
-                self.clusters, counts=added_up(self.clusters.counts.swapaxes(0, 1), places).swapaxes(0, 1)
-            ),
+            clusters=None if self.clusters is None else self.clusters.grouped(places),
         )
 
     def need_log(self, what: str) -> CountingUnits:
