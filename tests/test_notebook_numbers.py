@@ -1,4 +1,4 @@
-"""Every number in a notebook's prose stands in an output or in code of that notebook, or in a sentence with its source."""
+"""Every number in a notebook's prose stands in its outputs or code, or in a sentence that names its source."""
 
 from __future__ import annotations
 
