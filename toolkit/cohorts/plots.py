@@ -186,7 +186,9 @@ def active_by_hour(table: pd.DataFrame, by: Sequence[str], ax: Axes | None = Non
         ax.set_ylim(bottom=0)
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: count(value)))
         ax.xaxis.set_major_formatter(ConciseDateFormatter(ax.xaxis.get_major_locator()))  # type: ignore[no-untyped-call]
-        _legend(ax, groups)
+        if len(groups) > 1:
+            # Above the axes, for the evening of some day reaches every corner.
+            ax.legend(prop={"family": FAMILY}, loc="lower left", bbox_to_anchor=(0, 1), ncols=4)
         ax.grid(axis="y")
     return ax
 
