@@ -215,8 +215,8 @@ def sensitivity(
     if every < 1:
         raise ValueError(f"every={every}: dates are 1 {clock.unit} apart at least")
     scales, notes = bends.scales(model)
-    share = bends.row(model, Asked(names, at_all, "relative"))["low"]
-    asked = Asked(names, at_all, "average" if np.isnan(share) else "relative")
+    below = model.series.values.min(initial=0.0, where=~np.isnan(model.series.values)) < 0
+    asked = Asked(names, at_all, "average" if below else "relative")
     tried = bends.bends(model, start, every)
     lines = [bends.row(one, asked) for one in scales]
     for bend in followed(tried, "dates of a bend"):
