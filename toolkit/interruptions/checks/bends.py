@@ -108,7 +108,7 @@ def bent(models: Sequence[Model], bend: Bend) -> list[Model]:
     fit = models[0].refit(wider.matrix[rows], values, rows)
     assert isinstance(fit, RemlFit)
     return [
-        replace(model, design=wider, parts=(Part(np.zeros(1, int), rows, fit.alone(place)),))
+        replace(model, design=wider, parts=(Part(np.zeros(1, int), rows, fit.alone(place), model.scale),))
         for place, model in enumerate(models)
     ]
 
