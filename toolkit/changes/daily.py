@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 from toolkit.clusters import day_numbers
 from toolkit.counts import counts_table
 from toolkit.funnels import Funnel, PeriodFunnel, Step, funnel
+from toolkit.funnels.question import duration
 from toolkit.logs.events import EventLog
 from toolkit.wording import NULL, some, unknown
 
@@ -31,6 +32,8 @@ class Daily:
         One row for each of those, a column for each property, as text.
     left_out : int
         Days at the end whose window is not over.
+    window : Timedelta or None
+        Of a log: longest time from the first step to the last.
     """
 
     steps: tuple[str, ...]
@@ -38,6 +41,7 @@ class Daily:
     counts: np.ndarray = field(repr=False)
     segments: pd.DataFrame = field(repr=False)
     left_out: int = 0
+    window: pd.Timedelta | None = None
 
     @property
     def whole(self) -> np.ndarray:
@@ -49,6 +53,38 @@ class Daily:
         names = list(dict.fromkeys(self.segments[column]))
         own = [self.counts[:, (self.segments[column] == name).to_numpy()].sum(1) for name in names]
         return names, np.stack(own, axis=1)
+
+
+def properties(by: str | Sequence[str]) -> list[str]:
+    """Names of properties, of which one may be given by itself."""
+    return [by] if isinstance(by, str) else list(by)
+
+
+def counted(
+    given: EventLog | pd.DataFrame,
+    steps: Sequence[str | Step] | None,
+    *,
+    by: str | Sequence[str] = (),
+    within: str | pd.Timedelta | None = None,
+    cluster: str = "day",
+) -> Daily:
+    """Counts by day of a log or of a table, by properties, as `toolkit.what_changed` takes them."""
+    columns = properties(by)
+    if isinstance(given, EventLog):
+        if steps is None:
+            raise ValueError("steps= names the events of the log in order, two or more")
+        if cluster != "day":
+            raise ValueError(f"cluster={cluster!r}; of a log the clusters are its days: cluster='day'")
+        found = of_log(given, steps, columns, within)
+        return replace(found, window=pd.Timedelta(duration(within, "within"), "us"))
+    if not isinstance(given, pd.DataFrame):
+        raise TypeError(
+            f"what_changed takes a log from read_events or a table of counts, not {type(given).__name__}"
+        )
+    if within is not None:
+        raise ValueError("within= belongs to a log; a table of counts has its window behind it")
+    names = None if steps is None else [str(getattr(step, "name", step)) for step in steps]
+    return of_counts(given, names, columns, cluster)
 
 
 def of_log(log: EventLog, steps: Sequence[str | Step], by: Sequence[str], within: Any) -> Daily:
