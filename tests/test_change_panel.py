@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 from toolkit import read_events, what_changed
+from toolkit.inputs import read_export
 from toolkit.panels import ChangePanel
+from toolkit.sources.bundled import bundled
 
 from .test_panel_base import picture, visits
 
@@ -134,3 +136,14 @@ def test_a_log_needs_steps_and_a_window():
         ChangePanel(log, STEPS)
     with pytest.raises(TypeError, match="not list"):
         ChangePanel([1, 2])
+
+
+def test_an_export_is_asked_as_it_is():
+    export = read_export(bundled("exports/直播明细_2019-09-02_2019-09-29.csv"))
+    panel = ChangePanel(export, ["enter", "pay"], at="2019-09-16", by="account")
+    twin = what_changed(export, ["enter", "pay"], at="2019-09-16", by="account")
+    pd.testing.assert_frame_equal(panel.result.table, twin.table)
+    assert panel.code.value.startswith("what_changed(export, steps=['enter', 'pay'], at='2019-09-16'")
+    panel.by["account"].value = False
+    alone = what_changed(export, ["enter", "pay"], at="2019-09-16")
+    pd.testing.assert_frame_equal(panel.result.table, alone.table)

@@ -143,6 +143,8 @@ class Clusters:
         known = (variance > 1e-12 * x) & (p > 0) & (p < 1)
         # A rate of 0 or 1 does not vary: then only the number of people is known to limit it.
         size = np.divide(p * (1 - p) * x**2, variance, out=x.astype(float), where=known)
+        # One cluster alone shows nothing of how far clusters differ.
+        size[self.number < 2] = np.nan
         return Rate(p, size, self.freedom * (1 - r**2) / (1 + r**2))
 
     def spread(self, slopes: np.ndarray) -> tuple[float, float]:

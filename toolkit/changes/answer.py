@@ -17,7 +17,7 @@ from toolkit.logs.events import EventLog
 
 
 def what_changed(
-    log_or_counts: EventLog | pd.DataFrame,
+    log_or_counts: EventLog | pd.DataFrame | daily.HoldsSteps,
     steps: Sequence[str | Step] | None = None,
     *,
     at: Any = None,
@@ -32,10 +32,10 @@ def what_changed(
 
     Parameters
     ----------
-    log_or_counts : EventLog or DataFrame
-        A log; or a tidy table with a day, `step`, `n`, and properties.
+    log_or_counts : EventLog, DataFrame or Export
+        A log; a tidy table with a day, `step`, `n`, and properties; or a dashboard's export.
     steps : list of str or Step
-        In order. Of a table, all steps if not given.
+        In order. Of a table or an export, all steps if not given.
     at : date, optional
         First day of the change: all days before it against all from it on.
     before, after : (from, to), optional
@@ -45,7 +45,7 @@ def what_changed(
     within : str or Timedelta
         Of a log: longest time from the first step to the last. Days whose window is not over are left out.
     cluster : str
-        Of a table: the column of the day, found by itself where only one holds days. Of a log: "day".
+        Of a table: the column of the day, found by itself where only one holds days. Else "day".
     confidence : float
 
     Returns
@@ -107,6 +107,7 @@ def compared(
         days=tuple(len(span) for span in spans),
         curve=_curve(found, spans),
         left_out=found.left_out,
+        notes=found.notes,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,16 @@ from toolkit.funnels import Funnel, PeriodFunnel, Step, funnel
 from toolkit.funnels.question import duration
 from toolkit.logs.events import EventLog
 from toolkit.wording import NULL, some, unknown
+
+
+@runtime_checkable
+class HoldsSteps(Protocol):
+    """What an export is to a change: steps counted by day."""
+
+    def steps_by_day(
+        self, steps: Sequence[str] | None = None, *, by: str | Sequence[str] | None = None
+    ) -> pd.DataFrame:
+        """`by`, `day`, `step`, `n`, steps in order; `attrs["notes"]` says what to know of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +44,8 @@ class Daily:
         Days at the end whose window is not over.
     window : Timedelta or None
         Of a log: longest time from the first step to the last.
+    notes : tuple of str
+        What a reader must know of how they came about.
     """
 
     steps: tuple[str, ...]
@@ -41,6 +53,7 @@ class Daily:
     counts: np.ndarray = field(repr=False)
     segments: pd.DataFrame = field(repr=False)
     left_out: int = 0
+    notes: tuple[str, ...] = ()
     window: pd.Timedelta | None = None
 
     @property
@@ -61,30 +74,35 @@ def properties(by: str | Sequence[str]) -> list[str]:
 
 
 def counted(
-    given: EventLog | pd.DataFrame,
+    given: EventLog | pd.DataFrame | HoldsSteps,
     steps: Sequence[str | Step] | None,
     *,
     by: str | Sequence[str] = (),
     within: str | pd.Timedelta | None = None,
     cluster: str = "day",
 ) -> Daily:
-    """Counts by day of a log or of a table, by properties, as `toolkit.what_changed` takes them."""
+    """Counts by day, by properties, as `toolkit.what_changed` takes them."""
     columns = properties(by)
+    if not isinstance(given, EventLog) and within is not None:
+        raise ValueError("within= belongs to a log; counts have their window behind them")
+    if not isinstance(given, pd.DataFrame) and cluster != "day":
+        raise ValueError(
+            f"cluster={cluster!r} is of a table; of a log or an export the clusters are its days"
+        )
     if isinstance(given, EventLog):
         if steps is None:
             raise ValueError("steps= names the events of the log in order, two or more")
-        if cluster != "day":
-            raise ValueError(f"cluster={cluster!r}; of a log the clusters are its days: cluster='day'")
         found = of_log(given, steps, columns, within)
         return replace(found, window=pd.Timedelta(duration(within, "within"), "us"))
-    if not isinstance(given, pd.DataFrame):
+    if not isinstance(given, pd.DataFrame | HoldsSteps):
         raise TypeError(
-            f"what_changed takes a log from read_events or a table of counts, not {type(given).__name__}"
+            "what_changed takes a log from read_events, an export from read_export or a table of counts, not "
+            f"{type(given).__name__}"
         )
-    if within is not None:
-        raise ValueError("within= belongs to a log; a table of counts has its window behind it")
     names = None if steps is None else [str(getattr(step, "name", step)) for step in steps]
-    return of_counts(given, names, columns, cluster)
+    if isinstance(given, pd.DataFrame):
+        return of_counts(given, names, columns, cluster)
+    return of_export(given, names, columns)
 
 
 def of_log(log: EventLog, steps: Sequence[str | Step], by: Sequence[str], within: Any) -> Daily:
@@ -141,6 +159,20 @@ def of_counts(frame: pd.DataFrame, steps: Sequence[str] | None, by: Sequence[str
     at = [counts.by.index(name) for name in by]
     texts = [tuple(text[i] for i in at) for text in counts.texts]
     return _laid_out(counts.steps, by, numbers, texts, counts.reached, np.unique(numbers), 0)
+
+
+def of_export(export: HoldsSteps, steps: Sequence[str] | None, by: Sequence[str]) -> Daily:
+    """Days of a dashboard's export, each the sum of its sessions."""
+    tidy = export.steps_by_day(steps, by=list(by))
+    if not len(tidy):
+        raise ValueError("no row of the export says its day, and before and after need days")
+    names = tuple(dict.fromkeys(tidy["step"]))
+    wide = tidy.set_index([*by, "day", "step"])["n"].unstack("step").reset_index()
+    numbers = (pd.DatetimeIndex(wide["day"]) - pd.Timestamp(0)).days.to_numpy()
+    rows = wide[[*by]].astype("str").where(wide[[*by]].notna(), None).itertuples(index=False, name=None)
+    texts = [tuple(row) for row in rows] if by else [()] * len(wide)
+    found = _laid_out(names, by, numbers, texts, wide[[*names]].to_numpy(float), np.unique(numbers), 0)
+    return replace(found, notes=tidy.attrs["notes"])
 
 
 def _day_column(frame: pd.DataFrame, cluster: str) -> str:

@@ -37,6 +37,8 @@ class WhatChanged(Result):
         `day`, `rate`, `n`, `side`.
     left_out : int
         Days at the end whose window is not over.
+    notes : tuple of str
+        What a reader must know of how the counts came about.
     """
 
     table: pd.DataFrame
@@ -46,6 +48,7 @@ class WhatChanged(Result):
     days: tuple[int, ...]
     curve: pd.DataFrame = field(repr=False)
     left_out: int = 0
+    notes: tuple[str, ...] = ()
 
     rates: ClassVar = frozenset({"before", "after", "share"})
     differences: ClassVar = frozenset({"estimate", "low", "high"})
@@ -80,14 +83,15 @@ class WhatChanged(Result):
         return f"{text}. {self.usual()}"
 
     def usual(self) -> str:
-        """How often neighbouring earlier spans differed as much, and how many days are left out."""
+        """How often neighbouring earlier spans differed as much, and what is to be known of the counts."""
         open_days = (
-            f" {counted(self.left_out, 'day')} at the end {'is' if self.left_out == 1 else 'are'} left out: "
-            f"windows not over."
+            f". {counted(self.left_out, 'day')} at the end {'is' if self.left_out == 1 else 'are'} left out: "
+            f"windows not over"
             if self.left_out
             else ""
         )
-        return f"{self._usual(abs(float(self.table.iloc[0]['estimate'])))}.{open_days}"
+        told = "".join(f"; {note}" for note in self.notes)
+        return f"{self._usual(abs(float(self.table.iloc[0]['estimate'])))}{open_days}{told}."
 
     def finding(self) -> str:
         """The step that most of the change is, or that there is none, in a few words: the figure's title."""

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from toolkit import style
 from toolkit.changes import WhatChanged, plots, what_changed
 from toolkit.changes.answer import compared
-from toolkit.changes.daily import counted, properties
+from toolkit.changes.daily import HoldsSteps, counted, properties
 from toolkit.changes.spans import LEAST
 from toolkit.counts import confidence_level
 from toolkit.funnels import Step
@@ -87,7 +87,7 @@ class ChangePanel(Panel):
 
     def __init__(
         self,
-        log_or_counts: EventLog | pd.DataFrame,
+        log_or_counts: EventLog | pd.DataFrame | HoldsSteps,
         steps: Sequence[str | Step] | None = None,
         *,
         at: Any = None,
@@ -105,6 +105,8 @@ class ChangePanel(Panel):
             "cluster": cluster,
             "confidence": self._confidence,
         }
+        counts = "counts" if isinstance(log_or_counts, pd.DataFrame) else "export"
+        self._named = "log" if isinstance(log_or_counts, EventLog) else counts
         self._counts = counted(log_or_counts, steps, by=by, within=within, cluster=cluster)
         self._days = pd.to_datetime(self._counts.days, unit="D")
         size = len(self._days)
@@ -171,8 +173,9 @@ class ChangePanel(Panel):
             }
         by = [name for name, box in self.by.items() if box.value]
         asked = partial(compared, self._counts, **spans, by=by, confidence=self._confidence)
-        name = "log" if isinstance(self._given, EventLog) else "counts"
-        return Call(what_changed, self._given, name, {**self._options, **spans, "by": tuple(by)}, kept=asked)
+        return Call(
+            what_changed, self._given, self._named, {**self._options, **spans, "by": tuple(by)}, kept=asked
+        )
 
     def _numbers(self) -> list[tuple[str, str]]:
         """The change, the step that adds most, and of each property the segment that does."""
