@@ -171,10 +171,11 @@ class ChangePanel(Panel):
                 "before": (max(day - lengths[0], self._days[0]), day),
                 "after": (day, min(day + lengths[1], end)),
             }
-        by = [name for name, box in self.by.items() if box.value]
+        chosen = [name for name, box in self.by.items() if box.value]
+        by: str | list[str] = chosen[0] if len(chosen) == 1 else chosen
         asked = partial(compared, self._counts, **spans, by=by, confidence=self._confidence)
         return Call(
-            what_changed, self._given, self._named, {**self._options, **spans, "by": tuple(by)}, kept=asked
+            what_changed, self._given, self._named, {**self._options, **spans, "by": by or ()}, kept=asked
         )
 
     def _numbers(self) -> list[tuple[str, str]]:

@@ -24,8 +24,9 @@ from matplotlib.figure import Figure
 from toolkit import style
 from toolkit.results import Result
 
-#: Inches; dots an inch, twice those of other figures, so that a wide window shows them sharp; pixels at most.
-WIDTH, HEIGHT, DOTS, WIDEST = 6.4, 4.0, 200, 800
+#: Inches; dots an inch, twice those of other figures, so that a wide window shows them sharp; pixels at most, and
+#: at least: a narrower window scrolls the figure.
+WIDTH, HEIGHT, DOTS, WIDEST, NARROWEST = 6.4, 4.0, 200, 800, 400
 
 
 def told(numbers: Iterable[tuple[str, str]], sentence: str) -> str:
@@ -46,8 +47,9 @@ def image(picture: bytes, text: str) -> str:
     wide, high = (int.from_bytes(picture[at : at + 4]) * 100 // DOTS for at in (16, 20))
     data = base64.b64encode(picture).decode("ascii")
     return (
-        f'<img alt="{html.escape(text)}" width="{wide}" height="{high}" decoding="sync" '
-        f'style="width: 100%; max-width: {WIDEST}px; height: auto" src="data:image/png;base64,{data}">'
+        f'<div style="overflow-x: auto"><img alt="{html.escape(text)}" width="{wide}" height="{high}" decoding="sync" '
+        f'style="width: 100%; min-width: {NARROWEST}px; max-width: {WIDEST}px; height: auto" '
+        f'src="data:image/png;base64,{data}"></div>'
     )
 
 
