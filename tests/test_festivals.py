@@ -46,11 +46,14 @@ def test_mid_autumn_within_national_day_has_its_own_day_only():
     assert days("mid_autumn", 2025) == ("10-06", "10-06")
 
 
+#: Kinds of days whose dates are known year by year.
+BY_YEAR = ["618_presale", "618_payments", "double_11_presale", "double_11_payments", "victory_day"]
+
+
 def test_every_year_has_every_holiday_and_sale():
     table = calendar(f"{YEARS[0]}-01-01", f"{YEARS[-1]}-12-31")
     counts = table["event"].value_counts()
-    phases = {"double_11_presale", "double_11_first_payments"}
-    assert (counts.drop(list(phases)) == len(YEARS)).all()
+    assert (counts.drop(BY_YEAR) == len(YEARS)).all()
     assert set(counts.index) == set(festivals()["event"])
     assert (table["start"] <= table["end"]).all()
     assert table["start"].is_monotonic_increasing
@@ -62,37 +65,67 @@ def test_days_of_one_event_lie_near_each_other_in_the_solar_year():
     table = calendar(f"{YEARS[0]}-01-01", f"{YEARS[-1]}-12-31")
     lunar = {"spring_festival": 32, "mid_autumn": 32, "dragon_boat": 32}
     for event, rows in table.groupby("event"):
-        if event in ("new_year", "double_11_presale", "double_11_first_payments"):
+        if event in ("new_year", *BY_YEAR):
             continue
         of_year = rows["start"].dt.day_of_year
         assert of_year.max() - of_year.min() <= lunar.get(event, 4), event
 
 
+def spans(event, *years):
+    rows = calendar(f"{years[0]}-01-01", f"{years[-1]}-12-31", events=event)
+    return [(row.event, f"{row.start:%Y-%m-%d}", f"{row.end:%m-%d}") for row in rows.itertuples()]
+
+
 def test_double_11_counts_from_its_presale_since_2020_and_is_paid_in_two_waves():
-    day = calendar("2019-10-01", "2020-12-31", events="double_11")
-    found = {
-        (row.event, row.start.year): (f"{row.start:%m-%d}", f"{row.end:%m-%d}") for row in day.itertuples()
-    }
-    assert found == {
-        ("double_11_presale", 2019): ("10-21", "11-10"),
-        ("double_11", 2019): ("11-11", "11-11"),
-        ("double_11_presale", 2020): ("10-21", "10-31"),
-        ("double_11_first_payments", 2020): ("11-01", "11-03"),
-        ("double_11", 2020): ("11-11", "11-11"),
-    }
+    assert spans("double_11", 2019, 2020) == [
+        ("double_11_presale", "2019-10-21", "11-10"),
+        ("double_11", "2019-11-11", "11-11"),
+        ("double_11_presale", "2020-10-21", "10-31"),
+        ("double_11_payments", "2020-11-01", "11-03"),
+        ("double_11_presale", "2020-11-04", "11-10"),
+        ("double_11", "2020-11-11", "11-11"),
+    ]
+
+
+def test_the_phases_of_618_move_from_year_to_year_and_have_no_presale_in_2024():
+    assert spans("618", 2024, 2025) == [
+        ("618_payments", "2024-05-20", "05-30"),
+        ("618", "2024-06-18", "06-18"),
+        ("618_presale", "2025-05-13", "05-15"),
+        ("618_payments", "2025-05-16", "05-26"),
+        ("618", "2025-06-18", "06-18"),
+    ]
+    assert calendar("2024-05-01", "2024-06-30", events="618").attrs["unknown"] == []
 
 
 def test_what_no_source_gives_is_named_and_not_invented():
     table = calendar("2023-01-01", "2023-12-31")
-    assert table.attrs["unknown"] == ["double_11_presale 2023", "double_11_first_payments 2023"]
-    assert "double_11_presale" not in set(table["event"])
-    # There was no first wave before 2020: nothing is unknown.
-    assert calendar("2018-01-01", "2019-12-31").attrs["unknown"] == []
+    phases = ["618_presale", "618_payments", "double_11_presale", "double_11_payments"]
+    assert table.attrs["unknown"] == [f"{phase} 2023" for phase in phases]
+    assert not set(phases) & set(table["event"])
+    # There was no wave of payments before 2020: nothing is unknown.
+    assert calendar("2018-01-01", "2018-12-31").attrs["unknown"] == []
     assert "swapped days off of 2027" in calendar("2027-10-01", "2027-10-02")["source"].iloc[0]
 
 
-def test_phases_of_a_festival_do_not_overlap():
-    table = calendar(f"{YEARS[0]}-01-01", f"{YEARS[-1]}-12-31", events=["double_11"])
+def test_days_far_from_an_unknown_event_do_not_name_it():
+    assert calendar("2023-01-01", "2023-05-12").attrs["unknown"] == []
+    assert calendar("2023-01-01", "2023-06-03", events="618").attrs["unknown"] == [
+        "618_presale 2023",
+        "618_payments 2023",
+    ]
+
+
+def test_a_holiday_of_one_year_is_there_in_that_year_alone():
+    assert days("victory_day", 2015) == ("09-03", "09-05")
+    other = calendar("2016-01-01", "2027-12-31", events="victory_day")
+    assert other.empty
+    assert other.attrs["unknown"] == []
+
+
+@pytest.mark.parametrize("festival", ["618", "double_11"])
+def test_phases_of_a_festival_do_not_overlap(festival):
+    table = calendar(f"{YEARS[0]}-01-01", f"{YEARS[-1]}-12-31", events=[festival])
     assert (table["start"].iloc[1:].to_numpy() > table["end"].iloc[:-1].to_numpy()).all()
 
 
@@ -134,4 +167,4 @@ def test_an_event_it_does_not_have_is_refused_with_those_it_has():
 def test_every_event_says_why_its_windows_are_so_wide():
     table = festivals()
     assert (table["reason"].str.len() > 20).all()
-    assert set(table["part_of"]) == {"", "double_11"}
+    assert set(table["part_of"]) == {"", "618", "double_11"}

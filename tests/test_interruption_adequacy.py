@@ -148,7 +148,13 @@ def test_the_prediction_band_of_overdispersed_counts_holds_most_days():
     assert 0.92 < inside[~AFTER].mean() < 0.99
 
 
-def test_a_frame_whose_series_need_two_scales_says_so():
-    frame = pd.DataFrame({"users": 1000 + NOISE, "rate": 0.4 + NOISE / 50, "change": NOISE}, index=DAYS)
-    found = interrupted_time_series(frame, {"x": Level(EVENT)})
-    assert "users alone would be on log: fit them apart" in found.sentence()
+def test_festivals_whose_days_no_source_gives_are_said_of_one_series_and_of_many():
+    values = NOISE + 40
+    said = "o source gives the days of 618_presale 2023, 618_payments 2023: they count as ordinary days"
+    year = pd.Series(values, index=pd.date_range("2023-01-01", periods=300))
+    found = interrupted_time_series(year, {"x": Level("2023-07-01")}, calendar="618")
+    assert said in found.sentence()
+    assert said in found.effect().sentence()
+    both = found.again(series=pd.DataFrame({"a": year, "b": year + 1}))
+    assert said in both.sentence()
+    assert "no source" not in asked(values, calendar="618").sentence().lower()

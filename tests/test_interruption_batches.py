@@ -45,8 +45,13 @@ def test_a_batch_answers_for_each_series_what_it_would_alone(errors, scale):
         terms = {"removed": Level(REMOVED), "live": [Level("2019-11-01"), Slope("2019-11-01")]}
         return interrupted_time_series(given, terms, errors=errors, scale=scale)
 
-    batch = asked(frame())
-    for name, column in frame().items():
+    as_alone(asked, frame())
+
+
+def as_alone(asked, given) -> None:
+    """Every answer of a batch is the one that each of its series gives alone."""
+    batch = asked(given)
+    for name, column in given.items():
         alone = asked(column)
         for answer, read in ANSWERS.items():
             together, single = read(batch), read(alone)
@@ -57,6 +62,44 @@ def test_a_batch_answers_for_each_series_what_it_would_alone(errors, scale):
                     np.testing.assert_allclose(mine[key], single[key], rtol=1e-5, atol=1e-7, err_msg=answer)
                 else:
                     assert mine[key].astype(object).tolist() == single[key].astype(object).tolist(), answer
+
+
+def mixed() -> pd.DataFrame:
+    """Users, a rate, orders with days of none, and changes below 0: each asks for a scale of its own."""
+    rng = np.random.default_rng(5)
+    return frame()[["a"]].assign(
+        rate=0.4 + (series(4) / 1100 - 1) / 10,
+        orders=rng.poisson(3.0, len(DAYS)).astype(float),
+        change=series(6) - 1000,
+        late=series(7).where(DAYS != "2019-10-10"),
+    )
+
+
+def test_each_series_of_a_frame_is_on_the_scale_that_it_would_have_alone():
+    def asked(given):
+        return interrupted_time_series(given, {"removed": Level(REMOVED)})
+
+    as_alone(asked, mixed())
+    found = asked(mixed())
+    by_name = found.table.set_index("series")["scale"].to_dict()
+    assert by_name == {
+        "a": "log",
+        "rate": "identity",
+        "orders": "log(y + 0.5)",
+        "change": "identity",
+        "late": "log",
+    }
+    alone = {name: asked(values).table["estimate"].item() for name, values in mixed().items()}
+    assert found.table.set_index("series")["estimate"].to_dict() == pytest.approx(alone, rel=1e-5)
+    assert "scale of its own (log: a, late; identity: rate, change; log(y + 0.5): orders)" in found.sentence()
+    assert "orders modelled as log(y + 0.5), since there are zeros" in found.sentence()
+    assert found.rates == frozenset()
+
+
+def test_a_frame_on_one_scale_does_not_speak_of_scales():
+    found = interrupted_time_series(frame(), {"removed": Level(REMOVED)})
+    assert "scale" not in found.table
+    assert "scale" not in found.sentence()
 
 
 def test_counts_of_a_batch_are_answered_as_they_would_be_alone():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -369,6 +371,10 @@ def test_a_gap_across_the_interruption_is_said():
             {"terms": [Level(REMOVED), Pulse(REMOVED, "2019-08-28")]},
             "'removed: pulse' cannot be told from 'removed: level'",
         ),
+        (
+            {"terms": [Level(REMOVED), Pulse(REMOVED, REMOVED), Decay(REMOVED, 0.1)]},
+            "'removed: pulse' cannot be told from 'removed: decay'",
+        ),
         ({"scale": "ln"}, "use one of 'auto', 'identity', 'log'"),
         ({"season": "month"}, "season='month'"),
         ({"confidence": 95}, "lies outside 0 to 1"),
@@ -463,3 +469,15 @@ def test_a_series_that_is_none_is_refused(given, message):
 )
 def test_days_weeks_and_months_are_told_apart(index, kind):
     assert read(pd.Series(1.0, index=index)).clock.kind == kind
+
+
+def test_a_counterfactual_that_may_be_of_any_size_overflows_nowhere():
+    values = pd.Series(np.exp(np.random.default_rng(0).normal(size=100)), index=DAYS[:100])
+    # Told from the pulse by the day after alone, of which it is a hundredth.
+    terms = {"sale": Pulse(DAYS[60], DAYS[60]), "fades": Decay(DAYS[60], tau=0.2)}
+    found = interrupted_time_series(values, terms, season=None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _, low, high = found.effect(of="fades").value("relative")
+    assert low < 0
+    assert 1e9 < high < np.inf

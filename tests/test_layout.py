@@ -20,7 +20,7 @@ STOREYS = [
     ["logs"],
     ["sources"],
     ["clusters", "decompositions", "propagation", "intervals", "results", "style"],
-    ["multiplicity", "counts", "wording", "compiled", "fonts", "progress"],
+    ["dates", "multiplicity", "counts", "wording", "compiled", "fonts", "progress"],
 ]
 DRAWING = {"matplotlib", "seaborn", "ipywidgets"}
 MOST_FILES = 20

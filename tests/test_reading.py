@@ -336,7 +336,7 @@ def test_a_form_that_names_no_moment_is_refused(form, said):
         at("x", time_format=form)
 
 
-@pytest.mark.parametrize("option", ["01/07/2024", "10:00", "now", 5])
+@pytest.mark.parametrize("option", ["10:00", "now", 5])
 def test_an_option_that_is_no_moment_is_refused(option):
     with pytest.raises(ValueError, match="observed_until=.* is not a time"):
         reached(read_events(FRAME), observed_until=option)

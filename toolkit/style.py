@@ -121,7 +121,7 @@ def _look(name: object, place: int) -> Look:
     return PLATFORMS[text] if _is_platform(name) else Look(*OTHERS[place], text, text)
 
 
-def label(name: object, *, english: bool = False) -> str:
+def label(name: object, *, english: bool = True) -> str:
     """The name that a reader sees.
 
     Parameters
@@ -129,18 +129,18 @@ def label(name: object, *, english: bool = False) -> str:
     name
         A platform's id, or any other group's name, which is its own label.
     english
-        Add the English name after the Chinese one.
+        Whether a platform's English name follows its Chinese one. False where there is room for one only.
 
     Examples
     --------
-    >>> label("douyin"), label("douyin", english=True), label("tier 1")
-    ('抖音', '抖音 Douyin', 'tier 1')
+    >>> label("douyin"), label("douyin", english=False), label("tier 1")
+    ('抖音 Douyin', '抖音', 'tier 1')
     """
     shown = look(name)
     return f"{shown.label} {shown.english}" if english and shown.english != shown.label else shown.label
 
 
-def drawn(name: object, *, english: bool = False) -> str:
+def drawn(name: object, *, english: bool = True) -> str:
     """The label as text of a figure: a dollar in a name is a dollar, not the start of a formula."""
     return label(name, english=english).replace("$", r"\$")
 

@@ -9,8 +9,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import pandas as pd
 
-from toolkit.clusters import day_numbers
 from toolkit.counts import counts_table
+from toolkit.dates import day_numbers
 from toolkit.funnels import Funnel, PeriodFunnel, Step, funnel
 from toolkit.funnels.question import duration
 from toolkit.logs.events import EventLog

@@ -75,13 +75,27 @@ class CountingUnits:
             frame = reduce(self.question, self.table)
         return frame.sort_values(groups, na_position="last", ignore_index=True) if groups else frame
 
-    def levels(self) -> np.ndarray:
-        """Each counted unit's furthest step, units in an order that does not depend on how far they got."""
-        order = ["u", *([] if self.question.count == "users" else sql.held(self.question))]
-        order += ["start", "level"] if self.question.count == "entries" else []
-        rows = f"SELECT CAST(level AS TINYINT) AS level FROM ({self.counted}) ORDER BY {', '.join(order)}"
-        levels: np.ndarray = self.frame(rows)["level"].to_numpy()
-        return levels
+    def behind(self, other: CountingUnits) -> int:
+        """How many counting units got less far here than in another table of the same units in the same place."""
+        columns = [*sums.keys(self.question), "level"]
+        if self.table is None or other.table is None:
+            shown = ", ".join(columns)
+            both = " UNION ALL ".join(
+                f"SELECT {shown}, {side} AS side FROM ({units.sql})"
+                for side, units in enumerate((self, other))
+            )
+            found = self.frame(sums.behind(self.question, both))
+        else:
+            import pyarrow as pa
+
+            parts = [units.select(columns) for units in (self.table, other.table)]
+            sides = [pa.array(np.full(len(part), side, np.int8)) for side, part in enumerate(parts)]
+            table = pa.concat_tables(
+                [part.append_column("side", side) for part, side in zip(parts, sides, strict=True)]
+            )
+            query = sums.behind(self.question, "SELECT * FROM memory")
+            found = self.question.log.engine.over(table, query).df()
+        return int(np.nan_to_num(found["n"].iloc[0]))
 
     def shared(self, reference: sums.Text) -> dict[sums.Text, np.ndarray]:
         """By group that shares users with the reference: sums over them of counts here times counts there."""

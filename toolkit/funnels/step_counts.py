@@ -151,6 +151,15 @@ class StepCounts:
             raise ValueError(unknown("group", group, self.names))
         return int(np.flatnonzero(same)[0])
 
+    def places(self, texts: pd.DataFrame) -> np.ndarray:
+        """The places of groups, from their values as text in columns l0.. , as an engine gives them."""
+        if not self.by:
+            return np.zeros(len(texts), np.int64)
+        place = {text: at for at, text in enumerate(self.texts)}
+        columns = texts[[f"l{i}" for i in range(len(self.by))]].astype(object)
+        lines = columns.where(columns.notna(), None).itertuples(index=False, name=None)
+        return np.fromiter((place[line] for line in lines), np.int64, len(texts))
+
     @cached_property
     def clustered(self) -> bool:
         """Whether some user counts more than once in a group, so that intervals must allow for it."""
@@ -236,11 +245,7 @@ class StepCounts:
                 for name, values in self.sums.items()
             },
             units=None,
-            clusters=None
-            if self.clusters is None
-            else replace(
-                self.clusters, counts=added_up(self.clusters.counts.swapaxes(0, 1), places).swapaxes(0, 1)
-            ),
+            clusters=None if self.clusters is None else self.clusters.grouped(places),
         )
 
     def need_log(self, what: str) -> CountingUnits:

@@ -53,6 +53,8 @@ class StepRows:
         Of which day each row is; missing where that is not told.
     notes : tuple of str
         What a reader must know of these counts.
+    halves : DataFrame
+        Half the width that each count was rounded to, 0 where it is exact: a row as in `frame`, a column per step.
     """
 
     steps: tuple[str, ...]
@@ -61,6 +63,7 @@ class StepRows:
     frame: pd.DataFrame
     days: pd.Series
     notes: tuple[str, ...]
+    halves: pd.DataFrame
 
     def funnel(self, confidence: float) -> Funnel:
         """The sums over rows, with intervals over sessions or days; of orders, over the days they were placed on."""
@@ -70,14 +73,16 @@ class StepRows:
         place = _codes(self.frame, self.by)
         cluster = "day" if self.row in ("order", "day") else self.row
         at = pd.factorize(self.days, use_na_sentinel=False)[0] if cluster == "day" else np.arange(len(place))
-        counts = np.zeros((at.max() + 1, len(groups), len(self.steps)))
+        counts, rounding = np.zeros((2, at.max() + 1, len(groups), len(self.steps)))
         np.add.at(counts, (at, place), self.frame[[*self.steps]].to_numpy(float))
+        np.add.at(rounding, (at, place), self.halves.to_numpy(float) ** 2 / 3)
         days = None
         if cluster == "day" and self.days.notna().all():
             order = np.argsort(self.days.unique())
-            counts, days = counts[order], _numbers(self.days.sort_values().drop_duplicates())
+            counts, rounding = counts[order], rounding[order]
+            days = _numbers(self.days.sort_values().drop_duplicates())
         texts = groups.itertuples(index=False, name=None)
-        found = Clusters(cluster, counts, days)
+        found = Clusters(cluster, counts, days, rounding=rounding if rounding.any() else None)
         whole = StepCounts(
             steps=self.steps,
             by=self.by,
@@ -142,6 +147,7 @@ def steps_of(
             f"no {row} of the table {table.name} says all of {some(list(columns))}; name those that are there: steps="
         )
     _refuse_no_path(values[whole].sum())
+    halves = table.rounding.reindex(index=frame.index, columns=list(columns.values())).fillna(0.0)
     times = next((name for name in _TIMES if name in frame), None)
     days = pd.Series(pd.NaT, index=frame.index) if times is None else frame[times].dt.tz_localize(None)
     return StepRows(
@@ -151,6 +157,7 @@ def steps_of(
         pd.concat([frame[groups], values], axis=1)[whole].reset_index(drop=True),
         days.dt.normalize()[whole].reset_index(drop=True),
         tuple(_notes(table, columns, values, whole, row)),
+        halves[whole].reset_index(drop=True),
     )
 
 

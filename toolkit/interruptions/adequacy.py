@@ -17,7 +17,7 @@ from toolkit.interruptions.model import Model
 from toolkit.interruptions.series import Clock
 from toolkit.interruptions.terms import Level, Pulse
 from toolkit.intervals import student, two_sided
-from toolkit.wording import amount, change, interval, p_value
+from toolkit.wording import amount, change, interval, p_value, some
 
 #: p value below which a fault is said, and standard deviations beyond which a point is.
 FOUND, FAR = 0.01, 5.0
@@ -33,7 +33,7 @@ FEW, MANY = 5.0, 20.0
 
 
 def warnings(model: Model) -> tuple[str, ...]:
-    """Where one series does not keep to its model, and what to do: one clause each; of many series none.
+    """Where one series does not keep to its model, and what to do: one clause each; of many series the calendar's only.
 
     Notes
     -----
@@ -48,16 +48,18 @@ def warnings(model: Model) -> tuple[str, ...]:
     ----------
     Ljung and Box (1978), Biometrika 65:297.
     """
+    undated = _undated(model)
     if len(model.series.names) > 1:
-        return ()
+        return undated
     [part] = model.parts
     rows = part.rows[: model.design.treated]
     at = np.flatnonzero(rows)
     innovations = part.fit.whitened()[: len(at), 0]
     if not innovations.std() > 0:
-        return ()
+        return undated
     unequal = _spread(model, innovations, at)
     found = [
+        *undated,
         _bound(part.fit),
         _left(innovations, model.series.clock),
         _outlier(innovations, at, model.series.clock),
@@ -69,6 +71,14 @@ def warnings(model: Model) -> tuple[str, ...]:
         # The first periods are compared with the rest by one spread.
         found += [_bent(model), *([] if unequal else _slow(model))]
     return tuple(one for one in found if one)
+
+
+def _undated(model: Model) -> tuple[str, ...]:
+    """Which of the calendar's days no source gives."""
+    names = model.design.undated
+    if not names:
+        return ()
+    return (f"no source gives the days of {some(names, 4)}: they count as ordinary days",)
 
 
 def _bound(fit: Fit) -> str:

@@ -59,7 +59,7 @@ def interrupted_time_series(
         "arima:1,0,1" the order; see `toolkit.interruptions.errors`.
     scale : {"auto", "identity", "log"}
         On the log scale effects are ratios. Auto: identity if a value is negative or all lie between 0 and 1, log if
-        all are positive, log(y + 0.5) for whole numbers with zeros.
+        all are positive, log(y + 0.5) for whole numbers with zeros; of a frame each series by itself.
     trend : bool
         Whether the series has a trend of its own. Without one, whatever the comparison or the covariates do not
         explain is taken for the interruption.

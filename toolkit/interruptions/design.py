@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from toolkit.interruptions import dates
+from toolkit import dates
 from toolkit.interruptions.series import Clock, Series
 from toolkit.interruptions.terms import Term
 from toolkit.sources.festivals import calendar as festivals
@@ -34,6 +34,11 @@ PAIRS = 2
 APART = 10_000
 #: Share of a column's squares that the others leave unexplained, below which they are collinear.
 COLLINEAR = 1e-12
+#: The same for a term of an interruption, below which its error is some 300 times what it would be alone, and the
+#: counterfactual anything.
+UNTOLD = 1e-5
+#: Weight in that combination from which a column is named, of columns of length 1.
+WEIGHTY = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +56,8 @@ class Design:
         Position of every row in the error covariance.
     treated : int
         How many rows are the series' own, one per period.
+    undated
+        Events of the calendar whose days in this time no source gives.
     """
 
     names: tuple[str, ...]
@@ -58,6 +65,7 @@ class Design:
     owners: tuple[tuple[str, str] | None, ...]
     places: np.ndarray
     treated: int
+    undated: tuple[str, ...] = ()
 
     def owned(self, interruptions: Sequence[str]) -> dict[int, tuple[str, str]]:
         """Columns of some interruptions, those shared with comparison series included, and the term each one is."""
@@ -96,9 +104,11 @@ def build(
     }
     own = dict(shared)
     own |= {f"{name}: {term}": column for (name, term), column in terms.items()}
+    table = None if calendar is None else events(clock, calendar)
+    undated = () if table is None else tuple(table.attrs.get("unknown", ()))
     more = {
         **seasonal(clock, season, ~np.isnan(series.values).all(1)),
-        **_calendar(clock, calendar),
+        **_calendar(clock, table),
         **_covariates(clock, covariates),
     }
     twice = sorted(set(more) & set(own))
@@ -114,6 +124,7 @@ def build(
             tuple(owners.values()),
             clock.periods,
             len(clock.periods),
+            undated,
         )
     # What all series have in common, then what each one has beside it: the effect is the difference in the terms.
     n, blocks = len(clock.periods), 1 + controls
@@ -129,7 +140,7 @@ def build(
     stacked |= {name: np.tile(column, blocks) for name, column in more.items()}
     places = np.concatenate([clock.periods + block * (n + APART) for block in range(blocks)])
     whose = tuple(owners.get(name) for name in stacked)
-    return Design(tuple(stacked), np.column_stack(list(stacked.values())), whose, places, n)
+    return Design(tuple(stacked), np.column_stack(list(stacked.values())), whose, places, n, undated)
 
 
 def independent(design: Design, rows: np.ndarray) -> None:
@@ -143,15 +154,28 @@ def independent(design: Design, rows: np.ndarray) -> None:
     unit = matrix / size
     if unit.shape[1] > len(unit):
         raise ValueError(f"{unit.shape[1]} columns for {len(unit)} points; drop terms, season or covariates")
-    left = np.abs(np.diag(np.linalg.qr(unit, mode="r"))) ** 2
+    triangle = np.linalg.qr(unit, mode="r")
+    left = np.diag(triangle) ** 2
     if left.min() < COLLINEAR:
         last = int((left < COLLINEAR).argmax())
-        weights, *_ = np.linalg.lstsq(unit[:, :last], unit[:, last], rcond=None)
-        others = [repr(design.names[i]) for i in np.argsort(-np.abs(weights)) if abs(weights[i]) > 1e-6]
-        raise ValueError(
-            f"{design.names[last]!r} cannot be told from {some(others[:3])} in these data; drop one, or give them "
-            "different dates"
-        )
+        raise ValueError(_alike(design, unit, last, range(last)))
+    # What all others leave of a column is one over its place on the diagonal of the inverse of X'X.
+    left = 1 / (np.linalg.inv(triangle) ** 2).sum(1)
+    untold = [place for place, owner in enumerate(design.owners) if owner is not None and left[place] < UNTOLD]
+    if untold:
+        others = [place for place in range(len(left)) if place != untold[0]]
+        raise ValueError(_alike(design, unit, untold[0], others))
+
+
+def _alike(design: Design, unit: np.ndarray, column: int, others: Sequence[int]) -> str:
+    """That a column is all but a combination of others, by name."""
+    weights, *_ = np.linalg.lstsq(unit[:, others], unit[:, column], rcond=None)
+    heaviest = np.argsort(-np.abs(weights))
+    named = [repr(design.names[others[i]]) for i in heaviest if abs(weights[i]) > WEIGHTY]
+    return (
+        f"{design.names[column]!r} cannot be told from {some(named[:3])} in these data; drop one, or give them "
+        "different dates"
+    )
 
 
 def distinct(matrix: np.ndarray) -> list[int]:
@@ -254,12 +278,11 @@ def events(clock: Clock, given: Any) -> pd.DataFrame:
     return festivals(clock.index[0].start_time, clock.index[-1].end_time, events=names)
 
 
-def _calendar(clock: Clock, given: Any) -> dict[str, np.ndarray]:
+def _calendar(clock: Clock, table: pd.DataFrame | None) -> dict[str, np.ndarray]:
     """For each event a column of its days, and one each for the days before and after, as shares of a period."""
     columns: dict[str, np.ndarray] = {}
-    if given is None:
+    if table is None:
         return columns
-    table = events(clock, given)
     firsts, lasts = (_days(pd.DatetimeIndex(table[side])) for side in ("start", "end"))
     assert isinstance(clock.index, pd.PeriodIndex)
     begins, ends = (_days(times) for times in (clock.index.start_time, clock.index.end_time))

@@ -107,7 +107,7 @@ def diagnostics(model: Model) -> Diagnostics:
         line |= {
             f"ljung_box_{lag}": float(tested[lag]) if lag in lags else np.nan for lag in LAGS[clock.kind]
         }
-        if clock.kind == "D" and model.question.errors != "weekly" and not model.scale.linked:
+        if clock.kind == "D" and model.question.errors != "weekly" and not part.scale.linked:
             line |= _last_week(innovations, at)
         line["normality"] = (
             float(shapiro(innovations).pvalue) if spread > 0 and 3 <= len(at) <= 5000 else np.nan

@@ -33,7 +33,7 @@ class Estimands:
     """
 
     def __init__(self, model: Model, part: Part, names: Sequence[str], at: np.ndarray) -> None:
-        self.fit, self.scale, self.at = part.fit, model.scale, at
+        self.fit, self.scale, self.at = part.fit, part.scale, at
         self.observed = model.series.values[np.ix_(at, part.series)].T
         self.walks = part.fit.walks
         own, instead = model.design.matrix[: model.design.treated][at], model.design.without(names)[at]
@@ -62,7 +62,10 @@ class Estimands:
             relative = (moves[0] - np.where(some, ratio, 0.0)[:, None] * moves[1]) / below
         cumulative = self._slopes(self.would, self.instead, self.present)
         weights = np.stack([(moves[0] - moves[1]) / len(self.at), relative, cumulative], 1)
-        _, error, df = self.fit.contrast(weights)
+        # A counterfactual that is all but unknown may be of any size, and its fourth power beyond any number.
+        size = np.abs(weights).max(-1)
+        _, error, df = self.fit.contrast(weights / np.where(size > 0, size, 1.0)[..., None])
+        error = error * size
         reach = student(df, self.confidence) * error
         average = _around((self.was - self.would).mean(1), reach[:, 0])
         share = _around(ratio - 1, reach[:, 1])
@@ -129,7 +132,7 @@ def predicted(model: Model, names: Sequence[str]) -> dict[str, np.ndarray]:
     columns = ("fitted", "counterfactual", "low", "high", "predicted_low", "predicted_high")
     found = np.empty((len(columns), len(model.series.names), len(own)))
     for part in model.parts:
-        fit, scale = part.fit, model.scale
+        fit, scale = part.fit, part.scale
         variance, periods = fit.around[:, None], model.series.clock.periods
         estimate, error, df = fit.predict(instead, periods)
         quantile = student(df, model.confidence)
@@ -156,7 +159,7 @@ def gaps(model: Model, names: Sequence[str], at: np.ndarray) -> np.ndarray:
     for part in model.parts:
         fit, b = part.fit, part.fit.coefficients
         added = b @ rows.T
-        if model.scale.ratio:
+        if part.scale.ratio:
             value, weights = added, rows
         else:
             known = own if fit.walks else 0.0
@@ -167,5 +170,6 @@ def gaps(model: Model, names: Sequence[str], at: np.ndarray) -> np.ndarray:
             weights = np.nan_to_num(weights)
         _, error, df = fit.contrast(weights)
         reach = student(df, model.confidence) * error
-        found[:, part.series] = value, value - reach, value + reach
-    return np.expm1(found) if model.scale.ratio else found
+        mine = np.array([value, value - reach, value + reach])
+        found[:, part.series] = np.expm1(mine) if part.scale.ratio else mine
+    return found

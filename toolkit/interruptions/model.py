@@ -1,6 +1,6 @@
 """The fitted model: question, series, design, scale and fits. Effects, diagnostics and checks read it.
 
-Part     series that lack the same points, and their fit
+Part     series that lack the same points and are on the same scale, and their fit
 Model    all of them, with contrasts of the coefficients and ways to fit again
 """
 
@@ -26,7 +26,7 @@ from toolkit.wording import unknown
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Series that lack the same points, and their fit.
+    """Series that lack the same points and are on the same scale, and their fit.
 
     Attributes
     ----------
@@ -34,11 +34,14 @@ class Part:
         Their numbers.
     rows
         Rows of the design that have values.
+    scale
+        On which they are modelled.
     """
 
     series: np.ndarray
     rows: np.ndarray
     fit: Fit
+    scale: Scale
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -51,7 +54,6 @@ class Model:
     series : Series
     interruptions : dict of str to tuple of terms
     design : Design
-    scale : Scale
     parts : tuple of Part
     notes
         Caveats: what a reader must know to judge any estimate.
@@ -63,7 +65,6 @@ class Model:
     series: Series
     interruptions: Mapping[str, tuple[Term, ...]]
     design: Design
-    scale: Scale
     parts: tuple[Part, ...]
     notes: tuple[str, ...]
     offset: np.ndarray
@@ -77,6 +78,7 @@ class Model:
         on = scales.chosen(
             checked, compared, question.scale, counting=question.errors if question.linked else ""
         )
+        distinct = tuple(dict.fromkeys(on))
         plan = design.build(
             checked,
             terms,
@@ -88,13 +90,13 @@ class Model:
         )
         kept = question.kept(clock)
         notes = [*checked.notes, *caveats.near(checked, terms, kept)]
-        notes += scales.apart(checked, compared, on, question.scale)
-        if on.shift:
-            notes.append(f"modelled as {on.name}, since there are zeros")
+        notes += scales.notes(checked.names, on)
+        values = np.vstack([checked.values, np.repeat(compared.T.reshape(-1, 1), len(on), 1)])
+        kind = np.array([distinct.index(scale) for scale in on])
         with np.errstate(invalid="ignore", divide="ignore"):
-            own = np.where(kept[:, None], on.model(checked.values), np.nan)
-            beside = np.where(kept[:, None], on.model(compared), np.nan)
-        values = np.vstack([own, np.repeat(beside.T.reshape(-1, 1), own.shape[1], 1)])
+            for number, scale in enumerate(distinct):
+                values[:, kind == number] = scale.model(values[:, kind == number])
+        values[~np.tile(kept, len(values) // len(kept))] = np.nan
         missing = np.isnan(plan.matrix).any(1) & ~np.isnan(values).all(1)
         if missing.any():
             column = plan.names[int(np.isnan(plan.matrix[missing.argmax()]).argmax())]
@@ -104,9 +106,10 @@ class Model:
             )
         shifts = question.offsets(clock)
         parts = []
-        patterns, which = np.unique(~np.isnan(values), axis=1, return_inverse=True)
-        for number, rows in enumerate(patterns.T):
-            mine = np.flatnonzero(which.ravel() == number)
+        alike = np.vstack([kind, ~np.isnan(values)]).astype(np.uint8)
+        patterns, which = np.unique(alike, axis=1, return_inverse=True)
+        for number, (scale_of, *pattern) in enumerate(patterns.T):
+            mine, rows = np.flatnonzero(which.ravel() == number), np.array(pattern, bool)
             design.independent(plan, rows)
             notes += caveats.thin(plan, rows, clock)
             fit = registry.fit(
@@ -117,9 +120,9 @@ class Model:
                 offset=None if question.offset is None else shifts[rows[: plan.treated]],
                 unit=clock.kind,
             )
-            parts.append(Part(mine, rows, fit))
+            parts.append(Part(mine, rows, fit, distinct[scale_of]))
         notes += [note for part in parts for note in part.fit.notes]
-        return cls(question, checked, terms, plan, on, tuple(parts), tuple(dict.fromkeys(notes)), shifts)
+        return cls(question, checked, terms, plan, tuple(parts), tuple(dict.fromkeys(notes)), shifts)
 
     def again(self, **changed: Any) -> Self:
         """The same question with something changed: ``again(errors="hac")``.
@@ -138,7 +141,17 @@ class Model:
     @property
     def fit(self) -> Fit:
         """The fit of the first series: coefficients, error parameters, covariance."""
-        return self.parts[0].fit
+        return self.member(0)[0].fit
+
+    @property
+    def scale(self) -> Scale:
+        """The scale of the first series."""
+        return self.member(0)[0].scale
+
+    @property
+    def scales(self) -> tuple[Scale, ...]:
+        """The scale of each series."""
+        return tuple(self.member(number)[0].scale for number in range(len(self.series.names)))
 
     @property
     def confidence(self) -> float:
@@ -217,7 +230,7 @@ class Model:
         """Values of a series on the scale of the model, then those of its comparison series; as long as the design."""
         columns = [self.series.values[:, number], *self.question.compared(self.series.clock).values()]
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.concatenate([self.scale.model(column) for column in columns])
+            return np.concatenate([self.member(number)[0].scale.model(column) for column in columns])
 
     def refit(self, matrix: np.ndarray, values: np.ndarray, rows: np.ndarray) -> Fit:
         """Fit the same error model to another design, at some rows of this one."""

@@ -139,7 +139,7 @@ def _lift(
     fitted: Model, part: Part, days: Mapping[str, int], inside: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Observed less counterfactual, summed over the days of each span, and the half-width of its interval."""
-    fit, scale, at = part.fit, fitted.scale, np.array(list(days.values()), int)
+    fit, scale, at = part.fit, part.scale, np.array(list(days.values()), int)
     own = fitted.series.values[np.ix_(at, part.series)].T
     if scale.linked:
         rows = fitted.design.without(list(days))[at]

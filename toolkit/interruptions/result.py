@@ -28,7 +28,8 @@ class InterruptedTimeSeries(Model, Result):
     """What events did to a series. Made by `interrupted_time_series`.
 
     `table`: series (of many), interruption, term, estimate, low, high, p, n, and for many series p_adjusted. On the
-    log scale an estimate is a ratio less 1: -0.22 is 22 % less; of a slope, per period. n counts points.
+    log scale an estimate is a ratio less 1: -0.22 is 22 % less; of a slope, per period. n counts points. Where series
+    are on different scales, a column `scale` says which of them; estimates on the identity scale are no ratios.
 
     A question with options is a method, a part of the answer a property; each is documented where it is computed.
     """
@@ -45,7 +46,8 @@ class InterruptedTimeSeries(Model, Result):
     @property
     def rates(self) -> frozenset[str]:  # type: ignore[override]
         """Columns that are shares."""
-        return frozenset({"estimate", "low", "high"}) if self.scale.ratio else frozenset()
+        ratio = all(scale.ratio for scale in self.scales)
+        return frozenset({"estimate", "low", "high"}) if ratio else frozenset()
 
     @cached_property
     def coefficients(self) -> pd.DataFrame:
@@ -75,18 +77,22 @@ class InterruptedTimeSeries(Model, Result):
         m, owners = len(self.series.names), self.design.owners
         terms = [owner for owner in owners if owner is not None]
         found = self.coefficients[np.tile([owner is not None for owner in owners], m)].reset_index(drop=True)
-        numbers = ["estimate", "low", "high"]
+        numbers, scales = ["estimate", "low", "high"], self.scales
+        ratio = np.repeat([scale.ratio for scale in scales], len(terms))
+        found.loc[ratio, numbers] = np.expm1(found.loc[ratio, numbers])
         table = pd.DataFrame(
             {
                 "interruption": [name for name, _ in terms] * m,
                 "term": [term for _, term in terms] * m,
-                **(np.expm1(found[numbers]) if self.scale.ratio else found[numbers]),
+                **found[numbers],
                 "p": found["p"],
                 "n": np.repeat(self.points, len(terms)),
             }
         )
         if m > 1:
             table.insert(0, "series", found["series"])
+            if len(set(scales)) > 1:
+                table.insert(1, "scale", np.repeat([scale.name for scale in scales], len(terms)))
             table, _ = adjusted(table)
         return table
 

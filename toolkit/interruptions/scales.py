@@ -1,8 +1,14 @@
-"""Scales on which a series is modelled: its values, or their logarithm, on which effects are ratios."""
+"""Scales on which a series is modelled: its values, or their logarithm, on which effects are ratios.
+
+Scale    the transformation and its way back
+chosen   the scale of each series of a frame
+notes    which series is on which scale, in words
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -12,6 +18,8 @@ from toolkit.wording import some
 
 ScaleName = Literal["auto", "identity", "log"]
 SCALES: tuple[ScaleName, ...] = get_args(ScaleName)
+#: Series of a frame that are named for each scale.
+MOST = 3
 
 
 @dataclass(frozen=True)
@@ -50,8 +58,8 @@ class Scale:
         return np.exp(fitted + (0.0 if self.linked else np.asarray(variance) / 2)) - self.shift
 
 
-def chosen(series: Series, controls: np.ndarray, wanted: ScaleName, counting: str = "") -> Scale:
-    """The scale of a series and of its comparison series: the one asked for, or by the rule of "auto".
+def chosen(series: Series, controls: np.ndarray, wanted: ScaleName, counting: str = "") -> tuple[Scale, ...]:
+    """The scale of each series with the comparison series: the one asked for, or by the rule of "auto".
 
     Parameters
     ----------
@@ -63,46 +71,58 @@ def chosen(series: Series, controls: np.ndarray, wanted: ScaleName, counting: st
     ValueError
         For a logarithm of what is negative, or a count model of what is no count.
     """
-    known = np.concatenate([series.values.ravel(), controls.ravel()])
-    known = known[~np.isnan(known)]
-    whole = bool((known == np.round(known)).all())
+    beside = controls[~np.isnan(controls)]
+    low, high = (
+        reduce(series.values, axis=0, initial=None if not len(beside) else reduce(beside))
+        for reduce in (np.fmin.reduce, np.fmax.reduce)
+    )
+    whole = (np.isnan(series.values) | (series.values == np.round(series.values))).all(0)
+    whole &= bool((beside == np.round(beside)).all())
+    found = zip(series.names, low.tolist(), high.tolist(), whole.tolist(), strict=True)
+    return tuple(_chosen(series, *one, wanted, counting) for one in found)
+
+
+def _chosen(
+    series: Series, name: str, low: float, high: float, whole: bool, wanted: ScaleName, counting: str
+) -> Scale:
+    """The scale of values between a low and a high one."""
     if counting:
-        if wanted == "identity" or not whole or known.min() < 0:
+        if wanted == "identity" or not whole or low < 0:
             raise ValueError(
                 f"errors={counting!r} is for counts, on the scale of their logarithm; these are others"
             )
         return Scale(ratio=True, linked=True)
-    low = known.min()
     if wanted == "log" and low < 0:
-        row, column = np.argwhere(series.values < 0)[0] if (series.values < 0).any() else (0, 0)
-        raise ValueError(
-            f"series {series.names[column]!r} is negative on {series.clock.said(row)}, so it has no logarithm; "
-            "use scale='identity'"
-        )
-    if wanted == "identity" or (wanted == "auto" and (low < 0 or known.max() <= 1)):
+        negative = series.values[:, series.names.index(name)] < 0
+        where = f"series {name!r} is negative on {series.clock.said(int(negative.argmax()))}"
+        where = where if negative.any() else "a comparison series is negative"
+        raise ValueError(f"{where}, so it has no logarithm; use scale='identity'")
+    if wanted == "identity" or (wanted == "auto" and (low < 0 or high <= 1)):
         return Scale()
     if low > 0:
         return Scale(ratio=True)
     if whole:
         return Scale(ratio=True, shift=0.5)
     if wanted == "log":
-        raise ValueError("the series has zeros and is no count, so it has no logarithm; use scale='identity'")
+        raise ValueError(
+            f"series {name!r} has zeros and is no count, so it has no logarithm; use scale='identity'"
+        )
     return Scale()
 
 
-def apart(series: Series, controls: np.ndarray, on: Scale, wanted: ScaleName) -> list[str]:
-    """A caveat where "auto" would model some series of a frame on another scale by themselves."""
-    if wanted != "auto" or on.linked or len(series.names) == 1:
-        return []
-    columns = zip(series.names, series.values.T, strict=True)
-    alone = {
-        name: chosen(replace(series, values=own[:, None], names=(name,)), controls, wanted)
-        for name, own in columns
+def notes(names: Sequence[str], scales: Sequence[Scale]) -> list[str]:
+    """What must be said of the scales: which series is on which, and where something was added before the logarithm."""
+    told = []
+    by_scale = {
+        scale: [name for name, one in zip(names, scales, strict=True) if one == scale] for scale in scales
     }
-    others = [name for name, scale in alone.items() if scale != on]
-    if not others:
-        return []
-    return [
-        f"all series share one scale, {on.name}; {some(others, 3)} alone would be on "
-        f"{alone[others[0]].name}: fit them apart"
-    ]
+    if len(by_scale) > 1:
+        parts = [f"{scale.name}: {some(mine, MOST)}" for scale, mine in by_scale.items()]
+        told.append(
+            f"each series is on a scale of its own ({'; '.join(parts)}): on identity effects are no ratios"
+        )
+    for scale, mine in by_scale.items():
+        if scale.shift:
+            of = f"{some(mine, MOST)} " if len(by_scale) > 1 else ""
+            told.append(f"{of}modelled as {scale.name}, since there are zeros")
+    return told

@@ -135,7 +135,7 @@ class WhatIfMix(Result):
     def pair(self) -> str:
         """The two platforms as a reader calls them."""
         return (
-            f"{style.label(self.platform, english=True)} against {style.label(self.reference, english=True)}"
+            f"{style.label(self.platform)} against {style.label(self.reference)}"
         )
 
     @property

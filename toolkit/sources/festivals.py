@@ -18,6 +18,8 @@ from toolkit.wording import unknown
 
 YEARS = range(2015, 2028)
 _ONE_DAY = timedelta(days=1)
+#: First and last day of an event, and where they were read.
+Dated = tuple[date, date, str]
 _TOLD = ("header", "part_of", "before", "after", "reason")
 
 
@@ -35,14 +37,15 @@ def calendar(
         First and last day, both included.
     events
         A name as `festivals` lists them, or several; all by default. The name of a festival brings its phases too:
-        ``"double_11"`` is the day itself, its presale and, since 2020, its first wave of payments.
+        ``"double_11"`` is the day itself, the days of its presales and, since 2020, those of their payment.
 
     Returns
     -------
     pandas.DataFrame
         One row per event and year in order of time: event, start and end (both included), before and after (days
-        around it that are unlike ordinary ones), source. ``attrs["unknown"]`` names events of those years whose
-        dates no source gave, such as ``"double_11_presale 2023"``: they are missing, not absent.
+        around it that are unlike ordinary ones), source; a phase that comes in several spans has a row for each.
+        ``attrs["unknown"]`` names events in that time whose dates no source gave, such as
+        ``"double_11_presale 2023"``: they are missing, not absent.
 
     Raises
     ------
@@ -80,12 +83,13 @@ def calendar(
         # New Year's run of days off may begin in the year before.
         for year in range(first.year, min(last.year + 1, YEARS[-1]) + 1):
             if (known := _dates(name, year)) is None:
-                if table.get("since", 0) <= year <= last.year:
+                begins, ends = _usual(name, year)
+                if begins <= last and ends >= first:
                     undated.append(f"{name} {year}")
                 continue
-            begins, ends, source = known
-            if begins - before <= last and ends + after >= first:
-                rows.append((name, begins, ends, before.days, after.days, source))
+            for begins, ends, source in known:
+                if begins - before <= last and ends + after >= first:
+                    rows.append((name, begins, ends, before.days, after.days, source))
     frame = pd.DataFrame(rows, columns=["event", "start", "end", "before", "after", "source"])
     frame = frame.astype({"event": "str", "before": "int64", "after": "int64", "source": "str"})
     frame[["start", "end"]] = frame[["start", "end"]].astype("datetime64[us]")
@@ -110,19 +114,29 @@ def _day(value: Any, name: str) -> date:
 
 
 @cache
-def _dates(name: str, year: int) -> tuple[date, date, str] | None:
-    """First day, last day and source of an event in a year; None where it is not known."""
+def _dates(name: str, year: int) -> tuple[Dated, ...] | None:
+    """First day, last day and source of each span of an event in a year; None where no source was read."""
     table = definitions.read("festivals")[name]
     if "holiday" in table:
-        return _run(name, year)
+        return (_run(name, year),)
     if "day" in table:
         day = date.fromisoformat(f"{year}-{table['day']}")
-        return day, day, table["source"]
+        return ((day, day, table["source"]),)
     found = [row for row in table["dates"] if row["year"] == year]
-    return (found[0]["start"], found[0]["end"], found[0]["source"]) if found else None
+    if not found and table.get("since", YEARS[0]) <= year <= table.get("until", YEARS[-1]):
+        return None
+    return tuple((row["start"], row["end"], row["source"]) for row in found if row.get("held", True))
 
 
-def _run(name: str, year: int) -> tuple[date, date, str]:
+def _usual(name: str, year: int) -> tuple[date, date]:
+    """The earliest and the latest day that an event had in any year, in the year that is meant."""
+    held = [row for row in definitions.read("festivals")[name]["dates"] if row.get("held", True)]
+    return min(row["start"].replace(year=year) for row in held), max(
+        row["end"].replace(year=year) for row in held
+    )
+
+
+def _run(name: str, year: int) -> Dated:
     """The days off around a public holiday, as one run."""
     off, version = _days_off(year)
     day = _named(off, definitions.read("festivals")[name]["holiday"], year)

@@ -258,7 +258,7 @@ def _of_series(given: Any, trend: bool | None, season: Any, scale: ScaleName) ->
     checked = series.read(given)
     if len(checked.names) > 1:
         raise ValueError(f"a break is looked for in one series, not {len(checked.names)}; give one column")
-    on = scales.chosen(checked, np.empty((len(checked.values), 0)), scale)
+    [on] = scales.chosen(checked, np.empty((len(checked.values), 0)), scale)
     plan = design.build(
         checked, {}, trend=bool(trend), season=season, calendar=None, covariates=None, controls=0
     )
