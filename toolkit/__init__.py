@@ -23,10 +23,12 @@ Ramp           a roll-out, little by little
 Decay          a novelty that fades
 where_is_the_break  finds the date at which a series breaks, if it does
 power          says how small an effect a study of some length would show
+limit          bounds the memory that questions take, and names the folder that they spill to
 read_export    reads what a dashboard exports, as it is
 read_series    reads a series out of any table
 read_public    opens a public log, with what it can and cannot answer
 metric         says what a metric of dashboards means, and the trap in it
+report         hands answers on as one page that opens in any browser
 simulate       writes the four platforms' simulated log, with its truth
 style          draws the four platforms alike everywhere
 """
@@ -55,7 +57,9 @@ if TYPE_CHECKING:
         power,
         where_is_the_break,
     )
+    from toolkit.logs.engines import limit
     from toolkit.logs.events import EventLog, read_events
+    from toolkit.reports import report
     from toolkit.sources.worlds import simulate
     from toolkit.tiers import compare, split_product
 
@@ -76,12 +80,14 @@ __all__ = [
     "compare",
     "funnel",
     "interrupted_time_series",
+    "limit",
     "metric",
     "power",
     "read_events",
     "read_export",
     "read_public",
     "read_series",
+    "report",
     "repurchase",
     "retention",
     "simulate",
@@ -94,6 +100,7 @@ __all__ = [
 _homes = {
     "EventLog": "toolkit.logs.events",
     "read_events": "toolkit.logs.events",
+    "limit": "toolkit.logs.engines",
     "Step": "toolkit.funnels",
     "funnel": "toolkit.funnels",
     "Funnel": "toolkit.funnels",
@@ -119,6 +126,7 @@ _homes = {
     "read_public": "toolkit.inputs",
     "metric": "toolkit.inputs",
     "where_is_the_break": "toolkit.interruptions",
+    "report": "toolkit.reports",
     "simulate": "toolkit.sources.worlds",
 }
 

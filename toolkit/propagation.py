@@ -326,10 +326,11 @@ def _quantile(freedom: ArrayLike, confidence: float) -> np.ndarray:
 
 
 def correlated(covariance: np.ndarray) -> np.ndarray:
-    """The correlation of a covariance; pieces without variance are correlated with none."""
-    error = np.sqrt(np.maximum(np.diagonal(covariance), 0))
-    scale = np.outer(error, error)
+    """The correlation of a covariance, or of several; pieces without variance are correlated with none."""
+    at = np.arange(covariance.shape[-1])
+    error = np.sqrt(np.maximum(covariance[..., at, at], 0))
+    scale = error[..., :, None] * error[..., None, :]
     found = np.divide(covariance, scale, out=np.zeros_like(covariance), where=scale > 0)
-    found = np.asarray(np.clip((found + found.T) / 2, -1, 1))
-    np.fill_diagonal(found, 1.0)
+    found = np.asarray(np.clip((found + found.swapaxes(-1, -2)) / 2, -1, 1))
+    found[..., at, at] = 1.0
     return found

@@ -193,9 +193,7 @@ def compare(counts: StepCounts, to: Any, confidence: float) -> Comparison:
     if counts.clusters is not None:
         for place in others:
             counts.clusters.refuse_overlap(counts.names, int(place), reference)
-    shared = counts.shared(reference)
-    known = counts.clustered or counts.clusters is not None or shared.any()
-    products = (counts.products(), shared) if known else None
+    products = counts.products(reference)
     table = _estimates(counts, others, reference, products, confidence)
     # All measures of a rate ask the same question, whether it differs, so they are one test of the family.
     once = table["measure"] == "difference"
@@ -206,7 +204,7 @@ def compare(counts: StepCounts, to: Any, confidence: float) -> Comparison:
         by=counts.by,
         steps=counts.steps,
         reference=counts.names[reference],
-        method=_method(counts, bool(shared.any())),
+        method=_method(counts, products is not None and bool(products[1].any())),
         confidence=confidence,
         largest=_largest(counts, reference, products, confidence),
     )

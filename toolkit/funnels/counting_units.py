@@ -16,6 +16,7 @@ import pandas as pd
 from toolkit.funnels import sql, sums
 from toolkit.funnels.question import Question
 from toolkit.logs.engines import identifier
+from toolkit.logs.relations import answer
 from toolkit.logs.times import INTEGERS
 from toolkit.propagation import Moments
 
@@ -58,7 +59,8 @@ class CountingUnits:
     def relation(self, query: str) -> Relation:
         """A lazy relation of a query over the table."""
         engine = self.question.log.engine
-        return engine.relation(query) if self.table is None else engine.over(self.table, query)
+        found = engine.relation(query) if self.table is None else engine.over(self.table, query)
+        return answer(engine, found)
 
     def frame(self, query: str) -> pd.DataFrame:
         """The answer to a query over the table, for a few rows of sums."""
@@ -97,20 +99,18 @@ class CountingUnits:
             found = self.question.log.engine.over(table, query).df()
         return int(np.nan_to_num(found["n"].iloc[0]))
 
-    def shared(self, reference: sums.Text) -> dict[sums.Text, np.ndarray]:
-        """By group that shares users with the reference: sums over them of counts here times counts there."""
-        return self._squares(sums.shared(self.question, self.sql, reference))
+    def products(self, reference: sums.Text) -> list[dict[sums.Text, np.ndarray]]:
+        """By group, sums over its users of products of their counts at two steps: here, and here with there.
 
-    def own_products(self) -> dict[sums.Text, np.ndarray]:
-        """By group, sums over its users of products of their counts at two steps."""
-        return self._squares(sums.own_products(self.question, self.sql))
-
-    def _squares(self, query: str) -> dict[sums.Text, np.ndarray]:
+        There is the reference group; only groups that share users with it are in the second.
+        """
         size, keys = self.question.size, len(self.question.by)
-        return {
-            _text(line[:keys]): np.reshape(np.array(line[keys:], float), (size, size))
-            for line in self.frame(query).itertuples(index=False, name=None)
-        }
+        found: list[dict[sums.Text, np.ndarray]] = [{}, {}]
+        for shared, *line in self.frame(sums.products(self.question, self.sql, reference)).itertuples(
+            index=False, name=None
+        ):
+            found[shared][_text(line[:keys])] = np.reshape(np.array(line[keys:], float), (size, size))
+        return found
 
     def moments(
         self, places: Mapping[sums.Text, int], levels: Sequence[int], amount: str | None = None
@@ -134,7 +134,9 @@ class CountingUnits:
         own = sums.own_counts(self.question, units.sql, places, levels, extra=extra)
         groups = max(places.values()) + 1
         products = np.zeros((groups, size) * 2)
-        for here, there, *line in units.frame(sums.products(own, size)).itertuples(index=False, name=None):
+        for here, there, *line in units.frame(sums.products_by_place(own, size)).itertuples(
+            index=False, name=None
+        ):
             products[here, :, there, :] = np.reshape(line, (size, size))
         users, shares, totals = np.zeros((3, groups, size))
         for place, *line in units.frame(sums.alone(own, size)).itertuples(index=False, name=None):

@@ -126,9 +126,7 @@ def _lines(table: pd.DataFrame, looks: dict[str, style.Look], level: str, ax: Ax
         ax.vlines(
             places[1:], np.maximum(low[1:], foot), high[1:], color=look.colour, linewidth=3.5, alpha=0.35
         )
-        ends.append(
-            (height[-1], places[-1], f"{style.drawn(name)} {percent(share[-1])}", look.colour)
-        )
+        ends.append((height[-1], places[-1], f"{style.drawn(name)} {percent(share[-1])}", look.colour))
     ax.set_xlim(-0.2, len(places) - 0.8)
     _label_ends(ax, ends)
     most = max(6, int(56 / len(steps)))

@@ -173,13 +173,18 @@ def _given(
     return f"(VALUES {lines}) w({', '.join([*names, 'j', *columns])}) ON {' AND '.join([*same, 'x.j = w.j'])}"
 
 
-def shared(question: Question, units: str, reference: Text) -> str:
-    """Sums over users who are in a group and in the reference group of products of their counts.
+def products(question: Question, units: str, reference: Text) -> str:
+    """Sums over users of products of their counts: in each group, and with the same user's in a reference group.
 
-    One row per group: l0.., and `x{i}_{j}` = sum of n_i here times n_j there.
+    Columns: `shared` (0 in the group, 1 with the reference), l0.., and `x{i}_{j}` = sum of n_i here times n_j there.
     """
     k, groups = question.size, grouped(question)
-    sums = ", ".join(f"sum(p.y{i} * q.y{j}) AS x{i}_{j}" for i in range(1, k + 1) for j in range(1, k + 1))
+    pairs = [(i, j) for i in range(1, k + 1) for j in range(1, k + 1)]
+    own, with_other = (
+        ", ".join(f"sum({here}y{i} * {there}y{j}) AS x{i}_{j}" for i, j in pairs)
+        for here, there in (("", ""), ("p.", "q."))
+    )
+    named = [text.replace("CAST(", "CAST(p.") for text in texts(question)]
     there = " AND ".join(
         f"CAST({name} AS VARCHAR) IS NOT DISTINCT FROM {literal(text)}"
         for name, text in zip(groups, reference, strict=True)
@@ -187,17 +192,10 @@ def shared(question: Question, units: str, reference: Text) -> str:
     return (
         f"WITH mine AS ({_by_user(question, units)}), "
         f"other AS (SELECT * FROM mine WHERE {there}) "
-        f"SELECT {', '.join(text.replace('CAST(', 'CAST(p.') for text in texts(question))}, {sums} "
+        f"SELECT 0 AS shared, {', '.join([*texts(question), own])} FROM mine GROUP BY {', '.join(groups)} "
+        f"UNION ALL SELECT 1 AS shared, {', '.join([*named, with_other])} "
         f"FROM mine p JOIN other q ON p.u = q.u GROUP BY {', '.join(f'p.{name}' for name in groups)}"
     )
-
-
-def own_products(question: Question, units: str) -> str:
-    """Sums over users of a group of products of their counts there: one row per group, l0.. and `x{i}_{j}`."""
-    k, groups = question.size, grouped(question)
-    sums = [f"sum(y{i} * y{j}) AS x{i}_{j}" for i in range(1, k + 1) for j in range(1, k + 1)]
-    grouping = f" GROUP BY {', '.join(groups)}" if groups else ""
-    return f"SELECT {', '.join([*texts(question), *sums])} FROM ({_by_user(question, units)}){grouping}"
 
 
 def own_counts(
@@ -233,7 +231,7 @@ def own_counts(
     )
 
 
-def products(own: str, size: int) -> str:
+def products_by_place(own: str, size: int) -> str:
     """Sums over users of products of any two of their values, by two places: here, there, p0_0.. ."""
     pairs = [(i, j) for i in range(size) for j in range(size)]
     sums = ", ".join(f"CAST(sum(a.v{i} * b.v{j}) AS DOUBLE) AS p{i}_{j}" for i, j in pairs)
