@@ -155,7 +155,7 @@ def test_every_public_name_is_there_and_described():
 
 
 def test_nothing_is_fetched_at_run_time():
-    from toolkit.logs.engines import connect
+    from toolkit.logs.duckdb_engine import connect
 
     setting = connect().execute("SELECT current_setting('autoinstall_known_extensions')").fetchone()
     assert setting == (False,)

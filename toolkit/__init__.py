@@ -57,7 +57,7 @@ if TYPE_CHECKING:
         power,
         where_is_the_break,
     )
-    from toolkit.logs.engines import limit
+    from toolkit.logs.duckdb_engine import limit
     from toolkit.logs.events import EventLog, read_events
     from toolkit.reports import report
     from toolkit.sources.worlds import simulate
@@ -100,7 +100,7 @@ __all__ = [
 _homes = {
     "EventLog": "toolkit.logs.events",
     "read_events": "toolkit.logs.events",
-    "limit": "toolkit.logs.engines",
+    "limit": "toolkit.logs.duckdb_engine",
     "Step": "toolkit.funnels",
     "funnel": "toolkit.funnels",
     "Funnel": "toolkit.funnels",

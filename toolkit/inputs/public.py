@@ -14,7 +14,8 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from toolkit.logs.engines import connect, identifier, literal, literals
+from toolkit.logs.duckdb_engine import connect
+from toolkit.logs.engines import identifier, literal, literals
 from toolkit.logs.events import EventLog, read_events
 from toolkit.results import html_table
 from toolkit.sources import definitions

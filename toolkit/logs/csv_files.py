@@ -15,7 +15,7 @@ import duckdb
 import pandas as pd
 
 from toolkit.logs import files
-from toolkit.logs.engines import Reader, readable
+from toolkit.logs.duckdb_engine import Reader, readable
 
 
 @dataclass(frozen=True)

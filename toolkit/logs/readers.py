@@ -18,7 +18,8 @@ import pandas as pd
 
 from toolkit.logs import files
 from toolkit.logs.csv_files import CsvFiles, DecodedFiles
-from toolkit.logs.engines import DuckDB, Engine, Reader, first_line
+from toolkit.logs.duckdb_engine import DuckDB, Reader
+from toolkit.logs.engines import Engine, first_line
 from toolkit.logs.relations import Answer
 from toolkit.logs.shapes import Reshaped
 from toolkit.wording import some, unknown
@@ -106,7 +107,7 @@ def opened(
 ) -> Engine:
     """A source of any known kind as an engine; `roles` are the columns that stay text. See `read_events`."""
     if _on_server(source, connection):
-        from toolkit.logs import remote
+        from toolkit.logs.servers import remote
 
         if names is not None or encoding is not None:
             raise ValueError("names= and encoding= are for CSV files; a table on a server brings its own")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
-from toolkit.logs.engines import DuckDB, Engine, Relation, first_line, readable
+from toolkit.logs.duckdb_engine import DuckDB, readable
+from toolkit.logs.engines import Engine, Relation, first_line
 from toolkit.logs.progress import Progress
 
 if TYPE_CHECKING:

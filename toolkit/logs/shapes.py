@@ -12,7 +12,8 @@ from typing import Any, cast
 
 import duckdb
 
-from toolkit.logs.engines import DuckDB, Engine, Reader, identifier, literal
+from toolkit.logs.duckdb_engine import DuckDB, Reader
+from toolkit.logs.engines import Engine, identifier, literal
 from toolkit.wording import some
 
 #: The event of each row of a table that has no column for it.

@@ -17,8 +17,9 @@ from typing import Any, cast
 import pandas as pd
 import pyarrow as pa
 
-from toolkit.logs import writing
-from toolkit.logs.engines import Batches, Relation, connect, first_line, identifier
+from toolkit.logs.duckdb_engine import connect
+from toolkit.logs.engines import Batches, Relation, first_line, identifier
+from toolkit.logs.servers import writing
 from toolkit.wording import unknown
 
 #: SQL types as DuckDB names them, by the engines' own names in small letters. Others keep theirs.
