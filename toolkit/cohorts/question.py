@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, get_args
 from toolkit.cohorts.filters import Filter, observed, select, span
 from toolkit.cohorts.periods import DAY, LENGTHS, MOST_DAYS, Calendar
 from toolkit.counts import one_of
-from toolkit.logs.engines import WHOLE, in_order
+from toolkit.logs.engines import WHOLE, in_order, ties
 from toolkit.wording import some
 
 if TYPE_CHECKING:
@@ -72,6 +72,11 @@ class Question:
         """Columns that the question reads, besides user, time and event."""
         read = {*self.by, *(name for each in self.filters for name in each.columns)}
         return read if self.dedupe is None else read | {self.dedupe}
+
+    @property
+    def by_first(self) -> tuple[str, ...]:
+        """Columns whose value is that of a first row, so that it matters which row of a moment came first."""
+        return self.by if self.dedupe is None else (*self.by, self.dedupe)
 
     @property
     def span(self) -> tuple[int, int]:
@@ -135,14 +140,14 @@ def answered(question: Asked, path: str) -> Asked:
     if path != "auto":
         if reason := question.refusal(path):
             raise ValueError(f"path={path!r} cannot answer this: {reason}")
-        return replace(question, path=path, notes=())
+        return replace(question, path=path, notes=ties(question.log.engine, question.by_first))
     log = question.log
-    notes: tuple[str, ...] = ()
+    notes = ties(log.engine, question.by_first)
     if log.memory is not None:
         reason = question.refusal("index")
         if reason is None:
             return replace(question, path="index", notes=())
-        notes = (f"{reason}: answered from {log.source}",)
+        notes = (f"{reason}: answered from {log.source}", *notes)
     large = "stream" in question.paths and log.facts.rows >= STREAM_ROWS
     streamed = large and question.refusal("stream") is None
     return replace(question, path="stream" if streamed else "sql", notes=notes)
@@ -269,6 +274,11 @@ class ActivityQuestion(Question):
 
     visits: Filter
     since: int
+
+    @property
+    def by_first(self) -> tuple[str, ...]:
+        """None: a visit counts where it is."""
+        return ()
 
     @property
     def filters(self) -> tuple[Filter, ...]:

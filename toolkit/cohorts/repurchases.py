@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -166,6 +166,16 @@ class Repurchase(Result):
         from toolkit.cohorts import plots
 
         return plots.estimates(self.table, [*self.by, "definition"], "bought again", ax)
+
+    def sql(self) -> str:
+        """The query of each definition, as the log's engine reads them: to be pasted into its console one by one.
+
+        Columns: b0.. by group, `buyers` and `again_all`, and with m before them sums over complete windows: `mx` the
+        buyers, `my` of these those who bought again.
+        """
+        question = replace(self._need_log("a query"), path="sql")
+        queries = (counts_sql(question, definition) for definition in self.definitions)
+        return ";\n".join(map(question.log.engine.written, queries))
 
     def _need_log(self, what: str) -> PurchaseQuestion:
         if self.question is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -330,6 +330,14 @@ class Retention(Result):
 
         groups = self.cells[list(self.by)].drop_duplicates() if self.by else [()]
         return plots.heat(self.table, self.period, ax) if len(groups) <= 1 else self.curve().plot(ax)
+
+    def sql(self) -> str:
+        """The query that counts the cells, as the log's engine reads it: to be pasted into its console.
+
+        Columns: `c`, the number of the cohort's period; b0.. by group; `size`; and r0.., who was active in each cell.
+        """
+        question = replace(self._need_log("a query"), path="sql")
+        return question.log.engine.written(bitmaps.cells(question))
 
     def _need_log(self, what: str) -> RetentionQuestion:
         """The question behind the result, or an error that says what needs it."""

@@ -12,9 +12,10 @@ import pandas as pd
 from toolkit import dates
 from toolkit.funnels import comparison, durations
 from toolkit.funnels.paths import count_units
-from toolkit.funnels.periods import Period
+from toolkit.funnels.periods import Period, counts_sql
 from toolkit.funnels.question import Question
 from toolkit.funnels.result import Funnel
+from toolkit.funnels.sql import windows
 from toolkit.funnels.step_counts import StepCounts
 from toolkit.progress import followed
 from toolkit.wording import count, counted, group_name, interval_level, percent, percent_interval, unknown
@@ -127,6 +128,15 @@ class PeriodFunnel(Funnel):
         wide.columns.name = None
         name = f"{self.steps[-1] if step is None else step} per {self.steps[0] if base is None else base}"
         return wide if len(self.by) > 1 else wide.iloc[:, 0].rename(name)
+
+    def sql(self) -> str:
+        """The query that counts this funnel by period, as the log's engine reads it. See `Funnel.sql`."""
+        if not self.questions:
+            raise ValueError("a query needs a log")
+        first, last = self.questions[0].entries[0], self.questions[-1].entries[1]
+        question = replace(self.questions[0], entries=(first, last))
+        entries = windows(replace(question, count="entries"))
+        return question.log.engine.written(counts_sql(question, self.period, entries))
 
     def compare(self, to: Any = None) -> comparison.Comparison:
         """Periods and groups against one of them, as `Funnel.compare`; only periods whose window is over."""

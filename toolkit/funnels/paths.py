@@ -16,6 +16,7 @@ from toolkit.counts import one_of
 from toolkit.funnels import asof, sql
 from toolkit.funnels.counting_units import CountingUnits, Path
 from toolkit.funnels.question import Question
+from toolkit.logs.engines import ties
 from toolkit.logs.source import RESOLUTIONS
 from toolkit.wording import counted, some
 
@@ -50,7 +51,9 @@ def count_units(question: Question, path: Path, *, sequence: bool = False) -> Co
 
 def _warnings(question: Question) -> list[str]:
     """What of the log the question cannot use, and what its times cannot tell."""
-    log, found = question.log, []
+    log = question.log
+    ordered = question.by if question.mode != "any" and not question.held_by else ()
+    found = [*ties(log.engine, [*ordered, *([question.dedupe] if question.dedupe else [])])]
     if question.hold and (rows := log.without(question.hold)):
         is_left = "is" if rows == 1 else "are"
         found.append(f"{counted(rows, 'row')} without {some(question.hold)} {is_left} left out")

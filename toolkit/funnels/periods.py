@@ -62,7 +62,26 @@ def by_period(question: Question, period: Period, path: Path = "auto") -> Period
     # A period is a range of entries: every entry is followed, and the best of a user's in a period counts.
     units = count_units(replace(question, count="entries"), path)
     last = np.array([start.value // 1000 for start in starts[1:]])
-    names, groups = [f"b{i}" for i in range(len(question.by))], sql.grouped(question)
+    names = [f"b{i}" for i in range(len(question.by))]
+    frame = units.frame(counts_sql(question, period, units.sql))
+    texts = [f"l{i}" for i in range(len(names))]
+    keys_frame = frame[[*names, *texts]].drop_duplicates(texts) if names else pd.DataFrame(index=[0])
+    keys_frame = keys_frame.sort_values(names, na_position="last", ignore_index=True) if names else keys_frame
+    found = _laid_out(question, period, frame, keys_frame, starts, last)
+    begins = [start.value // 1000 for start in starts[:-1]]
+    low, high = question.entries
+    asked = (
+        (begin if low is None else max(begin, low), end if high is None else min(end, high))
+        for begin, end in zip(begins, last.tolist(), strict=True)
+    )
+    return replace(found, questions=tuple(replace(question, entries=span) for span in asked))
+
+
+def counts_sql(question: Question, period: Period, units: str) -> str:
+    """SQL of counts by group and period of the entry, from the SQL of entries."""
+    starts = _starts(question, period)
+    last = [start.value // 1000 for start in starts[1:]]
+    groups = sql.grouped(question)
     owner = {"users": ["u"], "pairs": ["u", *sql.held(question)], "entries": []}[question.count]
     # Joined by the day or hour in UTC too: any engine is slow to join by ranges alone, and some refuse.
     width = HOUR if period == "hour" else DAY
@@ -72,7 +91,7 @@ def by_period(question: Question, period: Period, path: Path = "auto") -> Period
         for part in range((start.value // 1000 + ERA) // width, (end - 1 + ERA) // width + 1)
     )
     placed = (
-        f"SELECT e.*, p.period AS period FROM ({units.sql}) e JOIN (VALUES {rows}) p(period, opens, closes, part) "
+        f"SELECT e.*, p.period AS period FROM ({units}) e JOIN (VALUES {rows}) p(period, opens, closes, part) "
         f"ON (e.entered + {ERA}) // {width} = p.part AND e.entered >= p.opens AND e.entered < p.closes"
     )
     if owner:
@@ -87,18 +106,7 @@ def by_period(question: Question, period: Period, path: Path = "auto") -> Period
     whole += [f"sum({sums.still(question, j)}) AS open_{j}" for j in range(1, size)]
     keys = ", ".join([*groups, "period"])
     shown = ", ".join([*groups, *sums.texts(question), "period", *whole])
-    frame = units.frame(f"SELECT {shown} FROM ({placed}) GROUP BY {keys}")
-    texts = [f"l{i}" for i in range(len(names))]
-    keys_frame = frame[[*names, *texts]].drop_duplicates(texts) if names else pd.DataFrame(index=[0])
-    keys_frame = keys_frame.sort_values(names, na_position="last", ignore_index=True) if names else keys_frame
-    found = _laid_out(question, period, frame, keys_frame, starts, last)
-    begins = [start.value // 1000 for start in starts[:-1]]
-    low, high = question.entries
-    asked = (
-        (begin if low is None else max(begin, low), end if high is None else min(end, high))
-        for begin, end in zip(begins, last.tolist(), strict=True)
-    )
-    return replace(found, questions=tuple(replace(question, entries=span) for span in asked))
+    return f"SELECT {shown} FROM ({placed}) GROUP BY {keys}"
 
 
 def _laid_out(

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from toolkit.counts import confidence_level
-from toolkit.funnels import comparison, durations, order
+from toolkit.funnels import comparison, durations, order, sums
 from toolkit.funnels.from_counts import step_counts
 from toolkit.funnels.paths import count_units, lost_to_exclusions
 from toolkit.funnels.sentence import MANY_IN_WINDOW, Sentence
+from toolkit.funnels.sql import windows
 from toolkit.funnels.step_counts import StepCounts
 from toolkit.logs.engines import identifier
 from toolkit.results import Result
@@ -183,6 +184,21 @@ cluster=).
                 for j, step in enumerate(self.steps, 1)
             ]
         return units.relation(f"SELECT {', '.join(columns)} FROM ({units.counted})")
+
+    def sql(self) -> str:
+        """The query that counts this funnel, as the log's engine reads it: to be pasted into its console.
+
+        By nested window functions, the way that every engine has; counts are those of any other path. The columns are
+        those of `toolkit.funnels.sums.reduce`: `reached_1` to `reached_k` by group, `open_1` .. still in window.
+        A log of files names them; rows of a frame are called `frame`.
+
+        Raises
+        ------
+        ValueError
+            For a result from counts.
+        """
+        question = self.step_counts.need_log("a query").question
+        return question.log.engine.written(sums.reduce(question, windows(question)))
 
     def _with_times(self, units: CountingUnits) -> CountingUnits:
         """The units with the times of their steps, where these have an order and a unit more than one row."""

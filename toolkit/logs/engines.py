@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from toolkit.wording import some
+
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
@@ -49,6 +51,16 @@ def in_order(engine: Engine, columns: Sequence[str]) -> str:
         for name in columns
     )
     return ", ".join(ties)
+
+
+def ties(engine: Engine, columns: Sequence[str]) -> tuple[str, ...]:
+    """A note on rows of one moment, where nothing tells which came first."""
+    if engine.arrival is not None or not columns:
+        return ()
+    return (
+        f"rows of one moment are taken in the order of their {some(columns)}, since {engine.name} keeps none: "
+        "read_events(arrival=) names a column that does",
+    )
 
 
 def first_line(error: Exception) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from toolkit.counts import one_of
 from toolkit.logs import index_size, readers, shapes, times
+from toolkit.logs.engines import identifier
 from toolkit.logs.source import Source
 
 if TYPE_CHECKING:
@@ -57,13 +58,15 @@ class EventLog(Source):
 
         return summarise(self, duplicates=duplicates)
 
-    def index(self, keep: str | Sequence[str] = ()) -> EventLog:
+    def index(self, keep: str | Sequence[str] = (), *, limit: int | None = None) -> EventLog:
         """The same log, read once into compact arrays by user and time: questions then take milliseconds.
 
         Parameters
         ----------
         keep
             Properties to keep. A question about another one is answered from the source and says so.
+        limit
+            The most rows to read. A log on a server needs it: its users are downloaded.
 
         Returns
         -------
@@ -74,7 +77,7 @@ class EventLog(Source):
         Raises
         ------
         ValueError
-            A property that is not there, with the nearest name; times that cannot be read.
+            A property that is not there, with the nearest name; times that cannot be read; more rows than `limit`.
 
         Notes
         -----
@@ -82,6 +85,16 @@ class EventLog(Source):
         `toolkit.limit` allows.
         """
         names = self._kept(keep)
+        engine, rows = self.engine, self.facts.rows
+        if limit is None and not engine.here:
+            raise ValueError(
+                f"an index would download who did what in all {rows:,} rows of {self.source}: allow it by "
+                f"log.index(limit={rows}), or ask {engine.name}, which answers without it"
+            )
+        if limit is not None and rows > limit:
+            raise ValueError(f"{self.source} has {rows:,} rows, above limit={limit!r}")
+        if not engine.here:
+            return replace(self, memory=self._downloaded(names))
         lacking = index_size.lacking(self, names)
         if lacking:
             warnings.warn(lacking, RuntimeWarning, stacklevel=2)
@@ -104,6 +117,23 @@ class EventLog(Source):
             Bytes, as a named tuple of `building` and `kept`; as text in MB or GB. About, and rather more than less.
         """
         return index_size.index_size(self, self._kept(keep))
+
+    def _downloaded(self, keep: Sequence[str]) -> Index:
+        """An index of rows that are fetched first."""
+        from toolkit.logs.index import build
+
+        columns = [self.user, self.time, self.event, *keep]
+        chosen = [identifier(name) for name in columns]
+        chosen[1] = f"{self.at} AS {identifier(self.time)}"
+        order = "" if self.engine.arrival is None else f" ORDER BY {self.engine.arrival}"
+        rows = self.engine.relation(
+            f"SELECT {', '.join(chosen)} FROM {self.engine.table}{order}"
+        ).to_arrow_table()
+        here = readers.opened(
+            rows, roles=(), names=None, timezone=self.timezone, connection=None, encoding=None
+        )
+        clock = times.clock(here, self.time, here.columns[self.time], self.timezone, "us")
+        return build(Source(here, self.user, self.time, self.event, self.timezone, clock), keep)
 
     def _kept(self, keep: str | Sequence[str]) -> list[str]:
         if not isinstance(keep, str | Sequence):

@@ -103,7 +103,7 @@ def opened(
     timezone: str,
     connection: Any,
     encoding: str | None,
-    arrival: str | None,
+    arrival: str | None = None,
 ) -> Engine:
     """A source of any known kind as an engine; `roles` are the columns that stay text. See `read_events`."""
     if _on_server(source, connection):

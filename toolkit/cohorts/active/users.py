@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -129,6 +129,15 @@ class Activity(Result):
         from toolkit.cohorts import plots
 
         return plots.active_users(self.table, self.by, ax)
+
+    def sql(self) -> str:
+        """The query of the daily counts, as the log's engine reads it: to be pasted into its console.
+
+        Columns: b0.. by group, `d` the day's number since 1970, `what` ("dau", "wau" or "mau"), and `n`, by which that
+        many more (or fewer) were active.
+        """
+        asked = replace(self._need_log("a query"), path="sql")
+        return asked.log.engine.written(_daily(asked))
 
     def _need_log(self, what: str) -> ActivityQuestion:
         if self.question is None:
@@ -264,8 +273,8 @@ def activity(
     return kind(table, asked.by, asked.confidence, asked, tuple(notes), asked.path)
 
 
-def _table(asked: ActivityQuestion) -> pd.DataFrame:
-    low, high = asked.days
+def _daily(asked: ActivityQuestion) -> str:
+    """SQL of how many more were active from a day on: on it, in the 7 and in the 30 days that end with it."""
     user = ", ".join(["u", *asked.groups])
     groups = "".join(f"{name}, " for name in asked.groups)
     # An active day d counts in the k days from d on, up to the user's next active day, which then counts itself.
@@ -276,12 +285,17 @@ def _table(asked: ActivityQuestion) -> pd.DataFrame:
     starts = "".join(
         f" UNION ALL SELECT {groups}day AS d, '{name}' AS what, 1 AS n FROM active" for name in TRAILING
     )
-    found = asked.frame(
+    return (
         f"WITH active AS (SELECT {user}, day, coalesce(lead(day) OVER (PARTITION BY {user} ORDER BY day), 1000000000) "
         f"AS later FROM ({asked.active(Calendar(asked.log.timezone))})) SELECT {groups}d, what, sum(n) AS n FROM "
         f"(SELECT {groups}day AS d, 'dau' AS what, 1 AS n FROM active{starts}{ends}) GROUP BY {groups}d, what "
         f"ORDER BY {''.join(f'{name} NULLS LAST, ' for name in asked.groups)}d"
     )
+
+
+def _table(asked: ActivityQuestion) -> pd.DataFrame:
+    low, high = asked.days
+    found = asked.frame(_daily(asked))
     numbers = np.arange(low, high + 1)
     days = pd.to_datetime([Calendar(asked.log.timezone).first_day(int(number)) for number in numbers])
     frames = []

@@ -53,7 +53,7 @@ POSTGRES = {
 
 
 @dataclass(frozen=True)
-class Answer:
+class RemoteAnswer:
     """A query whose answer is fetched when it is asked for."""
 
     engine: Remote
@@ -140,7 +140,7 @@ class Remote(ABC):
 
     def relation(self, sql: str) -> Relation:
         """A query's answer, fetched when it is asked for."""
-        return Answer(self, sql)
+        return RemoteAnswer(self, sql)
 
     def types(self, sql: str) -> dict[str, str]:
         """Column names and SQL types of a query, without running it."""

@@ -101,6 +101,8 @@ class SparkSpelling(_Spelling, SparkGenerator):
     """Spark 4, Databricks and Sail. No zone of the session is asked: a local time is an instant in UTC."""
 
     ENGINE = "Spark"
+    #: It reads common tables where they stand; brought to the top, two of one name would be one.
+    EXPRESSIONS_WITHOUT_NESTED_CTES: ClassVar = set()
     TRANSFORMS: ClassVar = _spelled_here(SparkGenerator.TRANSFORMS)
     FUNCTIONS: ClassVar = {
         "epoch_us": "unix_micros({0})",
