@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from toolkit import Step, funnel, read_events, repurchase, retention
-from toolkit.logs.engines import limit
+from toolkit.logs.limits import limit
 
 HEADER = "user_id,timestamp,event\n"
 ROWS = "1,2024-06-17 20:00,enter\n1,2024-06-17 20:10,pay\n"
@@ -728,7 +728,7 @@ def test_memory_is_bounded_and_spills_to_a_folder_that_is_named(tmp_path):
     code = f"""
 import duckdb, pandas as pd
 from toolkit import funnel, read_events
-from toolkit.logs.engines import limit
+from toolkit.logs.limits import limit
 limit(memory="60MB", spill={str(tmp_path / "spilled")!r})
 rows = "SELECT i % 50000 AS user_id, epoch_ms(1718625600000 + i * 1000) AS timestamp, 'e' || i % 2 AS event"
 duckdb.connect().execute(f"COPY ({{rows}} FROM range(1000000) AS r(i)) TO {str(tmp_path / "log.parquet")!r}")

@@ -57,8 +57,8 @@ if TYPE_CHECKING:
         power,
         where_is_the_break,
     )
-    from toolkit.logs.engines import limit
     from toolkit.logs.events import EventLog, read_events
+    from toolkit.logs.limits import limit
     from toolkit.reports import report
     from toolkit.sources.worlds import simulate
     from toolkit.tiers import compare, split_product
@@ -100,7 +100,7 @@ __all__ = [
 _homes = {
     "EventLog": "toolkit.logs.events",
     "read_events": "toolkit.logs.events",
-    "limit": "toolkit.logs.engines",
+    "limit": "toolkit.logs.limits",
     "Step": "toolkit.funnels",
     "funnel": "toolkit.funnels",
     "Funnel": "toolkit.funnels",

@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import re
 import tempfile
 import threading
 import uuid
@@ -36,8 +35,8 @@ WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "U
 SPILL = "toolkit_spill_"
 #: Connections that a process has from its parent. They are useless after a fork, and closing one may wait forever.
 _inherited: list[object] = []
-#: What `limit` has set; a process after a fork takes it over.
-_limits: dict[str, str] = {}
+#: What `toolkit.limit` has set; a process after a fork takes it over.
+limits: dict[str, str] = {}
 
 
 def identifier(name: str) -> str:
@@ -62,69 +61,22 @@ def literals(values: list[str] | tuple[str, ...]) -> str:
 
 
 @functools.cache
-def _database(process: int) -> duckdb.DuckDBPyConnection:
+def database(process: int) -> duckdb.DuckDBPyConnection:
     """A process's database in memory, which never fetches an extension. Its threads do not survive a fork."""
-    memory = {"memory_limit": _limits["memory"]} if "memory" in _limits else {}
+    memory = {"memory_limit": limits["memory"]} if "memory" in limits else {}
     return duckdb.connect(
-        config={"autoinstall_known_extensions": "false", "temp_directory": _spill(process), **memory}
+        config={"autoinstall_known_extensions": "false", "temp_directory": spill_folder(process), **memory}
     )
 
 
-def _spill(process: int) -> str:
+def spill_folder(process: int) -> str:
     """Where a process spills to: DuckDB would do it beside the notebook, and no two may share a folder."""
-    return os.path.join(_limits.get("spill", tempfile.gettempdir()), f"{SPILL}{process}")
-
-
-def limit(*, memory: str | None = None, spill: str | os.PathLike[str] | None = None) -> None:
-    """Bound the memory that questions take in this process, and name the folder that they spill to.
-
-    Parameters
-    ----------
-    memory
-        Such as "4GB"; 80 % of the machine's if never given. What is larger is sorted and joined in the folder, which
-        takes longer; a log whose index is larger is not indexed. Results and Python itself come on top.
-    spill
-        A folder, made if it is not there; the system's temporary one if never given. Each process spills to a folder
-        of its own in it, and takes that away when it ends.
-
-    Raises
-    ------
-    ValueError
-        For a size that is none, a folder that cannot be made, or a new one after the old one has been used.
-    TypeError
-        For a size that is no text.
-    """
-    if memory is not None and not isinstance(memory, str):
-        raise TypeError(f"memory={memory!r}; write a size such as '4GB'")
-    if memory is not None and not re.fullmatch(r"\d+(\.\d+)? ?[KMGT]i?B", memory):
-        raise ValueError(f"memory={memory!r} is no size; write one such as '4GB'")
-    asked: list[tuple[str, str, str]] = []
-    if memory is not None:
-        asked.append(("memory", memory, f"SET memory_limit = {literal(memory)}"))
-    if spill is not None:
-        folder = os.path.abspath(spill)
-        below = os.path.join(folder, os.path.basename(_spill(os.getpid())))
-        asked.append(("spill", folder, f"SET temp_directory = {literal(below)}"))
-    for option, value, sql in asked:
-        try:
-            if option == "spill":
-                os.makedirs(value, exist_ok=True)
-            _database(os.getpid()).execute(sql)
-        except (duckdb.Error, OSError) as error:
-            raise ValueError(f"{option}={value!r}: {first_line(error)}") from error
-        _limits[option] = value
-
-
-def allowed() -> float:
-    """Bytes that DuckDB may take in this process."""
-    found = _database(os.getpid()).execute("SELECT current_setting('memory_limit')").fetchall()[0][0]
-    number, unit = found.split()
-    return float(float(number) * 1024 ** ("bytes", "KiB", "MiB", "GiB", "TiB").index(unit))
+    return os.path.join(limits.get("spill", tempfile.gettempdir()), f"{SPILL}{process}")
 
 
 def connect(timezone: str = "UTC") -> duckdb.DuckDBPyConnection:
     """A connection with its own settings and temporary tables; a database of its own would take 15 ms to start."""
-    connection = _database(os.getpid()).cursor()
+    connection = database(os.getpid()).cursor()
     connection.execute(f"SET TimeZone = {literal(timezone)}")
     # DuckDB counts its progress and does not print it: `Progress` draws it, and takes it away.
     connection.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from toolkit.logs.engines import WHOLE, allowed, identifier
+from toolkit.logs.engines import WHOLE, identifier
+from toolkit.logs.limits import allowed
 from toolkit.logs.source import Source
 
 #: Bytes a row, a kept column of texts and another one, and a user, while an index is built and when it is there.
