@@ -295,7 +295,8 @@ def test_notebook_03_runs_on_taobaos_log_and_warns_of_its_last_two_days(shared):
     )
     found = told(path, REAL["taobao"])
     expected = followed_in_pandas(frame, REAL["taobao"])
-    assert any("retention rises with age" in warning for warning in found.pop("warnings"))
+    warnings = found.pop("warnings")
+    assert any("retention rises with age" in warning for warning in warnings), warnings
     # December has not begun for the cohort of November to be seen in full.
     assert found.pop("month_1")[:1] == expected.pop("month_1")[:1]
     assert found.pop("split") == pytest.approx(expected.pop("split"))
