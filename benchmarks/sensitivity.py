@@ -57,7 +57,7 @@ CELLS = (
 SHORT = (
     "A level that walks is no bend: there the average covers no more than the default does, and says in one series of",
     "seven that the conclusion depends on one. The multiverse sees a bend only where the interval as asked is narrow",
-    "enough to be wrong: where growth slowed by .4 % a day the fit takes the bend for a walk, and its interval is wide.",
+    "enough to be wrong: where growth slowed by .4 % a day the fit takes the bend for a walk with a wide interval.",
     "The average's interval is shorter than that as asked there, because a bend explains what a walk had to.",
 )
 
