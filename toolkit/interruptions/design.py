@@ -161,7 +161,9 @@ def independent(design: Design, rows: np.ndarray) -> None:
         raise ValueError(_alike(design, unit, last, range(last)))
     # What all others leave of a column is one over its place on the diagonal of the inverse of X'X.
     left = 1 / (np.linalg.inv(triangle) ** 2).sum(1)
-    untold = [place for place, owner in enumerate(design.owners) if owner is not None and left[place] < UNTOLD]
+    untold = [
+        place for place, owner in enumerate(design.owners) if owner is not None and left[place] < UNTOLD
+    ]
     if untold:
         others = [place for place in range(len(left)) if place != untold[0]]
         raise ValueError(_alike(design, unit, untold[0], others))
