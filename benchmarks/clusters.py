@@ -3,7 +3,8 @@
     uv run python benchmarks/clusters.py --seed 1 --replicates 400 --write
 
 prints one table per section, and with --write puts them under the prose of clusters.md. A replicate draws two spans
-of days of a funnel of four steps and compares them as `Funnel.from_counts(..., cluster="date").compare()` does.
+of days of a funnel of four steps and compares them as `Funnel.from_counts(..., cluster="date").compare()` does, or two
+platforms with three tiers and compares them as `compare(..., cluster="date")` does.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,6 +22,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
+from toolkit import Funnel, compare, split_product
 from toolkit.clusters import Clusters
 from toolkit.funnels.step_counts import StepCounts
 from toolkit.intervals import difference, score_test, welch
@@ -131,14 +134,137 @@ def measured(world: World, seed: int, replicates: int) -> list[str]:
     ]
 
 
+@dataclass(frozen=True)
+class Platforms:
+    """Two platforms with three tiers whose mixes and rates swing from day to day, half of it for all tiers together."""
+
+    name: str
+    days: int
+    same: bool
+    memory: float = 0.0
+    people: int = 50_000
+
+    #: Shares and rates of the tiers on each platform.
+    mixes = np.array([[0.5, 0.3, 0.2], [0.3, 0.3, 0.4]])
+    rates = np.array([[0.03, 0.02, 0.01], [0.035, 0.02, 0.008]])
+    swing, mix_swing = 0.12, 0.1
+
+    def draw(self, rng: np.random.Generator) -> pd.DataFrame:
+        """One row a day, platform and tier; platforms are seen on the same days or on days of their own."""
+        size = self.days if self.same else 2 * self.days
+        shock = self._course(rng, (size, 1))
+        parts = []
+        for at, name in enumerate("AB"):
+            rows = np.arange(self.days) + (0 if self.same else at * self.days)
+            n = rng.poisson(self.people * np.exp(0.15 * rng.standard_normal(self.days)))
+            mix = self.mixes[at] * np.exp(self.mix_swing * rng.standard_normal((self.days, 3)))
+            by_tier = rng.multinomial(n, mix / mix.sum(1, keepdims=True))
+            noise = np.sqrt(0.5) * (shock[rows] + self._course(rng, (self.days, 3)))
+            paid = rng.binomial(by_tier, np.clip(self.rates[at] * (1 + self.swing * noise), 0, 1))
+            dates = np.repeat(np.datetime64("2024-01-01") + rows, 3)
+            own = {"date": dates, "city_tier": ["one", "two", "three"] * self.days}
+            parts.append(
+                pd.DataFrame(own | {"n": by_tier.ravel(), "converted": paid.ravel()}).assign(platform=name)
+            )
+        return pd.concat(parts, ignore_index=True)
+
+    def _course(self, rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+        noise = rng.standard_normal(shape)
+        for day in range(1, len(noise)):
+            noise[day] = self.memory * noise[day - 1] + np.sqrt(1 - self.memory**2) * noise[day]
+        return noise
+
+    def truth(self) -> np.ndarray:
+        """Gap, mix and rate component: of so many days that chance is nothing, whatever days have in common."""
+        many = Platforms("many days", 40_000, True, people=self.people)
+        return _gaps(many)
+
+
+@cache
+def _gaps(world: Platforms) -> np.ndarray:
+    return np.asarray(compare(world.draw(np.random.default_rng(1)), adjust=None).table["estimate"])
+
+
+def platforms_measured(world: Platforms, seed: int, replicates: int) -> list[str]:
+    """One row: coverage of gap, mix and rate component, and of the gap where days are not known."""
+    rng = np.random.default_rng([seed, zlib.crc32(repr(world).encode())])
+    truth = world.truth()
+    held: list[np.ndarray] = []
+    alone: list[np.ndarray] = []
+    widths: list[float] = []
+    for _ in range(replicates):
+        rows = world.draw(rng)
+        for found, cluster in ((held, "date"), (alone, None)):
+            table = compare(rows, cluster=cluster, adjust=None).table
+            low, high = table["low"].to_numpy(), table["high"].to_numpy()
+            found.append((low <= truth) & (truth <= high))
+            widths += [(high - low)[0] * 100] if cluster else []
+    covered = [f"{share:.1f}" for share in 100 * np.mean(held, axis=0)]
+    return [
+        world.name,
+        str(world.days),
+        *covered,
+        f"{np.median(widths):.2f}",
+        f"{100 * np.mean(alone, 0)[0]:.1f}",
+    ]
+
+
+def split_measured(world: World, seed: int, replicates: int) -> list[str]:
+    """One row: coverage of steps' contributions and of the gap by `split_product`; nothing changed, so all are 0."""
+    rng = np.random.default_rng([seed, zlib.crc32(repr(world).encode())])
+    held, widths = [], []
+    for _ in range(replicates):
+        table = split_product(Funnel(world.draw(rng), 0.95), platform="span", to="before").table
+        low, high = table["low"].to_numpy(), table["high"].to_numpy()
+        held.append((low <= 0) & (high >= 0))
+        widths.append((high - low)[-1] * 100)
+    covered = 100 * np.mean(held, axis=0)
+    return [
+        world.name,
+        str(world.days),
+        f"{covered[:-1].mean():.1f}",
+        f"{covered[-1]:.1f}",
+        f"{np.median(widths):.3f}",
+    ]
+
+
+def platforms_report(seed: int, replicates: int) -> Iterator[str]:
+    """Sections on platforms and tiers, and on `split_product`, as Markdown."""
+    cells = [
+        Platforms(name, days, same, memory)
+        for name, same, memory in (
+            ("platforms seen on days of their own", False, 0.0),
+            ("platforms seen on the same days, which they share half of", True, 0.0),
+            ("the same days, AR(1) 0.3", True, 0.3),
+        )
+        for days in (7, 14, 28)
+    ]
+    rows = [platforms_measured(world, seed, replicates) for world in tqdm(cells, desc="tiers", leave=False)]
+    yield _section(
+        "Platforms and tiers: `compare(cluster=)`",
+        "| world | days a side | gap covered, % | mix, % | rate, % | median width of the gap, points | gap without "
+        "cluster=, % |",
+        rows,
+    )
+    spans = [World("steps correlated, 0.6", days, steps=0.6) for days in (7, 14, 28)]
+    rows = [split_measured(world, seed, replicates) for world in tqdm(spans, desc="split", leave=False)]
+    head = "| world | days a side | contributions covered, % | gap, % | median width of the gap, points |"
+    yield _section("Steps of a gap: `split_product`", head, rows)
+
+
+def _section(title: str, head: str, rows: list[list[str]]) -> str:
+    lines = [head, "|---|" + "--:|" * (head.count("|") - 2), *(f"| {' | '.join(row)} |" for row in rows)]
+    return f"## {title}\n\n" + "\n".join(lines)
+
+
 def report(seed: int, replicates: int) -> str:
     """All sections as Markdown."""
     head = "| world | days a side | steps covered, % | end to end, % | median width, points | any false claim, % |"
     parts = [f"{replicates:,} replicates a row, seed {seed}, {date.today():%Y-%m-%d}."]
     for title, cells in worlds():
         rows = [measured(world, seed, replicates) for world in tqdm(cells, desc=title, leave=False)]
-        lines = [head, "|---|" + "--:|" * 5, *(f"| {' | '.join(row)} |" for row in rows)]
-        parts.append(f"## {title}\n\n" + "\n".join(lines))
+        parts.append(_section(title, head, rows))
+    parts += platforms_report(seed, replicates)
     return "\n\n".join(parts) + "\n"
 
 

@@ -110,6 +110,7 @@ def test_a_log_is_counted_by_day_of_the_entry_and_open_days_are_left_out():
         ({"at": "2024-06-03"}, "outside the days there are"),
         ({"at": "2024-06-04"}, "before the change there is 1 day"),
         ({"at": "soon"}, "is not a date"),
+        ({"at": "01/07/2024"}, r"at: '01/07/2024' is 2024-07-01 \(day first\) or 2024-01-07 \(month first\)"),
         ({"at": "2024-06-10 12:00"}, "not a whole day"),
         ({"at": "2024-06-10", "after": ("2024-06-10", "2024-06-12")}, "give one or the other"),
         ({"before": ("2024-06-03", "2024-06-12"), "after": ("2024-06-10", "2024-06-20")}, "overlap"),

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from toolkit import Funnel, split_product
-from toolkit.clusters import Clusters, day_numbers
+from toolkit.clusters import Clusters
+from toolkit.dates import day_numbers
 
 STEPS = ["enter", "pay"]
 
@@ -163,3 +164,68 @@ def test_a_split_refuses_clusters_that_it_cannot_use():
         split_product(wide, steps=STEPS, cluster="dat")
     with pytest.raises(ValueError, match="with an amount is not offered"):
         split_product(wide, steps=STEPS, cluster="date", amount="amount")
+
+
+def test_two_funnels_by_day_are_compared_as_two_groups_of_one_funnel():
+    before, after = days(SWINGING), days([rate * 0.6 for rate in SWINGING[::-1]], first="2024-10-28")
+    apart = Funnel.from_counts(after, cluster="date").compare(to=Funnel.from_counts(before, cluster="date"))
+    both = pd.concat([after.assign(funnel="this"), before.assign(funnel="reference")])
+    together = Funnel.from_counts(both, cluster="date").compare(to="reference")
+    pd.testing.assert_frame_equal(apart.table, together.table)
+    assert "clustered by date (7 a group)" in apart.sentence()
+
+
+def test_two_funnels_seen_on_the_same_days_are_compared_day_by_day():
+    ours, theirs = days(SWINGING), days([rate - 0.01 for rate in SWINGING])
+    compared = Funnel.from_counts(ours, cluster="date").compare(to=Funnel.from_counts(theirs, cluster="date"))
+    assert compared.table.iloc[0]["high"] - compared.table.iloc[0]["low"] < 0.01
+    sessions = [
+        Funnel.from_counts(rows.assign(date="s" + rows["date"]), cluster="date") for rows in (ours, theirs)
+    ]
+    by_name = sessions[0].compare(to=sessions[1])
+    assert by_name.table.iloc[0]["low"] == pytest.approx(compared.table.iloc[0]["low"])
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (
+            Funnel.from_counts(days(SWINGING).drop(columns="date").drop_duplicates("step")),
+            "give both cluster=",
+        ),
+        (
+            Funnel.from_counts(days(SWINGING).rename(columns={"date": "room"}), cluster="room"),
+            "clustered by 'date', the other by 'room'",
+        ),
+        (
+            Funnel.from_counts(days(SWINGING, first="2024-10-27"), cluster="date"),
+            "1 cluster of 'date' lies in",
+        ),
+    ],
+)
+def test_two_funnels_whose_clusters_do_not_fit_are_refused(other, message):
+    with pytest.raises(ValueError, match=message):
+        Funnel.from_counts(days(SWINGING), cluster="date").compare(to=other)
+
+
+def test_counts_that_were_rounded_add_a_third_of_the_squared_half_width():
+    exact = days(SWINGING)
+    rounded = exact.assign(half_width=np.where(exact["step"] == "enter", 500, 0))
+    one, two = (Funnel.from_counts(rows, cluster="date").step_counts.rate("pay") for rows in (exact, rounded))
+    p, n = one.estimate[0], 70_000
+    variances = [p * (1 - p) / rate.size[0] for rate in (one, two)]
+    assert variances[1] - variances[0] == pytest.approx(7 * p**2 * 500**2 / 3 / n**2)
+    both = pd.concat([rounded.assign(span="a"), rounded.assign(span="b")])
+    spans = Funnel.from_counts(both, cluster="date").step_counts.rate("pay")
+    assert spans.size == pytest.approx([two.size[0]] * 2)
+
+
+def test_half_widths_without_a_cluster_are_refused():
+    with pytest.raises(ValueError, match="half_width.*cluster="):
+        Funnel.from_counts(days(SWINGING).assign(half_width=500))
+
+
+def test_a_split_refuses_a_day_on_both_sides():
+    both = pd.concat([days(SWINGING, platform="a"), days(SWINGING, first="2024-10-27", platform="b")])
+    with pytest.raises(ValueError, match="1 cluster of 'date' lies in b and in a|lies in a and in b"):
+        split_product(Funnel.from_counts(both, cluster="date"), to="b")

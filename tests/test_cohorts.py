@@ -687,6 +687,15 @@ def test_a_result_from_counts_is_the_same_result_and_says_what_needs_a_log():
         _ = Activity.from_counts(days).opens
 
 
+def test_days_of_counts_are_read_in_one_form_and_refused_where_they_may_have_two():
+    days = pd.DataFrame({"day": ["01/07/2019", "13/07/2019"], "dau": [5, 6]})
+    assert Activity.from_counts(days).table["day"].dt.strftime("%m-%d").tolist() == ["07-01", "07-13"]
+    with pytest.raises(
+        ValueError, match=r"'02/07/2019' is 2019-07-02 or 2019-02-07|'01/07/2019' is 2019-07-01 or"
+    ):
+        Activity.from_counts(days.assign(day=["01/07/2019", "02/07/2019"]))
+
+
 def test_rows_without_user_or_time_are_said():
     frame = pd.DataFrame(
         {"user_id": ["a", None], "timestamp": pd.to_datetime(["2019-11-04"] * 2), "event": "open"}

@@ -111,6 +111,8 @@ def test_a_rounded_count_keeps_half_its_width(tmp_path):
     export = read_export(csv(tmp_path, rows))
     assert export.rounding("viewers").tolist() == [500, 0]
     assert export.rounding("buyers").tolist() == [0, 0]
+    rounding = export.funnel(["enter", "pay"]).step_counts.clusters.rounding
+    assert rounding.sum(axis=(0, 1)).tolist() == [500**2 / 3, 0]
 
 
 def test_ids_are_text_and_one_that_lost_digits_is_missing(tmp_path):

@@ -21,6 +21,7 @@ from toolkit import (
     read_public,
     read_series,
     repurchase,
+    what_changed,
 )
 from toolkit.inputs import DefinitionMismatch
 from toolkit.inputs.definitions import comparable
@@ -155,7 +156,7 @@ def test_the_steps_that_an_export_has_are_a_funnel_and_one_that_it_lacks_is_said
     assert steps.table["reached"].tolist() == [41000, 4500, 3700, 1400, 106]
     assert "not in this export: cart" in steps.sentence()
     assert "people counted once per session" in steps.sentence()
-    assert set(steps.counts.columns) == {"session", "step", "n"}
+    assert steps.step_counts.clusters.name == "session"
 
 
 def test_a_session_that_does_not_say_a_step_is_left_out_not_taken_as_zero(tmp_path):
@@ -165,7 +166,7 @@ def test_a_session_that_does_not_say_a_step_is_left_out_not_taken_as_zero(tmp_pa
         "1 session without all steps left out, not taken as 0; if a gap there means none, it is"
         in steps.sentence()
     )
-    assert steps.if_none == pytest.approx(29 / 6438)
+    assert f"{29 / 6438:.2%}".replace("%", " %") in steps.sentence()
     assert "15 days after a click in the room" in steps.sentence()
 
 
@@ -190,10 +191,10 @@ def test_order_lines_count_orders_that_were_placed_and_paid(tmp_path):
         ["3", "4", "2026-03-05 20:00:00", "2026-03-05 20:01:00", "浙江省"],
     ]
     steps = read_export(csv(tmp_path, [headers, *rows])).funnel(by="province")
-    paid = steps.counts[steps.counts["step"] == "pay"].groupby("province")["n"].sum()
-    assert steps.rows == 3
+    reached = steps.table.pivot(index="province", columns="step", values="reached")
+    assert reached.loc["四川省"].to_dict() == {"place": 2, "pay": 1}
+    assert reached.loc["浙江省"].to_dict() == {"place": 1, "pay": 1}
     assert "each order once" in steps.sentence()
-    assert paid["四川省"] == 1
 
 
 def test_a_range_is_answered_at_both_its_ends(tmp_path):
@@ -225,11 +226,9 @@ def test_two_shops_are_compared_by_the_province_of_their_orders(tmp_path):
             ]
             for i, province in enumerate(["四川省", "浙江省"] * 40)
         ]
-        steps = read_export(csv(tmp_path, [headers, *rows], f"{shop}.csv")).funnel(by="province")
-        counts.append(steps.counts.assign(platform=shop))
-    by = ["platform", "province", "step"]
-    added = pd.concat(counts).groupby(by, sort=False, as_index=False)["n"].sum()
-    gaps = compare(Funnel.from_counts(added), tier="province")
+        export = read_export(csv(tmp_path, [headers, *rows], f"{shop}.csv"))
+        counts.append(export.funnel(by="province").table.assign(platform=shop))
+    gaps = compare(Funnel.from_counts(pd.concat(counts)), tier="province")
     assert set(gaps.table.columns) >= {"estimate", "low", "high"}
 
 
@@ -237,11 +236,49 @@ def test_the_figures_of_inputs_draw_what_was_estimated(tmp_path):
     export = douyin(tmp_path)
     steps = export.funnel().plot()
     assert steps.get_yticklabels()[0].get_text() == "impression"
-    assert "people, once per session" in steps.get_xlabel()
     assert export.measure("GPM", by="account_id").plot().get_xlabel() == "GPM"
     found = taobao(tmp_path).compare(export, "buyers_per_product_clicker", allow="window")
     assert len(found.plot().get_yticklabels()) == 2
     assert export.plot().get_ylabel() == "gmv"
+
+
+def nights(tmp_path, buyers, name="nights.csv", account="7"):
+    headers = ["主播抖音号", "直播开始时间", "直播间观看人数", "直播间商品点击人数", "直播间成交人数"]
+    rows = [
+        [account, f"2026-03-{day:02d} 20:00", "2000", str(600 + day % 3), str(paid)]
+        for day, paid in enumerate(buyers, start=1)
+    ]
+    return read_export(csv(tmp_path, [headers, *rows], name))
+
+
+def test_what_changed_names_the_step_that_changed_in_an_export_and_says_how_people_count(tmp_path):
+    fell = what_changed(nights(tmp_path, [60, 62, 61, 63, 60, 61, 62, 30, 31, 33, 30, 32]), at="2026-03-08")
+    steps = fell.table[fell.table["part"] == "step"].set_index("name")
+    assert steps["estimate"].idxmin() == "pay"
+    assert steps.loc["pay", "p_adjusted"] < 0.05 < steps.loc["product_click", "p_adjusted"]
+    assert "people counted once per session" in fell.sentence()
+    with pytest.raises(ValueError, match="counts have their window behind them"):
+        what_changed(nights(tmp_path, [60, 62, 61, 63]), at="2026-03-03", within="1d")
+
+
+def test_days_of_two_exports_are_one_table_of_counts(tmp_path):
+    two = [nights(tmp_path, paid, f"{paid[0]}.csv") for paid in ([60, 62, 61, 63], [30, 32, 31, 33])]
+    days = pd.concat(export.steps_by_day().assign(shop=name) for name, export in zip("ab", two, strict=True))
+    both = Funnel.from_counts(days, cluster="day")
+    assert both.table.query("step == 'pay'")["reached"].tolist() == [246, 126]
+    alone = two[0].funnel()
+    assert alone.table["reached"].tolist() == [8000, 2404, 246]
+
+
+def test_an_account_with_one_session_has_a_rate_and_no_interval(tmp_path):
+    nights(tmp_path, [60, 62, 61, 63], "export-1.csv")
+    nights(tmp_path, [50], "export-2.csv", account="8")
+    both = read_export(tmp_path).funnel(by="account_id").table.query("step == 'pay'").set_index("account_id")
+    assert both.loc["7", ["first_low", "first_high"]].notna().all()
+    assert both.loc["8", "from_first"] == 50 / 2000
+    assert both.loc["8", ["low", "high", "first_low", "first_high"]].isna().all()
+    text = read_export(tmp_path).funnel(by="account_id").sentence()
+    assert "8 2.5 % (unknown, n = 2,000)" in text
 
 
 # Comparisons.
@@ -596,6 +633,24 @@ def test_codes_hours_and_zones_of_the_others_are_known(tmp_path):
     assert ali.events == {"ipv": 1}
     assert ali.tables["users"]["new_user_class_level"].tolist() == [2]
     assert ali.off == ()
+
+
+def test_plays_lie_beside_the_city_tiers_of_their_users(tmp_path):
+    second = "1593878903.438"
+    write(
+        tmp_path,
+        "small_matrix.csv",
+        columns("kuairec"),
+        f"14,148,4381,6067,2020-07-05 00:08:23.438,20200705,{second},0.722",
+        "15,148,100,6067,2020-07-05 00:08:23.438,20200705,,0.016",
+    )
+    more = f"{columns('kuairec', 1)},phone_brand"
+    write(tmp_path, "user_features_raw.csv", more, "14,full_active,成都市,三线城市,107,x")
+    log = read_public("kuairec", tmp_path)
+    assert log.events == {"play": 2}
+    assert log.off == ("1 row of small_matrix.csv without a time that can be read",)
+    assert log.tables["users"]["fre_city_level"].tolist() == ["三线城市"]
+    assert str(log.summary()).count("2020-07-05")
 
 
 def test_a_file_that_is_not_as_its_schema_says_is_refused_or_told(tmp_path):

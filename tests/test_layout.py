@@ -13,14 +13,14 @@ import toolkit
 ROOT = Path(toolkit.__file__).parent
 #: From the roof down. A wing may import from wings further down, and from itself.
 STOREYS = [
-    ["panels"],
+    ["panels", "reports"],
     ["scenarios", "changes", "inputs"],
     ["tiers"],
     ["interruptions", "cohorts", "funnels"],
     ["logs"],
     ["sources"],
     ["clusters", "decompositions", "propagation", "intervals", "results", "style"],
-    ["multiplicity", "counts", "wording", "compiled", "fonts", "progress"],
+    ["dates", "multiplicity", "counts", "wording", "compiled", "fonts", "progress"],
 ]
 DRAWING = {"matplotlib", "seaborn", "ipywidgets"}
 MOST_FILES = 20

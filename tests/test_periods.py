@@ -121,3 +121,50 @@ def test_open_periods_are_hollow():
 def test_a_period_that_cannot_be_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
         funnel(log(*ROWS), STEPS, within="1d", **options)
+
+
+def three_days():
+    """Entries on three days, paid after 5, 10 and 20 minutes; on the last day the window is not over."""
+    return log(
+        (1, "2024-06-01 10:00", "enter", "a"),
+        (1, "2024-06-01 10:05", "pay", "a"),
+        (2, "2024-06-02 10:00", "enter", "b"),
+        (2, "2024-06-02 10:10", "pay", "b"),
+        (3, "2024-06-02 11:00", "enter", "a"),
+        (3, "2024-06-02 11:20", "pay", "a"),
+        (4, "2024-06-03 10:00", "enter", "a"),
+        (4, "2024-06-03 10:30", "pay", "a"),
+    )
+
+
+def test_complete_periods_are_those_whose_windows_are_over():
+    found = funnel(three_days(), STEPS, within="1h", period="day")
+    assert found.table["complete"].tolist() == [True] * 4 + [False] * 2
+    complete = found.complete
+    assert complete.table["period"].nunique() == 2
+    assert complete.table["complete"].all()
+    pd.testing.assert_frame_equal(complete.table, found.table[found.table["complete"]])
+    assert complete.complete.table.equals(complete.table)
+    with pytest.raises(ValueError, match="no day is complete: without a window"):
+        _ = funnel(three_days(), STEPS, within=None, period="day").complete
+
+
+@pytest.mark.parametrize("by", [None, "platform"])
+def test_times_by_period_are_those_of_its_entries_alone(by):
+    found = funnel(three_days(), STEPS, within="1h", period="day", by=by).times
+    days = pd.to_datetime(["2024-06-01", "2024-06-02"])
+    assert found.table["period"].unique().tolist() == days.tolist()
+    for day in days:
+        alone = funnel(three_days(), STEPS, within="1h", by=by, entries=(day, day + pd.Timedelta("1D"))).times
+        own = found.table[found.table["period"] == day].drop(columns="period").reset_index(drop=True)
+        pd.testing.assert_frame_equal(own, alone.table)
+    medians = found.table[found.table["quantile"] == 0.5]["estimate"]
+    assert medians.iloc[0] == pd.Timedelta("5min")
+    assert "2024-06-02: median 10 minutes" in found.sentence() or by
+    assert found.curve["group"].iloc[-1].endswith("2024-06-02")
+    plt.close(found.plot().figure)
+
+
+def test_times_without_a_window_are_those_of_all_periods():
+    found = funnel(three_days(), STEPS, within=None, period="day").times
+    assert found.table["period"].nunique() == 3

@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from toolkit import Step, funnel, read_events, repurchase
+from toolkit import Step, funnel, read_events, repurchase, retention
 from toolkit.logs.engines import limit
 
 HEADER = "user_id,timestamp,event\n"
@@ -93,6 +93,35 @@ def test_one_parquet_file_of_several_without_a_column_is_named(tmp_path):
     FRAME.rename(columns={"event": "action"}).to_parquet(tmp_path / "b.parquet")
     with pytest.raises(ValueError, match=r"no event column 'event' in .*b\.parquet; it has: user_id"):
         read_events(str(tmp_path / "*.parquet"))
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "gbk"])
+def test_a_property_that_one_file_of_several_lacks_is_named(tmp_path, kind):
+    whole = FRAME.assign(shop=["a", "b"])
+    for name, frame in (("one", whole), ("two", FRAME.assign(user_id=9))):
+        if kind == "parquet":
+            frame.to_parquet(tmp_path / f"{name}.parquet")
+        else:
+            frame.to_csv(tmp_path / f"{name}.csv", index=False)
+    options = {"encoding": "gb18030"} if kind == "gbk" else {}
+    log = read_events(str(tmp_path / f"*.{'parquet' if kind == 'parquet' else 'csv'}"), **options)
+    assert list(log.lacking) == ["shop"]
+    line = log.summary().problems.set_index("name").loc["files without shop"]
+    assert line["value"] == 1
+    assert "two." in line["note"]
+    by_shop = funnel(log, ["enter", "pay"], within="1d", by="shop")
+    assert "shop is missing from 1 file (" in by_shop.sentence()
+    held = Step("pay", event="pay", where="shop = 'a'")
+    assert "shop is missing" in funnel(log, ["enter", held], within="1d").sentence()
+    assert "shop is missing" not in funnel(log, ["enter", "pay"], within="1d").sentence()
+
+
+def test_columns_that_all_files_have_or_that_are_made_are_missing_from_none(tmp_path):
+    for name in ("a", "b"):
+        FRAME.assign(Day="2024-06-17", Time="20:00").to_csv(tmp_path / f"{name}.csv", index=False)
+    log = read_events(str(tmp_path / "*.csv"), time=["Day", "Time"])
+    assert "Day Time" in log.columns
+    assert log.lacking == {}
 
 
 # What a file is
@@ -336,10 +365,33 @@ def test_a_form_that_names_no_moment_is_refused(form, said):
         at("x", time_format=form)
 
 
-@pytest.mark.parametrize("option", ["01/07/2024", "10:00", "now", 5])
+@pytest.mark.parametrize("option", ["10:00", "now", 5])
 def test_an_option_that_is_no_moment_is_refused(option):
     with pytest.raises(ValueError, match="observed_until=.* is not a time"):
         reached(read_events(FRAME), observed_until=option)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda log, day: funnel(log, ["enter", "pay"], within="1d", observed_until=day),
+        lambda log, day: funnel(log, ["enter", "pay"], within="1d", entries=(day, None)),
+        lambda log, day: retention(log, start="enter", periods=1, observed_until=day),
+        lambda log, day: retention(log, start="enter", periods=1, born_from=day),
+    ],
+    ids=["observed_until", "entries", "retention", "born_from"],
+)
+def test_a_day_that_may_be_another_is_refused_with_both_wherever_it_is_asked(ask):
+    said = r"'01/07/2024' is 2024-07-01 \(day first\) or 2024-01-07 \(month first\); write the year first"
+    with pytest.raises(ValueError, match=said):
+        ask(read_events(FRAME), "01/07/2024")
+
+
+@pytest.mark.parametrize(
+    "until", ["2024-06-17 20:10", "17/06/2024 20:10", "2024年6月17日 20:10", "2024-06-17T12:10Z"]
+)
+def test_a_day_that_can_be_one_only_is_read_however_it_is_written(until):
+    assert reached(read_events(FRAME), observed_until=until) == [1, 0]
 
 
 # Shapes
@@ -378,6 +430,20 @@ def test_one_column_per_stage_becomes_one_row_per_stage_that_has_a_time(tmp_path
     assert reached(
         read_events(mixed, user="order", time={"create": "made", "pay": "paid"}), ["create", "pay"]
     ) == [1, 1]
+
+
+def test_rows_without_any_stage_are_counted_and_said():
+    frame = pd.DataFrame(
+        {"order": [1, 2, 3], "shop": "a", "made": ["2024-06-17 20:00", None, None], "paid": [None] * 3}
+    )
+    frame.loc[1, "paid"] = "2024-06-17 21:00"
+    log = read_events(frame, user="order", time={"create": "made", "pay": "paid"})
+    assert log.events == {"create": 1, "pay": 1}
+    assert (log.facts.rows, log.facts.null_times) == (3, 1)
+    assert "rows without a time 1" in str(log.summary())
+    answer = funnel(log, ["create", "pay"], within="1d")
+    assert "1 row without a user or a time is left out" in answer.sentence()
+    assert log.index().memory is not None
 
 
 def test_the_research_file_of_order_stages_is_read_as_it_is(shared):

@@ -134,7 +134,7 @@ def test_notebook_02_splits_a_real_randomised_test_read_as_a_log(shared, tmp_pat
 
 @pytest.fixture
 def made(tmp_path):
-    """A log of 600 people on two apps in two towns, with columns of its own names, and how many did each step."""
+    """A log of 600 people on two apps in two towns on three days, with columns of its own names, and how many did each step."""
     people = np.arange(600)
     depth = np.where(people % 2 == 0, 3, 2) - (people % 5 == 0) - (people % 7 == 0)
     table = pd.DataFrame({"who": people, "depth": depth.clip(1)})
@@ -143,7 +143,12 @@ def made(tmp_path):
     steps = ["see", "come", "buy"]
     rows = [
         table[table["depth"] > at].assign(
-            what=step, when=pd.Timestamp("2024-05-01 20:00") + pd.Timedelta(at, "min")
+            what=step,
+            when=lambda rows, at=at: (
+                pd.Timestamp("2024-05-01 20:00")
+                + pd.to_timedelta(rows["who"] % 3, "D")
+                + pd.Timedelta(at, "min")
+            ),
         )
         for at, step in enumerate(steps)
     ]

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 from nbclient import NotebookClient
 
-from toolkit import style
+from toolkit import Funnel, Level, Retention, compare, interrupted_time_series, style
 
 PLATFORMS = ["xiaohongshu", "taobao_live", "douyin", "kuaishou"]
 
@@ -33,7 +33,7 @@ def test_each_platform_has_a_colour_a_marker_and_two_labels_of_its_own():
     assert [look.label for look in looks.values()] == ["小红书", "淘宝直播", "抖音", "快手"]
     assert [look.colour for look in looks.values()] == ["#0072B2", "#D55E00", "#009E73", "#CC79A7"]
     assert len({look.marker for look in looks.values()}) == 4
-    assert style.label("taobao_live", english=True) == "淘宝直播 Taobao Live"
+    assert style.label("taobao_live") == "淘宝直播 Taobao Live"
 
 
 @pytest.mark.parametrize("colour", [look.colour for look in style.PLATFORMS.values()])
@@ -145,6 +145,44 @@ def test_a_plot_makes_a_figure_of_its_own_unless_it_is_given_axes():
     assert not first.spines["top"].get_visible()
     assert style.axes(first) is first
     plt.close("all")
+
+
+STEPS = {"platform": ["xiaohongshu"] * 2 + ["taobao_live"] * 2, "step": ["enter", "pay"] * 2}
+TIERS = {"platform": STEPS["platform"], "tier": ["one", "two"] * 2, "converted": [9, 12, 30, 20]}
+AGES = {"platform": ["xiaohongshu"] * 3 + ["taobao_live"] * 3, "cohort": "2019-01", "age": [0, 1, 2] * 2}
+DAYS = pd.DataFrame(
+    {
+        "xiaohongshu": [9.0 + at * 7 % 5 for at in range(40)],
+        "taobao_live": [8.0 + at * 3 % 5 for at in range(40)],
+    },
+    pd.date_range("2019-01-01", periods=40, freq="D"),
+)
+BY_WING = {
+    "funnels": lambda: Funnel.from_counts(pd.DataFrame(STEPS | {"n": [90, 9, 70, 30]})).plot(),
+    "tiers": lambda: compare(pd.DataFrame(TIERS | {"n": [90, 80, 70, 60]}), tier="tier").plot(),
+    "cohorts": lambda: (
+        Retention.from_counts(pd.DataFrame(AGES | {"size": 90, "retained": [90, 40, 30] * 2}), period="month")
+        .curve()
+        .plot()
+    ),
+    "interruptions": lambda: interrupted_time_series(DAYS, {"removal": [Level("2019-01-25")]}).plot(),
+}
+
+
+@pytest.mark.parametrize("wing", BY_WING)
+def test_every_wing_calls_a_platform_by_both_its_names_inside_the_figure(wing):
+    figure = BY_WING[wing]().figure
+    FigureCanvasAgg(figure).draw()
+    named = [text for text in figure.findobj(mpl.text.Text) if "小红书" in text.get_text()]
+    assert named
+    for text in named:
+        assert "小红书 Xiaohongshu" in text.get_text()
+        place = text.get_window_extent()
+        assert place.xmin >= 0
+        assert place.ymin >= 0
+        assert place.xmax <= figure.bbox.width
+        assert place.ymax <= figure.bbox.height
+    plt.close(figure)
 
 
 @pytest.mark.parametrize("draw", ["style.axes();", "with style.context(): style.axes().plot([1, 2]);"])

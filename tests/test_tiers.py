@@ -9,6 +9,7 @@ import pytest
 from scipy import optimize, special
 
 from toolkit import Funnel, Step, funnel, read_events
+from toolkit.intervals import wilson
 from toolkit.propagation import Moments
 from toolkit.tiers import compare, e_value, standards, tier_split
 from toolkit.tiers.counts import counts_of
@@ -577,6 +578,18 @@ def test_a_tier_that_a_platform_lacks_is_left_out_or_pooled_only_as_asked():
     assert "pooled: 3 with 2" in pooled.sentence()
 
 
+def test_pooling_is_followed_to_its_end_and_a_circle_is_refused():
+    rows = table([(p, t, 50, n) for p in "ab" for t, n in (("1", 4), ("2", 6), ("3", 9))])
+    chained = compare(rows, pool={"3": "2", "2": "1"})
+    assert chained.counts.tiers == ("1",)
+    assert "pooled: 3 with 1, 2 with 1" in chained.sentence()
+    with pytest.raises(ValueError, match="in a circle, 3 to 2 to 3"):
+        compare(rows, pool={"3": "2", "2": "3"})
+    for pool in ({"3": "2"}, {"2": "1"}):
+        with pytest.raises(ValueError, match="'2' is to be pooled and to be excluded"):
+            compare(rows, pool=pool, exclude=["2"])
+
+
 def test_tiers_are_pooled_in_the_engine_too():
     answer = funnel(world(), ["enter", "pay"], within="2min", by=["platform", "city_tier"], count="entries")
     pooled = compare(answer, pool={"<null>": "tier_2"})
@@ -706,11 +719,51 @@ def test_a_plot_makes_a_figure_of_its_own_unless_it_is_given_axes():
         first, second = answer.plot(), answer.plot()
         assert first.figure is not second.figure
         assert answer.plot(first) is first
-    many = compare(table([(p, str(t), 50, 5) for p in "ab" for t in range(40)])).by_tier()
-    with pytest.raises(
-        ValueError, match=r"80 rows are too many for one figure; keep 60 at most, or draw .table"
-    ):
-        many.plot()
+    plt.close("all")
+
+
+def many_tiers():
+    """40 tiers of two platforms, the later ones larger; the last 12 are drawn."""
+    return compare(table([(p, str(t), 50 + t, 5 + t // 8) for p in "ab" for t in range(40)]))
+
+
+def test_figures_of_many_tiers_draw_the_largest_and_all_others_as_one():
+    import matplotlib.pyplot as plt
+
+    gaps = many_tiers()
+    for answer in (gaps.rates_by_tier(), gaps.by_tier(), gaps.reversal()):
+        drawn = [text.get_text() for text in answer.plot().get_yticklabels()]
+        assert sum("28 other tiers" in name for name in drawn) >= 1
+        assert any("39" in name for name in drawn)
+        assert not any(name.endswith(" 27") for name in drawn)
+        assert answer.table["tier"].nunique() >= 40
+    plt.close("all")
+
+
+def test_other_tiers_of_a_figure_add_what_they_add_up_to():
+    gaps = many_tiers()
+    split = gaps.by_tier()
+    for part, own in split.table.groupby("part"):
+        shown = split.largest[split.largest["part"] == part]
+        assert shown["estimate"].sum() == pytest.approx(own["estimate"].sum(), abs=1e-15)
+        assert shown["n"].sum() == own["n"].sum()
+    rates = gaps.rates_by_tier().largest.query("tier == '28 other tiers' and platform == 'a'").iloc[0]
+    assert rates["n"] == sum(50 + t for t in range(28))
+    assert rates["estimate"] == pytest.approx(sum(5 + t // 8 for t in range(28)) / rates["n"])
+    assert (rates["low"], rates["high"]) == pytest.approx(wilson(int(rates["converted"]), int(rates["n"])))
+
+
+def test_a_figure_of_many_pairs_draws_the_largest_and_says_so():
+    import matplotlib.pyplot as plt
+
+    gaps = compare(table([(f"p{p:02}", t, 50 + p, 5) for p in range(9) for t in "xy"]))
+    ax = gaps.plot()
+    assert "the largest 12 of 36 pairs" in ax.get_xlabel()
+    names = [text.get_text() for text in ax.get_yticklabels()]
+    assert len(names) == 36
+    assert any("p07 · p08" in name for name in names)
+    assert not any("p00" in name for name in names)
+    assert "the largest 12 of 36 pairs" in gaps.tests().plot().get_xlabel()
     plt.close("all")
 
 

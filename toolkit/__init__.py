@@ -27,6 +27,7 @@ read_export    reads what a dashboard exports, as it is
 read_series    reads a series out of any table
 read_public    opens a public log, with what it can and cannot answer
 metric         says what a metric of dashboards means, and the trap in it
+report         hands answers on as one page that opens in any browser
 simulate       writes the four platforms' simulated log, with its truth
 style          draws the four platforms alike everywhere
 """
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
         where_is_the_break,
     )
     from toolkit.logs.events import EventLog, read_events
+    from toolkit.reports import report
     from toolkit.sources.worlds import simulate
     from toolkit.tiers import compare, split_product
 
@@ -82,6 +84,7 @@ __all__ = [
     "read_export",
     "read_public",
     "read_series",
+    "report",
     "repurchase",
     "retention",
     "simulate",
@@ -119,6 +122,7 @@ _homes = {
     "read_public": "toolkit.inputs",
     "metric": "toolkit.inputs",
     "where_is_the_break": "toolkit.interruptions",
+    "report": "toolkit.reports",
     "simulate": "toolkit.sources.worlds",
 }
 

@@ -1,21 +1,21 @@
 """Counts by cluster, such as a day or a session: how sure sums are where people of one cluster resemble each other.
 
-Clusters   counts of groups at steps, cluster by cluster, and the sampling variance of what is computed from their sums
-day_numbers, in_order   clusters read as calendar days, and put in order
+Clusters      counts of groups at steps, cluster by cluster, and the sampling variance of functions of their sums
+side_by_side  the clusters of two tables as those of one
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy import special
 
 from toolkit.intervals import Rate
+from toolkit.wording import counted
 
 #: One-sided level at which the correlation of neighbouring days is taken to be real.
 SIGNIFICANT = 0.05
@@ -37,6 +37,10 @@ class Clusters:
         0 where a group is not in a cluster; clusters in order.
     days : array of int, optional
         Each cluster's day, where clusters are calendar days.
+    labels : tuple, optional
+        Each cluster's name, where it is known.
+    rounding : array of clusters x groups x steps, optional
+        Variance of what each count was rounded by: a third of the squared half width.
 
     Notes
     -----
@@ -47,7 +51,8 @@ class Clusters:
     with x_d: clusters - 1 where all are of one size. Where every weekday there is occurs at least twice in each
     group, Y and X are those of the weekday: a weekly pattern is no chance. Where neighbouring days' residuals are
     correlated significantly (one-sided at 5 %, all groups together) the variance is inflated by (1 + r) / (1 - r), r
-    being the correlation that would on average leave what was seen.
+    being the correlation that would on average leave what was seen. A count that was rounded to +- h adds h^2 / 3, the
+    variance of a uniform error.
 
     References
     ----------
@@ -66,6 +71,8 @@ class Clusters:
     name: str
     counts: np.ndarray = field(repr=False)
     days: np.ndarray | None = field(default=None, repr=False)
+    labels: tuple[Any, ...] = field(default=(), repr=False)
+    rounding: np.ndarray | None = field(default=None, repr=False)
 
     @cached_property
     def present(self) -> np.ndarray:
@@ -120,7 +127,7 @@ class Clusters:
             own += total**2 * ((h[at] ** 2).sum(0) + g.sum(0) ** 2 - (g**2).sum(0))
         return np.asarray(np.nan_to_num(self.counts[:, :, 0].sum(0) ** 2 / np.where(own > 0, own, np.nan)))
 
-    def products(self, first: Any = slice(None), second: Any = None) -> np.ndarray:
+    def products(self, second: int | None = None) -> np.ndarray:
         """Sums over clusters of products of scaled residuals at two steps, in one group or two: groups x steps x steps.
 
         Parameters
@@ -128,9 +135,79 @@ class Clusters:
         second
             Place of one group, whose residuals the others' are multiplied by; each group's own, if not given.
         """
-        ours = self.scaled[:, first]
-        theirs = ours if second is None else np.broadcast_to(self.scaled[:, [second]], ours.shape)
-        return np.asarray(np.einsum("dgi,dgj->gij", ours, theirs))
+        theirs = (
+            self.scaled if second is None else np.broadcast_to(self.scaled[:, [second]], self.scaled.shape)
+        )
+        found = np.asarray(np.einsum("dgi,dgj->gij", self.scaled, theirs))
+        if self.rounding is not None and second is None:
+            found += self.rounding.sum(0)[..., None] * np.eye(found.shape[-1])
+        return found
+
+    @cached_property
+    def joint(self) -> np.ndarray:
+        """`products` of every two groups: groups x steps x groups x steps."""
+        found = np.asarray(np.einsum("dgi,dhj->gihj", self.scaled, self.scaled))
+        at = np.arange(len(found))
+        found[at, :, at, :] = self.products()
+        return found
+
+    @cached_property
+    def blocks(self) -> np.ndarray:
+        """By group, a number that it shares with all groups that are seen in the same clusters."""
+        together = np.einsum("dg,dh->gh", self.present, self.present)
+        # Whoever shares a cluster with one that shares one with a third is of its block too.
+        for _ in range(len(together)):
+            together = together @ together
+        return np.asarray(together.argmax(1))
+
+    def grouped(self, places: Sequence[int] | np.ndarray, steps: Sequence[int] | None = None) -> Clusters:
+        """The same clusters with groups added up.
+
+        Parameters
+        ----------
+        places
+            By group, the place where it counts, from 0 on; -1 leaves it out.
+        steps
+            Those that are kept, by their place; all, if not given.
+        """
+        at = np.asarray(places)
+        chosen = np.arange(self.counts.shape[2]) if steps is None else np.asarray(steps)
+
+        def added(values: np.ndarray) -> np.ndarray:
+            found = np.zeros((len(values), at.max() + 1, len(chosen)))
+            for group in np.flatnonzero(at >= 0):
+                found[:, at[group]] += values[:, group, chosen]
+            return found
+
+        rounding = None if self.rounding is None else added(self.rounding)
+        return replace(self, counts=added(self.counts), rounding=rounding)
+
+    def refuse_too_few(self, names: Sequence[str], base: str) -> None:
+        """Refuse groups that are seen in one cluster, or in none.
+
+        Parameters
+        ----------
+        names
+            Of the groups.
+        base
+            What the first of the counts are, in words.
+        """
+        for name, number in zip(names, self.number, strict=True):
+            if number < 2:
+                raise ValueError(
+                    f"the counts{f' of {name}' if name else ''} have {counted(number, 'cluster')} of {self.name!r} "
+                    f"with anyone at {base!r}: how far clusters differ cannot be seen; give two or more, or leave "
+                    "cluster= out"
+                )
+
+    def refuse_overlap(self, names: Sequence[str], one: int, other: int) -> None:
+        """Refuse two groups with a few clusters in common: seen on the same days throughout, or on different ones."""
+        both = int((self.present[:, one] & self.present[:, other]).sum())
+        if 0 < both < self.number[[one, other]].min() / 2:
+            raise ValueError(
+                f"{counted(both, 'cluster')} of {self.name!r} lie{'s' * (both == 1)} in {names[one]} and in "
+                f"{names[other]}, the others in one of them: let each lie on one side"
+            )
 
     def rate(self, step: int, base: int) -> Rate:
         """By group, the share of those at a base who reached a step, steps by their place."""
@@ -143,7 +220,14 @@ class Clusters:
         known = (variance > 1e-12 * x) & (p > 0) & (p < 1)
         # A rate of 0 or 1 does not vary: then only the number of people is known to limit it.
         size = np.divide(p * (1 - p) * x**2, variance, out=x.astype(float), where=known)
+        # One cluster alone shows nothing of how far clusters differ.
+        size[self.number < 2] = np.nan
         return Rate(p, size, self.freedom * (1 - r**2) / (1 + r**2))
+
+    def errors(self, step: int, base: int) -> np.ndarray:
+        """Each cluster's part of the error of a rate: clusters x groups, of which sums of squares are variances."""
+        x = self.counts[:, :, base].sum(0)
+        return np.asarray(np.einsum("dgi,gi->dg", self.scaled, self._slopes(step, base)) / np.maximum(x, 1))
 
     def spread(self, slopes: np.ndarray) -> tuple[float, float]:
         """Variance and degrees of freedom of a function of all groups' sums, groups in clusters of their own.
@@ -237,6 +321,47 @@ class Clusters:
         return np.where(found == 0, np.nan, found) if values.ndim == 2 else found
 
 
+def side_by_side(one: Clusters, other: Clusters) -> Clusters:
+    """Clusters of the groups of two tables of counts, a group in none of the other's clusters counting 0 there.
+
+    Clusters are the same where they are the same day or, where they are no days, have the same name; without a name
+    none is.
+
+    Raises
+    ------
+    ValueError
+        Where clusters are of two columns.
+    """
+    if one.name != other.name:
+        raise ValueError(
+            f"one funnel is clustered by {one.name!r}, the other by {other.name!r}: cluster both by the same"
+        )
+    keys: list[list[Any]] = [
+        list(own.labels) or [(side, at) for at in range(len(own.counts))]
+        for side, own in enumerate((one, other))
+    ]
+    dated = one.days is not None and other.days is not None
+    if one.days is not None and other.days is not None:
+        keys = [one.days.tolist(), other.days.tolist()]
+    union = list(dict.fromkeys([*keys[0], *keys[1]]))
+    union = sorted(union) if dated else union
+    place = {key: at for at, key in enumerate(union)}
+    at = [[place[key] for key in own] for own in keys]
+
+    def beside(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        groups = first.shape[1]
+        found = np.zeros((len(union), groups + second.shape[1], first.shape[2]))
+        found[at[0], :groups], found[at[1], groups:] = first, second
+        return found
+
+    rounding = None
+    if one.rounding is not None or other.rounding is not None:
+        exact = [np.zeros(own.counts.shape) if own.rounding is None else own.rounding for own in (one, other)]
+        rounding = beside(*exact)
+    days = np.array(union) if dated else None
+    return Clusters(one.name, beside(one.counts, other.counts), days, tuple(union), rounding)
+
+
 _GRID = np.linspace(0, MOST, 19)
 
 
@@ -265,40 +390,3 @@ def _expected(*patterns: tuple[tuple[int, ...], tuple[int, ...]]) -> np.ndarray:
             joint[g, i] = left[next_to].sum() / 2 / spread if spread > 1e-9 else 0.0
     total = pairs.sum()
     return np.asarray(joint.sum(0) / total if total else _GRID)
-
-
-def day_numbers(labels: Sequence[Any]) -> np.ndarray | None:
-    """Clusters as days since 1970, or None where they are not calendar days, each of them once.
-
-    Examples
-    --------
-    >>> day_numbers(["1970-01-02", "19700105"]), day_numbers([101, 102])
-    (array([1, 4]), None)
-    """
-    values = pd.Series(list(labels))
-    if pd.api.types.is_numeric_dtype(values) and not values.between(19_000_101, 21_001_231).all():
-        return None
-    try:
-        # A text is a day only if it is written as one: a session called "s7" or "12" is not.
-        if not pd.api.types.is_datetime64_any_dtype(values):
-            texts = values.astype(str).str.strip()
-            if not texts.str.fullmatch(r"\d{4}([-/.年]?)\d{1,2}([-/.月]?)\d{1,2}日?( 00:00:00.*)?").all():
-                return None
-            texts = texts.str.replace(r"[/.年月]", "-", regex=True).str.replace("日", "").str.slice(0, 10)
-            values = pd.to_datetime(texts.str.strip(), format="mixed")
-    except (ValueError, TypeError):
-        return None
-    times = pd.DatetimeIndex(values).tz_localize(None)
-    if (times != times.normalize()).any():
-        return None
-    days = (times - pd.Timestamp(0)).days.to_numpy(np.int64)
-    return days if len(set(days.tolist())) == len(days) else None
-
-
-def in_order(labels: Sequence[Any]) -> tuple[np.ndarray, np.ndarray | None]:
-    """The order of clusters, days by the calendar and all others as they come; and the days in that order."""
-    days = day_numbers(labels)
-    if days is None:
-        return np.arange(len(labels)), None
-    order = np.argsort(days, kind="stable")
-    return order, days[order]

@@ -87,17 +87,24 @@ def contribution(first: np.ndarray, second: np.ndarray, k: int) -> tuple[float, 
     ----------
     Das Gupta (1993), Standardization and Decomposition of Rates, US Census Bureau P23-186, chapter 2.
     """
-    x, weights = _nodes(len(first))
-    between = (1 - x) * second[:, None] + x * first[:, None]
-    gap = first[k] - second[k]
-    slopes = np.zeros((2, len(first)))
-    others = np.delete(np.arange(len(first)), k)
-    mean = weights @ between[others].prod(0)
-    slopes[:, k] = mean, -mean
+    value, slopes = contribution_of_each(first, second, k)
+    return float(value), slopes
+
+
+def contribution_of_each(first: np.ndarray, second: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """`contribution` of many pairs of products: arrays of ... x factors give ... and slopes of ... x 2 x factors."""
+    size = first.shape[-1]
+    x, weights = _nodes(size)
+    between = (1 - x) * second[..., None] + x * first[..., None]
+    gap = first[..., k] - second[..., k]
+    slopes = np.zeros((*gap.shape, 2, size))
+    others = np.delete(np.arange(size), k)
+    mean = between[..., others, :].prod(-2) @ weights
+    slopes[..., 0, k], slopes[..., 1, k] = mean, -mean
     for j in others:
-        rest = weights * gap * between[others[others != j]].prod(0)
-        slopes[:, j] = rest @ x, rest @ (1 - x)
-    return float(gap * mean), slopes
+        rest = weights * gap[..., None] * between[..., others[others != j], :].prod(-2)
+        slopes[..., 0, j], slopes[..., 1, j] = rest @ x, rest @ (1 - x)
+    return np.asarray(gap * mean), slopes
 
 
 def complex_step(function: Callable[[np.ndarray], Any], at: np.ndarray) -> np.ndarray:

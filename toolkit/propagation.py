@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from toolkit.intervals import Interval, Rate, UserSums
+from toolkit.intervals import Interval, Rate, UserSums, student
 
 #: Smallest p value that is told apart from 0.
 LEAST_P = 1e-12
@@ -68,6 +68,14 @@ class Moments:
         products[at, :, at, :] = np.minimum(counts[:, :, None], counts[:, None, :])
         return cls(counts, products, np.where(np.arange(size) > 0, counts, 0.0))
 
+    def grouped(self, places: np.ndarray) -> Moments:
+        """Groups added up by place. A user of several of these counts in each, so that few more seem to be there."""
+        size, found = places.max() + 1, np.zeros((2, places.max() + 1, self.users.shape[1]))
+        for total, own in zip(found, (self.users, self.shares), strict=True):
+            np.add.at(total, places, own)
+        to = np.eye(size)[places]
+        return Moments(found[0], np.einsum("ga,gihj,hb->aibj", to, self.products, to), found[1])
+
     def sums(self, totals: np.ndarray, count: int = 1) -> UserSums:
         """Sums over users for the rate of a count over the one before it; `totals` is G x V."""
         at = np.arange(len(totals))
@@ -97,6 +105,9 @@ class Precision:
         Of the pieces' errors.
     projection : array of m x m, optional
         What a gradient is multiplied by, where pieces cannot move freely: shares add up to 1.
+    blocks : array of m ints, optional
+        Where errors were seen in a few clusters: which pieces were seen in the same ones. A function then has the
+        degrees of freedom of its own variance, Satterthwaite's over blocks; without, each piece has those of its own.
 
     Examples
     --------
@@ -116,6 +127,7 @@ class Precision:
     skewed: np.ndarray
     correlation: np.ndarray
     projection: np.ndarray | None = None
+    blocks: np.ndarray | None = None
 
     def interval(
         self, estimate: ArrayLike, gradient: np.ndarray, confidence: float, least: float = -np.inf
@@ -140,14 +152,15 @@ class Precision:
         the interval shorter than the shorter of that and the delta method.
         """
         gradient = self._free(gradient)
-        half, shift = self._spread(confidence)
+        freedom = self._freedom(gradient)
+        half, shift = self._spread(confidence, freedom)
         width, leaning = gradient * half, gradient * shift
         total = self._joined(width)
         share = np.divide(
             width**2, (width**2).sum(-1, keepdims=True), out=np.zeros_like(width), where=width != 0
         )
         centre = (share * leaning).sum(-1)
-        plain = self._joined(gradient * self._quantile(confidence) * self.errors)
+        plain = self._joined(gradient * _quantile(freedom, confidence) * self.errors)
         ends = []
         for side in (-1, 1):
             # The distance of a piece to its own end on the side where it moves the function.
@@ -178,9 +191,10 @@ class Precision:
         (1978), Computers & Structures 9, 489-494.
         """
         root = self._root
-        scale = self._quantile(confidence)
-        half = self._spread(confidence)[0]
-        start = function(self.values)[1] * half
+        slopes = function(self.values)[1]
+        freedom = self._freedom(slopes)
+        scale = _quantile(freedom, confidence)
+        start = slopes * self._spread(confidence, freedom)[0]
         ends = []
         for side in (-1, 1):
             direction = side * root.T @ start
@@ -197,6 +211,13 @@ class Precision:
     def error(self, gradient: np.ndarray) -> np.ndarray:
         """Standard error by the delta method."""
         return self._joined(self._free(gradient) * self.errors)
+
+    def reach(self, gradient: np.ndarray, confidence: float) -> np.ndarray:
+        """Half the width of the delta method's interval."""
+        free = self._free(gradient)
+        # Without blocks the pieces' own quantiles stand in the intervals of rates, not in a plain standard error's.
+        freedom = np.inf if self.blocks is None else self._freedom(free)[..., 0]
+        return np.asarray(_quantile(freedom, confidence) * self._joined(free * self.errors))
 
     def p(self, estimate: float, gradient: np.ndarray) -> float:
         """Two-sided p value that a function is 0: 1 less the confidence at which its interval just touches 0."""
@@ -249,18 +270,29 @@ class Precision:
     def _joined(self, spread: np.ndarray) -> np.ndarray:
         return np.asarray(np.sqrt(np.maximum(((spread @ self.correlation) * spread).sum(-1), 0)))
 
-    def _quantile(self, confidence: float) -> np.ndarray:
-        # One user alone says nothing of the next, as in `toolkit.intervals`.
-        known = special.stdtrit(np.maximum(self.freedom, 1), (1 + confidence) / 2)
-        return np.where(self.freedom < 1, 1e15, known)
+    def _freedom(self, gradient: np.ndarray) -> np.ndarray:
+        """Degrees of freedom: of each piece, or one for each function where pieces lie in blocks."""
+        if self.blocks is None:
+            return self.freedom
+        moved = gradient * self.errors
+        total, parts = np.zeros((2, *moved.shape[:-1]))
+        known = np.maximum(self.freedom, 1e-9)
+        for block in np.unique(self.blocks):
+            own = np.where(self.blocks == block, moved, 0.0)
+            variance, alone = self._joined(own) ** 2, (own**2).sum(-1)
+            # A block's variance is known by its pieces' degrees of freedom, each by its share.
+            inverse = np.divide((own**2 / known).sum(-1), alone, out=np.zeros_like(alone), where=alone > 0)
+            total, parts = total + variance, parts + variance**2 * inverse
+        least = np.full_like(total, self.freedom.min())
+        return np.asarray(np.divide(total**2, parts, out=least, where=parts > 0))[..., None]
 
-    def _spread(self, confidence: float) -> tuple[np.ndarray, np.ndarray]:
+    def _spread(self, confidence: float, freedom: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Half-widths of the pieces' own intervals, and how far their midpoints lie above the estimates."""
         rates = np.where(self.skewed, self.values, 0.5)
-        low, high = Rate(rates, self.sizes, self.freedom).interval(confidence)
+        low, high = Rate(rates, self.sizes, freedom).interval(confidence)
         low = np.minimum(low, self._rare(rates, confidence))
         high = np.maximum(high, 1 - self._rare(1 - rates, confidence))
-        half = np.where(self.skewed, (high - low) / 2, self._quantile(confidence) * self.errors)
+        half = np.where(self.skewed, (high - low) / 2, _quantile(freedom, confidence) * self.errors)
         return half, np.where(self.skewed, (high + low) / 2 - self.values, 0.0)
 
     def _rare(self, rates: np.ndarray, confidence: float) -> np.ndarray:
@@ -288,11 +320,17 @@ class Precision:
         return np.asarray(np.where(self.skewed, rates, means))
 
 
+def _quantile(freedom: ArrayLike, confidence: float) -> np.ndarray:
+    # One user alone says nothing of the next, as in `toolkit.intervals`.
+    return np.where(np.less(freedom, 1), 1e15, student(np.maximum(freedom, 1), confidence))
+
+
 def correlated(covariance: np.ndarray) -> np.ndarray:
-    """The correlation of a covariance; pieces without variance are correlated with none."""
-    error = np.sqrt(np.maximum(np.diagonal(covariance), 0))
-    scale = np.outer(error, error)
+    """The correlation of a covariance, or of several; pieces without variance are correlated with none."""
+    at = np.arange(covariance.shape[-1])
+    error = np.sqrt(np.maximum(covariance[..., at, at], 0))
+    scale = error[..., :, None] * error[..., None, :]
     found = np.divide(covariance, scale, out=np.zeros_like(covariance), where=scale > 0)
-    found = np.asarray(np.clip((found + found.T) / 2, -1, 1))
-    np.fill_diagonal(found, 1.0)
+    found = np.asarray(np.clip((found + found.swapaxes(-1, -2)) / 2, -1, 1))
+    found[..., at, at] = 1.0
     return found

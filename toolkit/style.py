@@ -6,12 +6,14 @@ looks       the looks of the names of one figure, all different
 label       the name that a reader sees
 drawn       the same, safe as text of a figure
 axes        the axes to draw on: those given, or those of a new figure
+picture     a figure as PNG, closed
 context     draw in this style inside a `with` block
 use         draw in this style from here on
 """
 
 from __future__ import annotations
 
+import io
 import zlib
 from collections.abc import Iterable
 from functools import cache
@@ -121,7 +123,7 @@ def _look(name: object, place: int) -> Look:
     return PLATFORMS[text] if _is_platform(name) else Look(*OTHERS[place], text, text)
 
 
-def label(name: object, *, english: bool = False) -> str:
+def label(name: object, *, english: bool = True) -> str:
     """The name that a reader sees.
 
     Parameters
@@ -129,18 +131,18 @@ def label(name: object, *, english: bool = False) -> str:
     name
         A platform's id, or any other group's name, which is its own label.
     english
-        Add the English name after the Chinese one.
+        Whether a platform's English name follows its Chinese one. False where there is room for one only.
 
     Examples
     --------
-    >>> label("douyin"), label("douyin", english=True), label("tier 1")
-    ('抖音', '抖音 Douyin', 'tier 1')
+    >>> label("douyin"), label("douyin", english=False), label("tier 1")
+    ('抖音 Douyin', '抖音', 'tier 1')
     """
     shown = look(name)
     return f"{shown.label} {shown.english}" if english and shown.english != shown.label else shown.label
 
 
-def drawn(name: object, *, english: bool = False) -> str:
+def drawn(name: object, *, english: bool = True) -> str:
     """The label as text of a figure: a dollar in a name is a dollar, not the start of a formula."""
     return label(name, english=english).replace("$", r"\$")
 
@@ -168,6 +170,24 @@ def axes(ax: Axes | None = None, *, width: float = 6.4, height: float = 4.0) -> 
         import matplotlib.pyplot as plt
 
         return plt.subplots(figsize=(width, height))[1]
+
+
+def picture(ax: Axes, dots: int = 200) -> tuple[bytes, int, int]:
+    """The figure of some axes as PNG, with its width and height at 100 dots an inch; the figure is closed.
+
+    Closed, it is not shown a second time at the end of a notebook's cell.
+    """
+    import matplotlib.pyplot as plt
+
+    figure, file = ax.get_figure(root=True), io.BytesIO()
+    if figure is None:
+        raise ValueError("the axes are of no figure any more")
+    with context():
+        figure.savefig(file, format="png", dpi=dots, bbox_inches="tight", metadata={"Software": None})
+    plt.close(figure)
+    data = file.getvalue()
+    wide, high = (int.from_bytes(data[at : at + 4]) * 100 // dots for at in (16, 20))
+    return data, wide, high
 
 
 def context() -> AbstractContextManager[None]:

@@ -65,6 +65,8 @@ def percent(rate: float | None, digits: int | None = None) -> str:
 
 def percent_interval(low: float, high: float) -> str:
     """An interval of a rate as per cent."""
+    if math.isnan(low):
+        return "unknown"
     digits = 1 if low >= 0.01 else 2 if low >= 0.001 or high >= 0.01 else None
     return f"{percent(low, digits).removesuffix(' %')} to {percent(high, digits)}"
 

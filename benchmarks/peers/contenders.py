@@ -73,9 +73,9 @@ def index(path: str) -> Answer:
 
     from toolkit import read_events
 
-    begun = time.perf_counter()
+    begun, worked = time.perf_counter(), working()
     log = read_events(path).index(keep=["platform"])
-    noted["build"] = time.perf_counter() - begun
+    noted["build"], noted["build_worked"] = time.perf_counter() - begun, working() - worked
     took, worked = [], working()
     for more in range(ASKED - 1, -1, -1):
         begun = time.perf_counter()

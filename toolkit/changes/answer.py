@@ -18,7 +18,7 @@ from toolkit.logs.events import EventLog
 
 
 def what_changed(
-    log_or_counts: EventLog | pd.DataFrame,
+    log_or_counts: EventLog | pd.DataFrame | daily.HoldsSteps,
     steps: Sequence[str | Step] | None = None,
     *,
     at: Any = None,
@@ -33,10 +33,10 @@ def what_changed(
 
     Parameters
     ----------
-    log_or_counts : EventLog or DataFrame
-        A log; or a tidy table with a day, `step`, `n`, and properties.
+    log_or_counts : EventLog, DataFrame or Export
+        A log; a tidy table with a day, `step`, `n`, and properties; or a dashboard's export.
     steps : list of str or Step
-        In order. Of a table, all steps if not given.
+        In order. Of a table or an export, all steps if not given.
     at : date, optional
         First day of the change: all days before it against all from it on.
     before, after : (from, to), optional
@@ -46,7 +46,7 @@ def what_changed(
     within : str or Timedelta
         Of a log: longest time from the first step to the last. Days whose window is not over are left out.
     cluster : str
-        Of a table: the column of the day, found by itself where only one holds days. Of a log: "day".
+        Of a table: the column of the day, found by itself where only one holds days. Else "day".
     confidence : float
 
     Returns
@@ -78,21 +78,27 @@ def what_changed(
     confidence = confidence_level(confidence)
     columns = [by] if isinstance(by, str) else list(by)
     window = None
+    if not isinstance(log_or_counts, EventLog) and within is not None:
+        raise ValueError("within= belongs to a log; counts have their window behind them")
+    if not isinstance(log_or_counts, pd.DataFrame) and cluster != "day":
+        raise ValueError(
+            f"cluster={cluster!r} is of a table; of a log or an export the clusters are its days"
+        )
     if isinstance(log_or_counts, EventLog):
         if steps is None:
             raise ValueError("steps= names the events of the log in order, two or more")
-        if cluster != "day":
-            raise ValueError(f"cluster={cluster!r}; of a log the clusters are its days: cluster='day'")
         found = daily.of_log(log_or_counts, steps, columns, within)
         window = pd.Timedelta(duration(within, "within"), "us")
-    elif isinstance(log_or_counts, pd.DataFrame):
-        if within is not None:
-            raise ValueError("within= belongs to a log; a table of counts has its window behind it")
+    elif isinstance(log_or_counts, pd.DataFrame | daily.HoldsSteps):
         names = None if steps is None else [str(getattr(step, "name", step)) for step in steps]
-        found = daily.of_counts(log_or_counts, names, columns, cluster)
+        if isinstance(log_or_counts, pd.DataFrame):
+            found = daily.of_counts(log_or_counts, names, columns, cluster)
+        else:
+            found = daily.of_export(log_or_counts, names, columns)
     else:
         raise TypeError(
-            f"what_changed takes a log from read_events or a table of counts, not {type(log_or_counts).__name__}"
+            "what_changed takes a log from read_events, an export from read_export or a table of counts, not "
+            f"{type(log_or_counts).__name__}"
         )
     spans = spans_of(found.days, at, before, after, window)
     for side, span in zip(("before", "after"), spans, strict=True):
@@ -112,6 +118,7 @@ def what_changed(
         days=tuple(len(span) for span in spans),
         curve=_curve(found, spans),
         left_out=found.left_out,
+        notes=found.notes,
     )
 
 

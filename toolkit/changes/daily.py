@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
 
-from toolkit.clusters import day_numbers
 from toolkit.counts import counts_table
+from toolkit.dates import day_numbers
 from toolkit.funnels import Funnel, PeriodFunnel, Step, funnel
 from toolkit.logs.events import EventLog
 from toolkit.wording import NULL, some, unknown
+
+
+@runtime_checkable
+class HoldsSteps(Protocol):
+    """What an export is to a change: steps counted by day."""
+
+    def steps_by_day(
+        self, steps: Sequence[str] | None = None, *, by: str | Sequence[str] | None = None
+    ) -> pd.DataFrame:
+        """`by`, `day`, `step`, `n`, steps in order; `attrs["notes"]` says what to know of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +41,8 @@ class Daily:
         One row for each of those, a column for each property, as text.
     left_out : int
         Days at the end whose window is not over.
+    notes : tuple of str
+        What a reader must know of how they came about.
     """
 
     steps: tuple[str, ...]
@@ -38,6 +50,7 @@ class Daily:
     counts: np.ndarray = field(repr=False)
     segments: pd.DataFrame = field(repr=False)
     left_out: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def whole(self) -> np.ndarray:
@@ -105,6 +118,20 @@ def of_counts(frame: pd.DataFrame, steps: Sequence[str] | None, by: Sequence[str
     at = [counts.by.index(name) for name in by]
     texts = [tuple(text[i] for i in at) for text in counts.texts]
     return _laid_out(counts.steps, by, numbers, texts, counts.reached, np.unique(numbers), 0)
+
+
+def of_export(export: HoldsSteps, steps: Sequence[str] | None, by: Sequence[str]) -> Daily:
+    """Days of a dashboard's export, each the sum of its sessions."""
+    tidy = export.steps_by_day(steps, by=list(by))
+    if not len(tidy):
+        raise ValueError("no row of the export says its day, and before and after need days")
+    names = tuple(dict.fromkeys(tidy["step"]))
+    wide = tidy.set_index([*by, "day", "step"])["n"].unstack("step").reset_index()
+    numbers = (pd.DatetimeIndex(wide["day"]) - pd.Timestamp(0)).days.to_numpy()
+    rows = wide[[*by]].astype("str").where(wide[[*by]].notna(), None).itertuples(index=False, name=None)
+    texts = [tuple(row) for row in rows] if by else [()] * len(wide)
+    found = _laid_out(names, by, numbers, texts, wide[[*names]].to_numpy(float), np.unique(numbers), 0)
+    return replace(found, notes=tidy.attrs["notes"])
 
 
 def _day_column(frame: pd.DataFrame, cluster: str) -> str:

@@ -45,9 +45,10 @@ def course(
                 own["day"], own["rate"], "o-", color=COLOURS[side], markersize=4, linewidth=0.8, alpha=0.8
             )
             ax.hlines(level, own["day"].min(), own["day"].max(), color=COLOURS[side], linewidth=2)
+            # At the foot, where the axis begins at 0 and days rarely are.
             ax.annotate(
                 f"{side} {percent(level)}",
-                (own["day"].iloc[0], level),
+                (own["day"].iloc[0], 0),
                 xytext=(0, 6),
                 textcoords="offset points",
                 color=COLOURS[side],

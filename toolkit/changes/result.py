@@ -37,6 +37,8 @@ class WhatChanged(Result):
         `day`, `rate`, `n`, `side`.
     left_out : int
         Days at the end whose window is not over.
+    notes : tuple of str
+        What a reader must know of how the counts came about.
     """
 
     table: pd.DataFrame
@@ -46,6 +48,7 @@ class WhatChanged(Result):
     days: tuple[int, ...]
     curve: pd.DataFrame = field(repr=False)
     left_out: int = 0
+    notes: tuple[str, ...] = ()
 
     rates: ClassVar = frozenset({"before", "after", "share"})
     differences: ClassVar = frozenset({"estimate", "low", "high"})
@@ -80,7 +83,8 @@ class WhatChanged(Result):
             if self.left_out
             else ""
         )
-        return f"{text}. {self._usual(abs(float(whole['estimate'])))}{open_days}."
+        told = "".join(f"; {note}" for note in self.notes)
+        return f"{text}. {self._usual(abs(float(whole['estimate'])))}{open_days}{told}."
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """The rate by day, before and after, and each side's level."""

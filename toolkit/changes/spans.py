@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from toolkit import dates
+
 #: With fewer days on a side it cannot be seen how much days differ.
 LEAST = 2
 
@@ -68,7 +70,9 @@ def _range(span: Any, name: str) -> tuple[int, int]:
 
 def _day(value: Any, name: str) -> int:
     try:
-        time = pd.Timestamp(value)
+        time = dates.single(value, "")
+    except dates.Ambiguous as error:
+        raise ValueError(f"{name}: {error}") from error
     except (ValueError, TypeError) as error:
         raise ValueError(f"{name}={value!r} is not a date; write '2024-11-03'") from error
     if time is pd.NaT or time != time.normalize():

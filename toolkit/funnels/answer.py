@@ -157,13 +157,15 @@ def funnel(
         refuse_taken(question.by, ["period", "complete"])
         found = by_period(question, period, path)
         _refuse_unknown_steps(question, found.counts)
-        return PeriodFunnel(found.counts, confidence, period=period, over=found.complete)
+        return PeriodFunnel(
+            found.counts, confidence, period=period, over=found.complete, questions=found.questions
+        )
     units = count_units(question, path)
     counts = StepCounts.of_units(units)
     _refuse_unknown_steps(question, counts)
     note = _one_row_each(question, counts)
     counts = replace(counts, notes=(note, *counts.notes)) if note else counts
-    excluded = lost_to_exclusions(units, path) if question.exclude else None
+    excluded = lost_to_exclusions(units) if question.exclude else None
     return Funnel(counts, confidence, excluded)
 
 

@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from toolkit.funnels import comparison
+from toolkit import dates
+from toolkit.funnels import comparison, durations
+from toolkit.funnels.paths import count_units
 from toolkit.funnels.periods import Period
+from toolkit.funnels.question import Question
 from toolkit.funnels.result import Funnel
 from toolkit.funnels.step_counts import StepCounts
+from toolkit.progress import followed
 from toolkit.wording import count, counted, group_name, interval_level, percent, percent_interval, unknown
 
 if TYPE_CHECKING:
@@ -31,6 +35,8 @@ class PeriodFunnel(Funnel):
     period : {"hour", "day", "week", "month"}
     over : array of bool
         By group and period: whether the windows of all its entries are over.
+    questions : tuple of Question
+        Each period as it would be asked for alone.
 
     Examples
     --------
@@ -45,6 +51,49 @@ class PeriodFunnel(Funnel):
 
     period: Period = "day"
     over: np.ndarray = field(default_factory=lambda: np.ones(0, bool), repr=False)
+    questions: tuple[Question, ...] = field(default=(), repr=False)
+
+    @cached_property
+    def complete(self) -> PeriodFunnel:
+        """The same of complete periods alone: those in which the windows of all who entered are over.
+
+        Raises
+        ------
+        ValueError
+            Where no period is complete.
+        """
+        kept = self._of(self.over)
+        if not len(kept.groups):
+            raise ValueError(
+                f"no {self.period} is complete: without a window none ever is, and with one it must be over by the end "
+                "of the log; take a shorter within="
+            )
+        number = len(self.questions)
+        asked = tuple(one for one, over in zip(self.questions, self.over[:number], strict=True) if over)
+        return replace(self, step_counts=kept, over=np.ones(len(kept.groups), bool), questions=asked)
+
+    @cached_property
+    def times(self) -> durations.Times:
+        """How long it takes from entering to each later step, by period: each is `Funnel.times` of its entries alone.
+
+        Only of periods whose windows are over, unless there is no window. `.table` has `period` after the `by`
+        columns; a group of `.curve` is a group in a period.
+        """
+        whole = self if not self.over.any() else self.complete
+        labels = list(dict.fromkeys(whole.step_counts.groups["period"]))
+        texts = list(dict.fromkeys(text[-1] for text in whole.step_counts.texts))
+        tables, curves = [], []
+        for question, label, text in followed(
+            list(zip(whole.questions, labels, texts, strict=True)), "periods"
+        ):
+            units = count_units(question, "auto")
+            found = Funnel(StepCounts.of_units(units), self.confidence).times
+            tables.append(found.table.assign(period=label))
+            named = [f"{name} {text}".strip() for name in found.curve["group"]]
+            curves.append(found.curve.assign(group=named))
+        table = pd.concat(tables, ignore_index=True)
+        own = [*self.by, *(name for name in table if name not in self.by)]
+        return durations.Times(table[own], pd.concat(curves, ignore_index=True), self.steps, self.confidence)
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -81,17 +130,9 @@ class PeriodFunnel(Funnel):
 
     def compare(self, to: Any = None) -> comparison.Comparison:
         """Periods and groups against one of them, as `Funnel.compare`; only periods whose window is over."""
-        chosen = np.flatnonzero(self.over & (self.step_counts.reached[:, 0] > 0))
-        counts = self.step_counts
-        kept: StepCounts = replace(
-            counts,
-            groups=counts.groups.iloc[chosen].reset_index(drop=True),
-            texts=tuple(counts.texts[at] for at in chosen),
-            reached=counts.reached[chosen],
-            in_window=counts.in_window[chosen],
-        )
+        kept = self._of(self.over & (self.step_counts.reached[:, 0] > 0))
         if not isinstance(to, tuple) and to is not None and len(self.by) == 1:
-            to = pd.Timestamp(to)
+            to = dates.single(to, "")
         return comparison.compare(kept, to, self.confidence)
 
     def sentence(self) -> str:
@@ -137,6 +178,17 @@ class PeriodFunnel(Funnel):
         frame = self.table.loc[rows, ["period", "from_first", "first_low", "first_high", "complete"]]
         frame = frame.assign(group=self._groups)
         return axes.course(frame, step=chosen, first=self.steps[0], ax=ax)
+
+    def _of(self, rows: np.ndarray) -> StepCounts:
+        """The counts of some rows of groups and periods."""
+        counts, chosen = self.step_counts, np.flatnonzero(rows)
+        return replace(
+            counts,
+            groups=counts.groups.iloc[chosen].reset_index(drop=True),
+            texts=tuple(counts.texts[at] for at in chosen),
+            reached=counts.reached[chosen],
+            in_window=counts.in_window[chosen],
+        )
 
     @property
     def _groups(self) -> list[str]:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from toolkit import intervals, style
-from toolkit.clusters import Clusters
+from toolkit import clusters, intervals, style
 from toolkit.funnels.step_counts import ALONE, StepCounts, added_up
 from toolkit.funnels.step_shares import step_shares
 from toolkit.multiplicity import holm
@@ -192,10 +191,9 @@ def compare(counts: StepCounts, to: Any, confidence: float) -> Comparison:
     if not len(others):
         raise ValueError(f"there is only one group, {counts.names[0]}: nothing to compare it with")
     if counts.clusters is not None:
-        _refuse_overlap(counts, counts.clusters, others, reference)
-    shared = counts.shared(reference)
-    known = counts.clustered or counts.clusters is not None or shared.any()
-    products = (counts.products(), shared) if known else None
+        for place in others:
+            counts.clusters.refuse_overlap(counts.names, int(place), reference)
+    products = counts.products(reference)
     table = _estimates(counts, others, reference, products, confidence)
     # All measures of a rate ask the same question, whether it differs, so they are one test of the family.
     once = table["measure"] == "difference"
@@ -206,7 +204,7 @@ def compare(counts: StepCounts, to: Any, confidence: float) -> Comparison:
         by=counts.by,
         steps=counts.steps,
         reference=counts.names[reference],
-        method=_method(counts, bool(shared.any())),
+        method=_method(counts, products is not None and bool(products[1].any())),
         confidence=confidence,
         largest=_largest(counts, reference, products, confidence),
     )
@@ -221,11 +219,15 @@ def side_by_side(ours: StepCounts, theirs: StepCounts) -> StepCounts:
             raise ValueError(
                 f"a funnel by {some(counts.by)} has several groups; compare two funnels without, or groups of one"
             )
-        if counts.clustered or counts.clusters is not None:
+        if counts.clustered:
             raise ValueError(
-                "in these funnels users or days count more than once; to allow for that make them two groups of one "
-                "funnel: by=, or a column of the counts"
+                "in these funnels users count more than once; to allow for that make them two groups of one funnel: "
+                "by=, or a column of the counts"
             )
+    if (ours.clusters is None) != (theirs.clusters is None):
+        raise ValueError(
+            "the counts of one funnel are by cluster, those of the other are not: give both cluster=, or none"
+        )
     names = ["this", "reference"]
     return replace(
         ours,
@@ -237,20 +239,10 @@ def side_by_side(ours: StepCounts, theirs: StepCounts) -> StepCounts:
         in_window=np.vstack([ours.in_window, theirs.in_window]),
         sums={},
         units=None,
+        clusters=None
+        if ours.clusters is None or theirs.clusters is None
+        else clusters.side_by_side(ours.clusters, theirs.clusters),
     )
-
-
-def _refuse_overlap(counts: StepCounts, clusters: Clusters, others: np.ndarray, reference: int) -> None:
-    """Groups may be seen on the same days throughout, or on different ones; a few in both are a slip."""
-    there = clusters.present
-    for at in others:
-        both = int((there[:, at] & there[:, reference]).sum())
-        fewer = int(clusters.number[[at, reference]].min())
-        if 0 < both < fewer / 2:
-            raise ValueError(
-                f"{counted(both, 'cluster')} of {clusters.name!r} lie{'s' * (both == 1)} in {counts.names[at]} and in "
-                f"{counts.names[reference]}, the others in one of them: let each lie on one side"
-            )
 
 
 def _largest(

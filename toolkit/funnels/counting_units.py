@@ -16,6 +16,7 @@ import pandas as pd
 from toolkit.funnels import sql, sums
 from toolkit.funnels.question import Question
 from toolkit.logs.engines import identifier
+from toolkit.logs.relations import answer
 from toolkit.logs.times import INTEGERS
 from toolkit.propagation import Moments
 
@@ -58,7 +59,8 @@ class CountingUnits:
     def relation(self, query: str) -> Relation:
         """A lazy relation of a query over the table."""
         engine = self.question.log.engine
-        return engine.relation(query) if self.table is None else engine.over(self.table, query)
+        found = engine.relation(query) if self.table is None else engine.over(self.table, query)
+        return answer(engine, found)
 
     def frame(self, query: str) -> pd.DataFrame:
         """The answer to a query over the table, for a few rows of sums."""
@@ -75,28 +77,40 @@ class CountingUnits:
             frame = reduce(self.question, self.table)
         return frame.sort_values(groups, na_position="last", ignore_index=True) if groups else frame
 
-    def levels(self) -> np.ndarray:
-        """Each counted unit's furthest step, units in an order that does not depend on how far they got."""
-        order = ["u", *([] if self.question.count == "users" else sql.held(self.question))]
-        order += ["start", "level"] if self.question.count == "entries" else []
-        rows = f"SELECT CAST(level AS TINYINT) AS level FROM ({self.counted}) ORDER BY {', '.join(order)}"
-        levels: np.ndarray = self.frame(rows)["level"].to_numpy()
-        return levels
+    def behind(self, other: CountingUnits) -> int:
+        """How many counting units got less far here than in another table of the same units in the same place."""
+        columns = [*sums.keys(self.question), "level"]
+        if self.table is None or other.table is None:
+            shown = ", ".join(columns)
+            both = " UNION ALL ".join(
+                f"SELECT {shown}, {side} AS side FROM ({units.sql})"
+                for side, units in enumerate((self, other))
+            )
+            found = self.frame(sums.behind(self.question, both))
+        else:
+            import pyarrow as pa
 
-    def shared(self, reference: sums.Text) -> dict[sums.Text, np.ndarray]:
-        """By group that shares users with the reference: sums over them of counts here times counts there."""
-        return self._squares(sums.shared(self.question, self.sql, reference))
+            parts = [units.select(columns) for units in (self.table, other.table)]
+            sides = [pa.array(np.full(len(part), side, np.int8)) for side, part in enumerate(parts)]
+            table = pa.concat_tables(
+                [part.append_column("side", side) for part, side in zip(parts, sides, strict=True)]
+            )
+            query = sums.behind(self.question, "SELECT * FROM memory")
+            found = self.question.log.engine.over(table, query).df()
+        return int(np.nan_to_num(found["n"].iloc[0]))
 
-    def own_products(self) -> dict[sums.Text, np.ndarray]:
-        """By group, sums over its users of products of their counts at two steps."""
-        return self._squares(sums.own_products(self.question, self.sql))
+    def products(self, reference: sums.Text) -> list[dict[sums.Text, np.ndarray]]:
+        """By group, sums over its users of products of their counts at two steps: here, and here with there.
 
-    def _squares(self, query: str) -> dict[sums.Text, np.ndarray]:
+        There is the reference group; only groups that share users with it are in the second.
+        """
         size, keys = self.question.size, len(self.question.by)
-        return {
-            _text(line[:keys]): np.reshape(np.array(line[keys:], float), (size, size))
-            for line in self.frame(query).itertuples(index=False, name=None)
-        }
+        found: list[dict[sums.Text, np.ndarray]] = [{}, {}]
+        for shared, *line in self.frame(sums.products(self.question, self.sql, reference)).itertuples(
+            index=False, name=None
+        ):
+            found[shared][_text(line[:keys])] = np.reshape(np.array(line[keys:], float), (size, size))
+        return found
 
     def moments(
         self, places: Mapping[sums.Text, int], levels: Sequence[int], amount: str | None = None
@@ -120,7 +134,9 @@ class CountingUnits:
         own = sums.own_counts(self.question, units.sql, places, levels, extra=extra)
         groups = max(places.values()) + 1
         products = np.zeros((groups, size) * 2)
-        for here, there, *line in units.frame(sums.products(own, size)).itertuples(index=False, name=None):
+        for here, there, *line in units.frame(sums.products_by_place(own, size)).itertuples(
+            index=False, name=None
+        ):
             products[here, :, there, :] = np.reshape(line, (size, size))
         users, shares, totals = np.zeros((3, groups, size))
         for place, *line in units.frame(sums.alone(own, size)).itertuples(index=False, name=None):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from toolkit.funnels import sums
 from toolkit.funnels.counting_units import CountingUnits
+from toolkit.funnels.question import Question
 from toolkit.funnels.step_counts import StepCounts
 from toolkit.intervals import UserSums, design_effect, quantile_ranks, student
 from toolkit.results import Result
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 #: Points of a curve of the share converted.
 POINTS = 500
+#: Groups and steps that one query names: engines bound the length of a query.
+MOST_ROWS = 2_000
 CURVE = ["group", "time", "estimate", "low", "high", "at_risk"]
 
 
@@ -89,6 +94,38 @@ def times(counts: StepCounts, units: CountingUnits, confidence: float) -> Times:
 
 def converted(counts: StepCounts, units: CountingUnits, confidence: float) -> pd.DataFrame:
     """The share that has reached the last step by time since the entry. See `Times.curve`."""
+    if not len(counts.groups):
+        return pd.DataFrame(columns=CURVE)
+    width, done, left = _spans(counts, units)
+    number = done.shape[1]
+    at_risk = (done + left)[:, ::-1].cumsum(axis=1)[:, ::-1]
+    known = at_risk > 0
+    size = np.asarray(counts.rate(counts.steps[-1], counts.steps[0]).size)
+    effect = counts.reached[:, [0]] / np.maximum(size, 1e-9)[:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        kept = np.where(known, 1 - done / at_risk, 1).cumprod(axis=1)
+        hazards = np.where(known & (at_risk > done), done / at_risk / (at_risk - done), 0)
+        spread = hazards.cumsum(axis=1) * effect
+        reach = np.exp(float(student(np.inf, confidence)) * np.sqrt(spread) / np.abs(np.log(kept)))
+        low, high = 1 - kept ** (1 / reach), 1 - kept**reach
+    sure = (kept > 0) & (kept < 1)
+    # The last span is that of later times, which the curve does not show.
+    shown = known & (np.arange(number) < number - 1)
+    curve = pd.DataFrame(
+        {
+            "group": np.repeat(np.array(counts.names, object), number),
+            "time": pd.to_timedelta(np.tile(np.arange(number) * width, len(done)), unit="us"),
+            "estimate": (1 - kept).ravel(),
+            "low": np.where(sure, low, np.nan).ravel(),
+            "high": np.where(sure, high, np.nan).ravel(),
+            "at_risk": at_risk.ravel(),
+        }
+    )
+    return curve[shown.ravel()].reset_index(drop=True)
+
+
+def _spans(counts: StepCounts, units: CountingUnits) -> tuple[int, np.ndarray, np.ndarray]:
+    """The length of a span of time (microseconds), and by group and span who converted and whose observation ended."""
     question = units.question
     k, groups = question.size, [f"l{i}" for i in range(len(question.by))]
     took = "ended - entered" if question.count == "entries" else f"t{k} - t1"
@@ -96,55 +133,26 @@ def converted(counts: StepCounts, units: CountingUnits, confidence: float) -> pd
     if question.within is not None:
         observed = f"least({observed}, {question.within} + 1)"
     lasted = f"CASE WHEN level = {k} THEN {took} ELSE {observed} END AS d"
-    shown = ", ".join([*sums.texts(question), f"level = {k} AS done", lasted])
+    shown = ", ".join([*sums.texts(question), f"CASE WHEN level = {k} THEN 1 ELSE 0 END AS done", lasted])
     rows = f"SELECT {shown} FROM ({units.counted}) WHERE level >= {sums.least(question)}"
     if question.within is not None:
         end = question.within
     else:
-        end = int(units.frame(f"SELECT coalesce(max(d), 1) AS d FROM ({rows}) WHERE done")["d"].iloc[0])
+        longest = units.frame(f"SELECT max(d) AS d FROM ({rows}) WHERE done = 1")["d"].iloc[0]
+        end = 1 if pd.isna(longest) else int(longest)
     width = max(-(-end // POINTS), 1)
-    keys = ", ".join([*groups, "done", "bin"])
-    frame = units.frame(
-        f"SELECT {keys}, count(*) AS n FROM (SELECT *, CAST(ceil(CAST(d AS DOUBLE) / {width}) AS BIGINT) AS bin "
-        f"FROM ({rows})) GROUP BY {keys}"
-    )
-    texts = frame[groups].itertuples(index=False, name=None) if groups else [()] * len(frame)
-    of = [tuple(None if pd.isna(value) else str(value) for value in text) for text in texts]
     last = -(-end // width)
-    parts = []
-    effect = counts.reached[:, 0] / np.maximum(
-        np.asarray(counts.rate(counts.steps[-1], counts.steps[0]).size), 1e-9
+    # Whatever ends later is one span, so that no more than these leave the engine.
+    span = (
+        f"CASE WHEN d <= 0 THEN 0 WHEN d > {last * width} THEN {last + 1} "
+        f"ELSE CAST(ceil(CAST(d AS DOUBLE) / {width}) AS BIGINT) END AS span"
     )
-    for place, text in enumerate(counts.texts):
-        own = frame[[one == text for one in of]]
-        done, left = np.zeros(last + 2), np.zeros(last + 2)
-        for flag, at, n in own[["done", "bin", "n"]].itertuples(index=False):
-            (done if flag else left)[min(max(int(at), 0), last + 1)] += n
-        at_risk = (done + left)[::-1].cumsum()[::-1]
-        known = at_risk > 0
-        with np.errstate(divide="ignore", invalid="ignore"):
-            kept = np.where(known, 1 - done / at_risk, 1).cumprod()
-            spread = (
-                np.where(known & (at_risk > done), done / at_risk / (at_risk - done), 0).cumsum()
-                * effect[place]
-            )
-            reach = np.exp(float(student(np.inf, confidence)) * np.sqrt(spread) / np.abs(np.log(kept)))
-            low, high = 1 - kept ** (1 / reach), 1 - kept**reach
-        sure = (kept > 0) & (kept < 1)
-        shown_at = known & (np.arange(last + 2) <= last)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "group": counts.names[place],
-                    "time": pd.to_timedelta(np.arange(last + 2) * width, unit="us"),
-                    "estimate": 1 - kept,
-                    "low": np.where(sure, low, np.nan),
-                    "high": np.where(sure, high, np.nan),
-                    "at_risk": at_risk.astype(int),
-                }
-            )[shown_at]
-        )
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=CURVE)
+    keys = ", ".join([*groups, "done", "span"])
+    frame = units.frame(f"SELECT {keys}, count(*) AS n FROM (SELECT *, {span} FROM ({rows})) GROUP BY {keys}")
+    found = np.zeros((2, len(counts.groups), last + 2), np.int64)
+    at = tuple(frame[name].to_numpy(np.int64) for name in ("done", "span"))
+    found[at[0], counts.places(frame[groups]), at[1]] = frame["n"].to_numpy(np.int64)
+    return width, found[1], found[0]
 
 
 def _length(time: pd.Timedelta) -> str:
@@ -165,43 +173,79 @@ def quantiles(counts: StepCounts, units: CountingUnits, confidence: float) -> pd
     units
         With the times of each unit's steps, except for entries, which have the time of their end alone.
     """
-    question = units.question
-    k, groups = question.size, [f"l{i}" for i in range(len(question.by))]
-    entries = question.count == "entries"
-    spans = [f"ended - entered AS d{k}"] if entries else [f"t{j} - t1 AS d{j}" for j in range(2, k + 1)]
-    shown = ", ".join(["u", *sums.texts(question), *spans])
-    converters = units.frame(f"SELECT {shown} FROM ({units.counted}) WHERE level = {k}")
-    places = {text: at for at, text in enumerate(counts.texts)}
-    keys = converters[groups].itertuples(index=False, name=None) if groups else [()] * len(converters)
-    at = np.array([places[tuple(None if pd.isna(v) else str(v) for v in key)] for key in keys], int)
-    lines, rows = [], []
-    for place in range(len(counts.groups)):
-        own = converters[at == place]
-        users = own["u"].factorize()[0]
-        for j in (k,) if entries else range(2, k + 1):
-            took = own[f"d{j}"].to_numpy(dtype=np.int64)
-            lines += [[counts.steps[j - 1], *line] for line in _of(took, users, confidence)]
-            rows += [place] * len(QUANTILES)
-    table = pd.DataFrame(lines, columns=["step", "quantile", "estimate", "low", "high", "n"])
-    for name in ("estimate", "low", "high"):
-        table[name] = pd.to_timedelta(table[name], unit="us")
-    for i, name in enumerate(counts.by):
-        table.insert(i, name, counts.groups[name].array.take(rows))
-    return table
-
-
-def _of(took: np.ndarray, users: np.ndarray, confidence: float) -> list[list[float]]:
-    """Quantile, estimate, low, high (microseconds) and n, for each of `QUANTILES`."""
-    n = len(took)
-    if not n:
-        return [[q, np.nan, np.nan, np.nan, 0] for q in QUANTILES]
-    took_sorted = np.sort(took)
-    lines = []
-    for q in QUANTILES:
-        estimate = took_sorted[int(np.ceil(q * n)) - 1]
+    k, q = units.question.size, np.array(QUANTILES)
+    steps = [k] if units.question.count == "entries" else [*range(2, k + 1)]
+    # By group, step and quantile; whoever converts has a time of every step.
+    n = np.broadcast_to(counts.reached[:, k - 1, None, None], (len(counts.groups), len(steps), len(q)))
+    middle = np.ceil(q * n)
+    if units.question.single:
+        found = _at_ranks(
+            counts, units, steps, np.concatenate([middle, *_limits(n, 1.0, confidence)], axis=2)
+        )
+        estimate, low, high = np.split(found, 3, axis=2)
+    else:
+        estimate = _at_ranks(counts, units, steps, middle)
         # Woodruff (1952): the share of times up to the quantile varies as any rate of clustered units does.
-        effect = design_effect(UserSums.of(np.bincount(users, weights=took <= estimate), np.bincount(users)))
-        ranks = quantile_ranks(q, n, design_effect=effect, confidence=confidence)
-        limits = [np.nan if np.isnan(rank) else took_sorted[int(rank) - 1] for rank in ranks]
-        lines.append([q, estimate, *limits, n])
-    return lines
+        effect = _design_effects(counts, units, steps, estimate)
+        found = _at_ranks(counts, units, steps, np.concatenate(_limits(n, effect, confidence), axis=2))
+        low, high = np.split(found, 2, axis=2)
+    rows = len(steps) * len(q)
+    columns = {name: counts.groups[name].array.repeat(rows) for name in counts.by}
+    names = np.repeat([counts.steps[j - 1] for j in steps], len(q))
+    columns |= {"step": np.tile(names, len(n)), "quantile": np.tile(q, n[..., 0].size)}
+    for name, values in (("estimate", estimate), ("low", low), ("high", high)):
+        columns[name] = pd.to_timedelta(values.ravel(), unit="us")
+    return pd.DataFrame(columns | {"n": n.ravel()})
+
+
+def _limits(n: np.ndarray, effect: ArrayLike, confidence: float) -> tuple[np.ndarray, np.ndarray]:
+    """Ranks between which quantiles lie."""
+    ranks = quantile_ranks(np.array(QUANTILES), n, design_effect=effect, confidence=confidence)
+    return np.asarray(ranks.low), np.asarray(ranks.high)
+
+
+def _at_ranks(
+    counts: StepCounts, units: CountingUnits, steps: Sequence[int], ranks: np.ndarray
+) -> np.ndarray:
+    """Times (microseconds) at ranks, by group, step and rank; nan where there is none."""
+    whole = np.nan_to_num(ranks).astype(np.int64)
+    found = np.full(ranks.shape, np.nan)
+    for frame in _asked(sums.ranked, counts, units, steps, whole):
+        group, step = counts.places(frame), frame["j"].to_numpy(np.int64) - steps[0]
+        here = whole[group, step] == frame["r"].to_numpy(np.int64)[:, None]
+        row, place = np.nonzero(here)
+        found[group[row], step[row], place] = frame["d"].to_numpy(np.int64)[row]
+    return found
+
+
+def _design_effects(
+    counts: StepCounts, units: CountingUnits, steps: Sequence[int], times: np.ndarray
+) -> np.ndarray:
+    """Design effects of the shares of converters up to some times, by group, step and time."""
+    found = np.ones(times.shape)
+    for frame in _asked(sums.sooner, counts, units, steps, np.nan_to_num(times).astype(np.int64)):
+        y, xy, yy, yy_per_x = (
+            frame[[f"{name}{i}" for i in range(times.shape[2])]].to_numpy(float)
+            for name in ("y", "xy", "yy", "yy_per_x")
+        )
+        users, x, xx = (frame[[name]].to_numpy(float) for name in ("users", "x", "xx"))
+        at = counts.places(frame), frame["j"].to_numpy(np.int64) - steps[0]
+        found[at] = design_effect(UserSums(users, x, y, xx, xy, yy, yy_per_x))
+    return found
+
+
+def _asked(
+    query: Callable[[Question, str, Sequence[tuple[sums.Text, int, Sequence[int]]]], str],
+    counts: StepCounts,
+    units: CountingUnits,
+    steps: Sequence[int],
+    numbers: np.ndarray,
+) -> Iterator[pd.DataFrame]:
+    """Answers to a query that takes numbers by group and step, for groups with converters."""
+    rows = [
+        (counts.texts[place], j, numbers[place, at].tolist())
+        for place in np.flatnonzero(counts.reached[:, -1])
+        for at, j in enumerate(steps)
+    ]
+    for first in range(0, len(rows), MOST_ROWS):
+        yield units.frame(query(units.question, units.sql, rows[first : first + MOST_ROWS]))

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from toolkit.clusters import Clusters, day_numbers, in_order
+from toolkit.clusters import Clusters
 from toolkit.counts import counts_table, numbers, refuse_taken, row_name
+from toolkit.dates import day_numbers, in_order
 from toolkit.funnels.question import OWN
 from toolkit.funnels.step_counts import StepCounts
-from toolkit.wording import counted, group_name, some, unknown
+from toolkit.wording import group_name, some, unknown
 
 #: Names under which a table may give its counts: by hand, and as a funnel's own table does.
 COUNT_COLUMNS = ("n", "reached")
+#: Half the width that a count was rounded to, such as 500 of a count shown as 1.2万.
+HALF_WIDTH = "half_width"
 #: Columns of a funnel's own table that are computed anew.
 COMPUTED = ("from_previous", "low", "high", "from_first", "first_low", "first_high")
 
@@ -34,7 +38,7 @@ def count_column(frame: pd.DataFrame) -> str:
 
 def broken_down_by(frame: pd.DataFrame) -> list[str]:
     """The columns that a table of counts is broken down by: all that are not a funnel's own."""
-    own = {"step", "open", *COUNT_COLUMNS, *COMPUTED}
+    own = {"step", "open", HALF_WIDTH, *COUNT_COLUMNS, *COMPUTED}
     return [str(name) for name in frame.columns if name not in own]
 
 
@@ -53,6 +57,10 @@ def step_counts(frame: pd.DataFrame, cluster: str | None = None) -> StepCounts:
     if cluster is not None:
         return _clustered(frame, cluster)
     counts_table(frame, ["step"])
+    if HALF_WIDTH in frame:
+        raise ValueError(
+            f"a column {HALF_WIDTH!r} of what counts were rounded to needs the day or session of each row: cluster="
+        )
     column = count_column(frame)
     by = broken_down_by(frame)
     # A table with `n` is written by hand: a column in it that only a funnel's own table has would be lost.
@@ -95,7 +103,7 @@ def _clustered(frame: pd.DataFrame, cluster: str) -> StepCounts:
         )
     if len(missing):
         raise ValueError(f"{row_name(frame, int(missing[0]), ['step'])}: {cluster} is missing")
-    each = step_counts(frame)
+    each = step_counts(frame.drop(columns=HALF_WIDTH, errors="ignore"))
     by = tuple(name for name in each.by if name != cluster)
     labels = each.groups[cluster]
     order, days = in_order(list(labels.unique()))
@@ -106,7 +114,11 @@ def _clustered(frame: pd.DataFrame, cluster: str) -> StepCounts:
     still = np.full((len(keys), len(each.steps)), np.nan)
     for group in range(len(keys)):
         still[group] = each.in_window[place == group].sum(0)
-    found = Clusters(cluster, counts, days)
+    found = Clusters(cluster, counts, days, tuple(labels.unique()[order]))
+    if HALF_WIDTH in frame:
+        rounding = np.zeros(counts.shape)
+        rounding[at, place] = _rounding(frame, list(each.by))
+        found = replace(found, rounding=rounding)
     groups = each.groups.iloc[keys][[*by]].reset_index(drop=True)
     shown = [at for at, name in enumerate(each.by) if name != cluster]
     texts = tuple(tuple(each.texts[key][at] for at in shown) for key in keys)
@@ -120,14 +132,16 @@ def _clustered(frame: pd.DataFrame, cluster: str) -> StepCounts:
         in_window=still,
         clusters=found,
     )
-    for name, number in zip(whole.names, found.number, strict=True):
-        if number < 2:
-            of = f" of {name}" if name else ""
-            raise ValueError(
-                f"the counts{of} have {counted(number, 'cluster')} of {cluster!r} with anyone at "
-                f"{whole.steps[0]!r}: how far clusters differ cannot be seen; give two or more, or leave cluster= out"
-            )
+    found.refuse_too_few(whole.names, whole.steps[0])
     return whole
+
+
+def _rounding(frame: pd.DataFrame, by: list[str]) -> np.ndarray:
+    """Variance of what counts were rounded by, h^2 / 3 of a uniform error: a row for each group, as they first come."""
+    halves = numbers(frame, HALF_WIDTH, ["step"], whole=False)
+    groups = frame.groupby(by, sort=False, dropna=False).indices
+    first = frame.groupby(by, sort=False, dropna=False).ngroup().to_numpy()
+    return np.array([halves[first == group] for group in range(len(groups))]) ** 2 / 3
 
 
 def _places(each: StepCounts, by: tuple[str, ...]) -> tuple[np.ndarray, list[int]]:

@@ -63,11 +63,13 @@ def _warnings(question: Question) -> list[str]:
     return found
 
 
-def lost_to_exclusions(units: CountingUnits, path: Path) -> int:
+def lost_to_exclusions(units: CountingUnits) -> int:
     """Counting units that would have got further without the exclusions."""
-    without = count_units(replace(units.question, exclude=()), path)
-    # The same units in the same order: exclusions void links, they remove nobody.
-    return int((units.levels() < without.levels()).sum())
+    # By the same path, so that both tables lie in one place and are compared there.
+    without = _run(replace(units.question, exclude=()), units.path, False, ())
+    if without is None:
+        raise RuntimeError(f"the path {units.path} counted with exclusions, but not without them")
+    return units.behind(without)
 
 
 def _candidates(question: Question, notes: list[str]) -> list[Path]:
@@ -100,7 +102,7 @@ def _refusal(question: Question, path: Path) -> str | None:
     return indexed.refusal(question) if path == "index" else stream.refusal(question)
 
 
-def _run(question: Question, path: Path, sequence: bool, notes: tuple[str, ...]) -> CountingUnits | None:
+def _run(question: Question, path: str, sequence: bool, notes: tuple[str, ...]) -> CountingUnits | None:
     """The units by one path; None where a streamed pass met rows out of time order."""
     if path in ("asof", "windows"):
         return _by_sql(question, path, sequence, notes)
@@ -113,7 +115,7 @@ def _run(question: Question, path: Path, sequence: bool, notes: tuple[str, ...])
     return CountingUnits(question, path, unit_table.relation(question), notes, table)
 
 
-def _by_sql(question: Question, path: Path, sequence: bool, notes: tuple[str, ...]) -> CountingUnits:
+def _by_sql(question: Question, path: str, sequence: bool, notes: tuple[str, ...]) -> CountingUnits:
     if path == "asof" and not sequence:
         return CountingUnits(question, path, asof.joins(question), notes)
     return CountingUnits(question, "windows", sql.windows(question, sequence=sequence), notes)

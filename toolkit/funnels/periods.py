@@ -33,11 +33,14 @@ class PeriodCounts:
     period : str
     complete : array of bool
         By row of `counts`: whether the window of every entry of the period is over, and the period with it.
+    questions : tuple of Question
+        Each period asked for alone by its `entries`, in order.
     """
 
     counts: StepCounts
     period: Period
     complete: np.ndarray = field(repr=False)
+    questions: tuple[Question, ...] = field(default=(), repr=False)
 
 
 def by_period(question: Question, period: Period, path: Path = "auto") -> PeriodCounts:
@@ -81,7 +84,14 @@ def by_period(question: Question, period: Period, path: Path = "auto") -> Period
     texts = [f"l{i}" for i in range(len(names))]
     keys_frame = frame[[*names, *texts]].drop_duplicates(texts) if names else pd.DataFrame(index=[0])
     keys_frame = keys_frame.sort_values(names, na_position="last", ignore_index=True) if names else keys_frame
-    return _laid_out(question, period, frame, keys_frame, starts, last)
+    found = _laid_out(question, period, frame, keys_frame, starts, last)
+    begins = [start.value // 1000 for start in starts[:-1]]
+    low, high = question.entries
+    asked = (
+        (begin if low is None else max(begin, low), end if high is None else min(end, high))
+        for begin, end in zip(begins, last.tolist(), strict=True)
+    )
+    return replace(found, questions=tuple(replace(question, entries=span) for span in asked))
 
 
 def _laid_out(

@@ -126,9 +126,7 @@ def _lines(table: pd.DataFrame, looks: dict[str, style.Look], level: str, ax: Ax
         ax.vlines(
             places[1:], np.maximum(low[1:], foot), high[1:], color=look.colour, linewidth=3.5, alpha=0.35
         )
-        ends.append(
-            (height[-1], places[-1], f"{style.drawn(name, english=True)} {percent(share[-1])}", look.colour)
-        )
+        ends.append((height[-1], places[-1], f"{style.drawn(name)} {percent(share[-1])}", look.colour))
     ax.set_xlim(-0.2, len(places) - 0.8)
     _label_ends(ax, ends)
     most = max(6, int(56 / len(steps)))
@@ -228,7 +226,7 @@ def comparison(
                 look.marker or "|",
                 color=look.colour,
                 markersize=6,
-                label=style.drawn(name, english=True),
+                label=style.drawn(name),
             )
         ax.axvline(0, color=style.INK, linewidth=1)
         for edge in range(len(rows) - 1):
@@ -239,7 +237,7 @@ def comparison(
         ax.set_yticks(range(len(rows)), shown, fontfamily=FAMILY)
         ax.set_xlabel(
             f"points of the rate from {style.drawn(steps[0])} to {style.drawn(steps[-1])}, above (+) or\n"
-            f"below (−) {style.drawn(reference, english=True)} (bars: {level})",
+            f"below (−) {style.drawn(reference)} (bars: {level})",
             fontfamily=FAMILY,
         )
         ax.set_title(_wrapped(title, 70), fontfamily=FAMILY)

@@ -14,7 +14,7 @@ from toolkit.funnels.step import Step, step_of
 from toolkit.logs.engines import WHOLE, identifier, literals
 from toolkit.logs.expressions import condition
 from toolkit.logs.times import instant
-from toolkit.wording import unknown
+from toolkit.wording import counted, some, unknown
 
 if TYPE_CHECKING:
     from toolkit.logs.events import EventLog
@@ -125,6 +125,16 @@ class Question:
     def plain(self) -> bool:
         """Ordered, without limits on single links: what the fast paths offer."""
         return self.mode == "ordered" and not self.gaps and not self.exclude and self.dedupe is None
+
+    @property
+    def lacking(self) -> list[str]:
+        """Columns that are asked for and that some files of the log lack, in words."""
+        asked = {*self.by, *self.hold, *(name for one in self.predicates for name in one.columns)}
+        return [
+            f"{name} is missing from {counted(len(files), 'file')} ({some(files, 3)}): rows there have no value"
+            for name, files in self.log.lacking.items()
+            if name in asked
+        ]
 
     @property
     def columns(self) -> set[str]:

@@ -69,7 +69,8 @@ class Funnel(Result):
         ----------
         frame : DataFrame
             Tidy: `step`, `n` (or `reached`), and any columns to break down by, steps in order. An `open` column
-            is kept. A funnel's own `.table` is read too.
+            is kept. A funnel's own `.table` is read too. With a cluster, a column `half_width` says how far a
+            count that was rounded may be off (500 for 1.2万): intervals are as much wider.
         cluster : str, optional
             Column of the day, or of the session, that a row of counts is of. Counts are added up over it, and
             intervals stand on how much days (sessions) differ: see `toolkit.clusters`.
@@ -232,7 +233,7 @@ cluster=).
         found = count_units(bounded, path)
         counts = StepCounts.of_units(found)
         counts = replace(counts, notes=("only entries whose window is complete are counted", *counts.notes))
-        excluded = None if self.excluded is None else lost_to_exclusions(found, path)
+        excluded = None if self.excluded is None else lost_to_exclusions(found)
         return Funnel(counts, self.confidence, excluded)
 
     @cached_property

@@ -113,7 +113,7 @@ class StepCounts:
             else {name: by_step(name, np.nan if name.startswith("per") else 0) for name in SUMS},
             attribution=question.attribution,
             hold=question.hold,
-            notes=((f"{left} left out",) if facts.unusable else ()) + units.notes,
+            notes=(*([f"{left} left out"] if facts.unusable else []), *question.lacking, *units.notes),
             units=units,
         )
 
@@ -150,6 +150,15 @@ class StepCounts:
         if not same.any():
             raise ValueError(unknown("group", group, self.names))
         return int(np.flatnonzero(same)[0])
+
+    def places(self, texts: pd.DataFrame) -> np.ndarray:
+        """The places of groups, from their values as text in columns l0.. , as an engine gives them."""
+        if not self.by:
+            return np.zeros(len(texts), np.int64)
+        place = {text: at for at, text in enumerate(self.texts)}
+        columns = texts[[f"l{i}" for i in range(len(self.by))]].astype(object)
+        lines = columns.where(columns.notna(), None).itertuples(index=False, name=None)
+        return np.fromiter((place[line] for line in lines), np.int64, len(texts))
 
     @cached_property
     def clustered(self) -> bool:
@@ -236,11 +245,7 @@ class StepCounts:
                 for name, values in self.sums.items()
             },
             units=None,
-            clusters=None
-            if self.clusters is None
-            else replace(
-                self.clusters, counts=added_up(self.clusters.counts.swapaxes(0, 1), places).swapaxes(0, 1)
-            ),
+            clusters=None if self.clusters is None else self.clusters.grouped(places),
         )
 
     def need_log(self, what: str) -> CountingUnits:
@@ -267,36 +272,30 @@ class StepCounts:
         chosen = {text: at for text, at in zip(self.texts, places, strict=True) if at >= 0}
         return units.moments(chosen, [self.position(step) + 1 for step in steps], amount)
 
-    def shared(self, reference: int) -> np.ndarray:
-        """Sums over users (or clusters) shared with the group at a place: counts here times counts there.
+    def products(self, reference: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """Sums over users (or clusters) of products of their counts at two steps, groups x steps x steps.
 
-        Groups x steps x steps; 0 where no user is shared.
+        First in each group; then counts in the group times those in the group at a place, 0 where no user is in both.
+        None where each user counts once.
         """
         size = len(self.steps)
-        found = np.zeros((len(self.groups), size, size))
+        shared = np.zeros((len(self.groups), size, size))
         if self.clusters is not None:
-            found = self.clusters.products(second=reference)
-            found[reference] = 0
-            return found
+            own, shared = self.clusters.products(), self.clusters.products(second=reference)
+            shared[reference] = 0
+            return own, shared
         if self.unit in ("users", "counts"):
-            return found  # a user has one group
-        places = {text: at for at, text in enumerate(self.texts)}
-        for text, products in self.need_log("shared users").shared(self.texts[reference]).items():
-            found[places[text]] = products
-        found[reference] = 0
-        return found
-
-    def products(self) -> np.ndarray:
-        """Sums over a group's users of products of their counts at two steps: groups x steps x steps."""
-        if self.clusters is not None:
-            return self.clusters.products()
-        at = np.arange(len(self.steps))
+            return None  # a user has one group, and counts there once
+        at = np.arange(size)
         # Where a user counts once in a group, the later of two steps says both.
-        found = self.reached[:, np.maximum(at, at[:, None])].astype(float)
-        if self.clustered:
-            own = self.need_log("sums over users").own_products()
-            found = np.array([own.get(text, found[place]) for place, text in enumerate(self.texts)])
-        return found
+        own = self.reached[:, np.maximum(at, at[:, None])].astype(float)
+        places = {text: at for at, text in enumerate(self.texts)}
+        found = self.need_log("shared users").products(self.texts[reference])
+        for values, known in zip((own, shared), found, strict=True):
+            for text, products in known.items():
+                values[places[text]] = products
+        shared[reference] = 0
+        return (own, shared) if self.clustered or shared.any() else None
 
     def seen_in_several(self, column: str) -> int:
         """How many users (with what is held constant) were seen with several values of a column."""

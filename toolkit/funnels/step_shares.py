@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from toolkit.decompositions import contribution
+from toolkit.decompositions import contribution_of_each
 from toolkit.funnels.step_counts import StepCounts
 from toolkit.intervals import Rate
-from toolkit.progress import followed
 from toolkit.propagation import correlated
 
 
@@ -38,7 +37,7 @@ def step_shares(
     reference : int
         Place of the group that they are compared with.
     products : (own, shared), arrays of groups x steps x steps
-        As `StepCounts.products` and `StepCounts.shared` give them; None where each user counts once.
+        As `StepCounts.products` gives them; None where each user counts once.
 
     Notes
     -----
@@ -63,12 +62,13 @@ def step_shares(
     low, high = Rate(values[pair], sizes[pair], np.broadcast_to(least, (*pair.shape, len(steps)))).interval(
         confidence
     )
-    estimate = np.full((len(others), len(steps)), np.nan)
-    slopes = np.full((len(others), len(steps), 2, len(steps)), np.nan)
-    for at, place in enumerate(followed(others, "groups")):
-        if np.isfinite(values[pair[at]]).all():
-            for k in range(len(steps)):
-                estimate[at, k], slopes[at, k] = contribution(values[place], values[reference], k)
+    estimate, slopes = (
+        np.stack(parts, axis=1)
+        for parts in zip(
+            *(contribution_of_each(values[others], values[[reference]], k) for k in range(len(steps))),
+            strict=True,
+        )
+    )
     together = _correlation(values, others, reference, products)
     up, down = (high - values[pair])[:, None], (low - values[pair])[:, None]
     below, above = np.where(slopes > 0, down, up) * slopes, np.where(slopes > 0, up, down) * slopes
@@ -100,8 +100,7 @@ def _correlation(
     influence[:, at, at + 1], influence[:, at, at] = 1, -np.nan_to_num(values)
     within = influence @ own @ influence.swapaxes(1, 2)
     across = influence @ shared @ influence[reference].T
-    found = []
-    for place in others:
-        joint = np.block([[within[place], across[place]], [across[place].T, within[reference]]])
-        found.append(correlated(joint))
-    return np.array(found)
+    joint = np.empty((len(others), 2 * size, 2 * size))
+    joint[:, :size, :size], joint[:, size:, size:] = within[others], within[reference]
+    joint[:, :size, size:], joint[:, size:, :size] = across[others], across[others].swapaxes(1, 2)
+    return correlated(joint)

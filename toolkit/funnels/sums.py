@@ -68,13 +68,115 @@ def reduce(question: Question, units: str) -> str:
     return f"SELECT {shown}{', '.join(sums)} FROM ({per_user}){grouping}"
 
 
-def shared(question: Question, units: str, reference: Text) -> str:
-    """Sums over users who are in a group and in the reference group of products of their counts.
+def keys(question: Question) -> list[str]:
+    """Columns that tell counting units apart, entries of one moment excepted."""
+    pairs = [] if question.count == "users" else held(question)
+    return ["u", *pairs, *(["start"] if question.count == "entries" else [])]
 
-    One row per group: l0.., and `x{i}_{j}` = sum of n_i here times n_j there.
+
+def behind(question: Question, both: str) -> str:
+    """How many counting units got less far on side 0 than on side 1 of two tables of them, as a single number n."""
+    own = keys(question)
+    if question.count == "entries":
+        # Entries of one unit and moment are told apart by how far they got.
+        place = f"row_number() OVER (PARTITION BY {', '.join([*own, 'side'])} ORDER BY level) AS place"
+        both, own = f"SELECT {', '.join([*own, 'level', 'side'])}, {place} FROM ({both})", [*own, "place"]
+    here, there = (f"max(CASE WHEN side = {side} THEN level ELSE 0 END)" for side in (0, 1))
+    units = f"SELECT {here} AS here, {there} AS there FROM ({both}) GROUP BY {', '.join(own)}"
+    return f"SELECT sum(CASE WHEN here < there THEN 1 ELSE 0 END) AS n FROM ({units})"
+
+
+def converters(question: Question, units: str) -> str:
+    """One row per unit that reached the last step, and later step: l0.., u, the step j, and its time d from the entry.
+
+    Of entries the time to the last step alone is known.
+    """
+    k, names = question.size, [f"l{i}" for i in range(len(question.by))]
+    if question.count == "entries":
+        took = f"SELECT {', '.join([*texts(question), 'u'])}, {k} AS j, ended - entered AS d"
+        return f"{took} FROM ({counted(question, units)}) WHERE level = {k}"
+    spans = [f"t{j} - t1 AS d{j}" for j in range(2, k + 1)]
+    rows = f"SELECT {', '.join([*texts(question), 'u', *spans])} FROM ({counted(question, units)}) WHERE level = {k}"
+    # Units are found once: a union over steps would find them once a step where subqueries are not kept.
+    d = " ".join(f"WHEN {j} THEN d{j}" for j in range(2, k + 1))
+    steps = ", ".join(f"({j})" for j in range(2, k + 1))
+    shown = ", ".join([*names, "u", "j", f"CASE j {d} END AS d"])
+    return f"SELECT {shown} FROM ({rows}) CROSS JOIN (VALUES {steps}) steps(j)"
+
+
+def ranked(question: Question, units: str, wanted: Sequence[tuple[Text, int, Sequence[int]]]) -> str:
+    """Times of converters at some ranks, from 1 on, of each group and step: l0.., j, the rank r and its d.
+
+    Parameters
+    ----------
+    wanted
+        Group, step and ranks, as many for all; rank 0 is none.
+    """
+    names = [f"l{i}" for i in range(len(question.by))]
+    own, size = ", ".join([*names, "j"]), len(wanted[0][2])
+    rank = f"row_number() OVER (PARTITION BY {own} ORDER BY d) AS r"
+    times = f"SELECT {own}, d, {rank} FROM ({converters(question, units)})"
+    asked = [f"r{i}" for i in range(size)]
+    shown = ", ".join(f"x.{name} AS {name}" for name in (*names, "j", "r", "d"))
+    within = ", ".join(f"w.{name}" for name in asked)
+    return f"SELECT {shown} FROM ({times}) x JOIN {_given(question, wanted, asked)} AND x.r IN ({within})"
+
+
+def sooner(question: Question, units: str, limits: Sequence[tuple[Text, int, Sequence[int]]]) -> str:
+    """Sums over users of converters, and of those who took at most some times: one row per group and step.
+
+    Columns: l0.., j, `users`, and with x a user's converters, x and xx; with y those up to limit i, y{i}, xy{i}, yy{i}
+    and yy_per_x{i}.
+
+    Parameters
+    ----------
+    limits
+        Group, step and times, as many for all.
+    """
+    names = [f"l{i}" for i in range(len(question.by))]
+    size = len(limits[0][2])
+    asked = [f"d{i}" for i in range(size)]
+    shown = ", ".join(f"x.{name} AS {name}" for name in (*names, "j", "u"))
+    own = ", ".join(f"x.{name}" for name in (*names, "j", "u"))
+    counts = ", ".join(f"sum(CASE WHEN x.d <= w.d{i} THEN 1 ELSE 0 END) AS y{i}" for i in range(size))
+    per_user = (
+        f"SELECT {shown}, count(*) AS n, {counts} FROM ({converters(question, units)}) x "
+        f"JOIN {_given(question, limits, asked)} GROUP BY {own}"
+    )
+    sums = ["count(*) AS users, CAST(sum(n) AS DOUBLE) AS x, CAST(sum(n * n) AS DOUBLE) AS xx"]
+    for i in range(size):
+        sums.append(f"CAST(sum(y{i}) AS DOUBLE) AS y{i}, CAST(sum(n * y{i}) AS DOUBLE) AS xy{i}")
+        sums.append(f"CAST(sum(y{i} * y{i}) AS DOUBLE) AS yy{i}")
+        sums.append(f"sum(CAST(y{i} * y{i} AS DOUBLE) / n) AS yy_per_x{i}")
+    groups = ", ".join([*names, "j"])
+    return f"SELECT {groups}, {', '.join(sums)} FROM ({per_user}) GROUP BY {groups}"
+
+
+def _given(
+    question: Question, rows: Sequence[tuple[Text, int, Sequence[int]]], columns: Sequence[str]
+) -> str:
+    """Numbers by group and step as a table w to join with x, and how."""
+    names = [f"l{i}" for i in range(len(question.by))]
+    lines = ", ".join(
+        f"({', '.join([*(f'CAST({literal(text)} AS VARCHAR)' for text in texts_), *map(str, (j, *numbers))])})"
+        for texts_, j, numbers in rows
+    )
+    same = [f"x.{name} IS NOT DISTINCT FROM w.{name}" for name in names]
+    return f"(VALUES {lines}) w({', '.join([*names, 'j', *columns])}) ON {' AND '.join([*same, 'x.j = w.j'])}"
+
+
+def products(question: Question, units: str, reference: Text) -> str:
+    """Sums over users of products of their counts: in each group, and with the same user's in a reference group.
+
+    Columns: `shared` (0 in the group, 1 with the reference), l0.., and `x{i}_{j}` = sum of n_i here times n_j there.
     """
     k, groups = question.size, grouped(question)
-    sums = ", ".join(f"sum(p.y{i} * q.y{j}) AS x{i}_{j}" for i in range(1, k + 1) for j in range(1, k + 1))
+    pairs = [(i, j) for i in range(1, k + 1) for j in range(1, k + 1)]
+    own, with_other = (
+        ", ".join(f"sum({here}y{i} * {there}y{j}) AS x{i}_{j}" for i, j in pairs)
+        for here, there in (("", ""), ("p.", "q."))
+    )
+    named = [text.replace("CAST(", "CAST(p.") for text in texts(question)]
     there = " AND ".join(
         f"CAST({name} AS VARCHAR) IS NOT DISTINCT FROM {literal(text)}"
         for name, text in zip(groups, reference, strict=True)
@@ -82,17 +184,10 @@ def shared(question: Question, units: str, reference: Text) -> str:
     return (
         f"WITH mine AS ({_by_user(question, units)}), "
         f"other AS (SELECT * FROM mine WHERE {there}) "
-        f"SELECT {', '.join(text.replace('CAST(', 'CAST(p.') for text in texts(question))}, {sums} "
+        f"SELECT 0 AS shared, {', '.join([*texts(question), own])} FROM mine GROUP BY {', '.join(groups)} "
+        f"UNION ALL SELECT 1 AS shared, {', '.join([*named, with_other])} "
         f"FROM mine p JOIN other q ON p.u = q.u GROUP BY {', '.join(f'p.{name}' for name in groups)}"
     )
-
-
-def own_products(question: Question, units: str) -> str:
-    """Sums over users of a group of products of their counts there: one row per group, l0.. and `x{i}_{j}`."""
-    k, groups = question.size, grouped(question)
-    sums = [f"sum(y{i} * y{j}) AS x{i}_{j}" for i in range(1, k + 1) for j in range(1, k + 1)]
-    grouping = f" GROUP BY {', '.join(groups)}" if groups else ""
-    return f"SELECT {', '.join([*texts(question), *sums])} FROM ({_by_user(question, units)}){grouping}"
 
 
 def own_counts(
@@ -128,7 +223,7 @@ def own_counts(
     )
 
 
-def products(own: str, size: int) -> str:
+def products_by_place(own: str, size: int) -> str:
     """Sums over users of products of any two of their values, by two places: here, there, p0_0.. ."""
     pairs = [(i, j) for i in range(size) for j in range(size)]
     sums = ", ".join(f"CAST(sum(a.v{i} * b.v{j}) AS DOUBLE) AS p{i}_{j}" for i, j in pairs)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from toolkit import style
-from toolkit.wording import count, percent
 
 #: Names from which on colours no longer tell them apart.
 MANY_NAMES = 8
@@ -64,42 +63,4 @@ def predicted(frame: pd.DataFrame, title: str, axis: str, ax: Axes | None = None
         ax.set_xlabel(f"{axis} (bar: expected)")
         ax.set_title(style.drawn(title), fontsize="medium")
         ax.xaxis.set_major_formatter(PercentFormatter(1.0))
-    return ax
-
-
-def steps(frame: pd.DataFrame, what: str, ax: Axes | None = None) -> Axes:
-    """How many reached each step, by name, on a log scale; nobody stands at the left edge.
-
-    One name has its numbers beside the marks; of several the key says the rate from the first step to the last.
-    """
-    with style.context():
-        ax = style.axes(ax)
-        order = list(dict.fromkeys(frame["step"]))
-        looks = style.looks(frame["name"])
-        several = frame["name"].nunique() > 1
-        reached = frame.loc[frame["reached"] > 0, "reached"]
-        floor = float(reached.min()) / 2 if len(reached) else 0.5
-        ax.set_xscale("log")
-        for name, part in frame.groupby("name", sort=False):
-            at = [order.index(step) for step in part["step"]]
-            look = looks[name]
-            label = f"{style.drawn(name)}: {percent(part['from_first'].iloc[-1])}"
-            ax.plot(part["reached"].clip(lower=floor), at, marker=look.marker, color=look.colour, label=label)
-            for place, number, rate in zip(at, part["reached"], part["from_first"], strict=True):
-                share = "" if pd.isna(rate) else f" ({percent(rate)})"
-                if not several:
-                    ax.annotate(
-                        f"{count(number)}{share}",
-                        (max(number, floor), place),
-                        (8, 0),
-                        textcoords="offset points",
-                        va="center",
-                    )
-        ax.set_yticks(range(len(order)), [style.drawn(step) for step in order])
-        ax.set_ylim(len(order) - 0.5, -0.5)
-        ax.set_xlim(right=ax.get_xlim()[1] * (1 if several else 6))
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:,g}"))
-        ax.set_xlabel(f"{what}, log scale (%: of the first step)")
-        if several:
-            ax.legend(loc="lower right", title=f"{style.drawn(order[0])} to {style.drawn(order[-1])}")
     return ax

@@ -105,7 +105,7 @@ def own_past(
     with it, widened by what the others leave unsure of the mean and by Student's factor: a control chart for
     proportions that allows for overdispersion (Laney 2002, Quality Engineering 14:531), with the session's own n.
     In simulations of 5 to 28 others the 95 % intervals held 92 to 100 % of new sessions (few people make them wide,
-    since counts are whole), and 87 to 92 % where thousands of people pass at a rate that varies by more than its mean.
+    since counts are whole), and 88 % where the rate walks from session to session (`benchmarks/sessions.md`).
     """
     confidence = confidence_level(confidence)
     frame = table.frame

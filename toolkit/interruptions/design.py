@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from toolkit.interruptions import dates
+from toolkit import dates
 from toolkit.interruptions.series import Clock, Series
 from toolkit.interruptions.terms import Term
 from toolkit.sources.festivals import calendar as festivals

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from toolkit.interruptions import dates
+from toolkit import dates
 from toolkit.wording import counted
 
 NAMES = {"h": "hour", "D": "day", "W": "week", "M": "month", "Q": "quarter", "Y": "year", "": "period"}

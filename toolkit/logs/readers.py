@@ -18,7 +18,9 @@ import pandas as pd
 
 from toolkit.logs import files
 from toolkit.logs.csv_files import CsvFiles, DecodedFiles
-from toolkit.logs.engines import DuckDB, Reader, first_line
+from toolkit.logs.engines import DuckDB, Engine, Reader, first_line
+from toolkit.logs.relations import Answer
+from toolkit.logs.shapes import Reshaped
 from toolkit.wording import some, unknown
 
 
@@ -113,6 +115,8 @@ def _reader(
     connection: duckdb.DuckDBPyConnection | None,
     encoding: str | None,
 ) -> tuple[Reader, str]:
+    if isinstance(source, Answer):
+        source = source.relation
     if isinstance(source, duckdb.DuckDBPyRelation):
         return OnConnection(source), "the relation"
     if connection is not None:
@@ -208,6 +212,38 @@ def _refuse_unlike(engine: DuckDB, reader: ParquetFiles, roles: Sequence[tuple[s
         ).fetchone()
         if lacking:
             raise ValueError(unknown(role, name, lacking[1][1:], of=lacking[0]))
+
+
+def lacking(engine: Engine) -> dict[str, list[str]]:
+    """Columns that some files of a log lack, and which files: their rows have no value there."""
+    reader = engine.reader if isinstance(engine, DuckDB) else None
+    if isinstance(reader, Reshaped):
+        reader = reader.rows
+    if not isinstance(reader, ParquetFiles | CsvFiles | DecodedFiles) or not isinstance(engine, DuckDB):
+        return {}
+    there = files.matching(reader.paths)
+    if len(there) < 2:
+        return {}
+    heads: list[tuple[str, list[str]]] = []
+    if isinstance(reader, ParquetFiles):
+        heads = engine.connection.execute(
+            "SELECT file_name, list(name) FROM parquet_schema($1) GROUP BY file_name ORDER BY file_name",
+            [there],
+        ).fetchall()
+    elif reader.names is None:
+        encoding = reader.encoding if isinstance(reader, DecodedFiles) else "utf-8"
+        for path in there:
+            if not path.lower().endswith(".zst"):
+                head = next(iter(files.top(path, encoding)), "")
+                heads.append((path, files.fields(head, files.delimiter(head))))
+    found: dict[str, list[str]] = {}
+    for path, names in heads:
+        known = {name.strip().lower() for name in names}
+        for column in engine.columns:
+            if column.lower() not in known:
+                found.setdefault(column, []).append(path)
+    # A column that was made out of others stands in no file.
+    return {column: paths for column, paths in found.items() if len(paths) < len(heads)}
 
 
 def _index_names(rows: Any) -> list[Any]:

@@ -100,6 +100,13 @@ def reshaped(engine: DuckDB, time: Any, event: str | None) -> tuple[DuckDB, str,
         rows = "rows" if len(kinds) == 1 else f"(SELECT * REPLACE ({cast}) FROM rows)"
         stages = ", ".join(f"{identifier(column)} AS {literal(name)}" for name, column in time.items())
         query = f"SELECT * FROM {rows} UNPIVOT ({identifier(at)} FOR {identifier(event)} IN ({stages}))"
+        none = " AND ".join(f"{identifier(column)} IS NULL" for column in time.values())
+        if engine.rows(f"SELECT count(*) FROM {engine.table} WHERE {none}")[0][0]:
+            # A row without any time stays one, so that it is counted among those without a time and is said.
+            shown = ", ".join(identifier(name) for name in kept)
+            query = (
+                f"{query} UNION ALL BY NAME SELECT {shown}, NULL AS {identifier(at)} FROM rows WHERE {none}"
+            )
         return _seen(engine, query), at, event
     added, made = [], str(event)
     if not isinstance(time, str):

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from toolkit.logs.engines import Engine, identifier, literal
+from toolkit.logs.readers import lacking
 from toolkit.logs.time_forms import form_of
 from toolkit.logs.times import Clock
 from toolkit.wording import counted, unknown
@@ -159,6 +160,11 @@ class Source:
     @cached_property
     def _without(self) -> dict[tuple[str, ...], int]:
         return {}
+
+    @cached_property
+    def lacking(self) -> dict[str, list[str]]:
+        """Columns that some files of the log lack, and which files."""
+        return lacking(self.engine)
 
     @cached_property
     def resolution(self) -> str:

@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import duckdb
 import pandas as pd
 
+from toolkit import dates
 from toolkit.logs.engines import Engine, identifier, literal
-from toolkit.logs.time_forms import COMPACT, FORMATS, NEARLY_ALL, PLAIN, YEAR_LAST, ZONED, is_compact
+from toolkit.logs.time_forms import COMPACT, FORMATS, NEARLY_ALL, PLAIN, ZONED, is_compact
 
 UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 # Unix times of 1973 to 5138 lie in these ranges, one range per unit, so magnitude alone tells the unit.
@@ -162,16 +163,27 @@ def unit_of(values: list[float]) -> str:
 
 
 def instant(value: Any, timezone: str, option: str) -> int:
-    """A point in time as microseconds since 1970 UTC; without a zone it is read in the log's."""
+    """A point in time as microseconds since 1970 UTC; without a zone it is read in the log's.
+
+    Raises
+    ------
+    ValueError
+        For what is no time, and text that may have the day or the month first, with both readings.
+    """
     wrong = f"{option}={value!r} is not a time; write '2019-11-11 20:00' or a Timestamp"
     if isinstance(value, Number):
         raise ValueError(wrong)
-    if isinstance(value, str) and (YEAR_LAST.match(value) or not re.search(r"\d{4}", value)):
-        raise ValueError(f"{wrong}: the year first, so that day and month cannot be mistaken for each other")
+    if isinstance(value, str) and not re.search(r"\d{4}", value):
+        raise ValueError(f"{wrong}: a year has four digits")
     try:
-        moment = pd.Timestamp(value)
+        moment = dates.single(value, "") if isinstance(value, str) else pd.Timestamp(value)
         if moment is pd.NaT:
             raise ValueError(wrong)
+    except dates.Ambiguous as error:
+        raise ValueError(f"{option}: {error}") from error
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ValueError(wrong) from error
+    try:
         moment = moment.tz_localize(timezone) if moment.tzinfo is None else moment
         return int((moment.as_unit("us") - pd.Timestamp(0, tz="UTC").as_unit("us")) // pd.Timedelta(1, "us"))
     except (ValueError, TypeError, OverflowError) as error:

@@ -134,7 +134,7 @@ class InterruptionPanel(Panel):
         self._first = self._place(date)
         self._chosen, self._errors, self._tau, self._lasts = set(terms), errors, tau, lasts
 
-        self.series = choice("series", [(style.label(one, english=True), one) for one in checked.names])
+        self.series = choice("series", [(style.label(one), one) for one in checked.names])
         self.series.layout.display = "" if len(checked.names) > 1 else "none"
         self._inner = range(FEW, len(clock.periods) - FEW + 1)
         self.date = widgets.SelectionSlider(

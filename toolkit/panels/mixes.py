@@ -98,7 +98,7 @@ class MixPanel(Panel):
     def _begin(self) -> None:
         """Put the pair's observed mix and rates into the sliders."""
         answer = self._observed[self.pair.value]
-        whose = html.escape(style.label(answer.platform, english=True))
+        whose = html.escape(style.label(answer.platform))
         mix, rates = self._heads
         mix.value = f"<b>Mix of {whose}</b>, % of its users (others give way in proportion)"
         rates.value = f"<b>Rates of {whose}</b>, % ({html.escape(answer.question)})"

@@ -106,7 +106,7 @@ class RatesPanel(Panel):
         if any(list(rates) != steps[1:] for rates in self._rates.values()):
             raise ValueError("the groups have different steps: make a panel for each")
 
-        names = [(" · ".join(style.label(part, english=True) for part in one), one) for one in options]
+        names = [(" · ".join(style.label(part) for part in one), one) for one in options]
         by = " · ".join(map(str, broken_down_by(self._counts)))
         self.group = choice(by, names, first)
         self.group.layout.display = "" if options[0] else "none"

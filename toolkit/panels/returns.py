@@ -104,7 +104,7 @@ class ReturnsPanel(Panel):
         self.kind = choice("came back", KINDS, "exact")
         self.definition = choice("definition", self._definitions)
         everyone: list[tuple[str, Any]] = [(Everyone.ALL.value, Everyone.ALL)]
-        named = [(style.label(name, english=True), name) for name in platforms]
+        named = [(style.label(name), name) for name in platforms]
         self.platform = choice(column or "platform", everyone + named)
         self.platform.layout.display = "" if platforms else "none"
         super().__init__([self.period, self.kind, self.definition, self.platform])

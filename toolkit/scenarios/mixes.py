@@ -134,9 +134,7 @@ class WhatIfMix(Result):
     @property
     def pair(self) -> str:
         """The two platforms as a reader calls them."""
-        return (
-            f"{style.label(self.platform, english=True)} against {style.label(self.reference, english=True)}"
-        )
+        return f"{style.label(self.platform)} against {style.label(self.reference)}"
 
     @property
     def name(self) -> str:

@@ -66,7 +66,7 @@ class WhatIf(Result):
     @property
     def name(self) -> str:
         """Source and group as a reader calls them; empty where there is neither."""
-        labels = (style.label(part, english=True) for part in self.group)
+        labels = (style.label(part) for part in self.group)
         return " · ".join(filter(None, (self.source, *labels)))
 
     def sentence(self) -> str:

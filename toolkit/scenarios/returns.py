@@ -54,7 +54,7 @@ class WhoReturns(Result):
     @property
     def name(self) -> str:
         """Source, platform and definition as a reader calls them."""
-        whose = "" if self.platform is None else style.label(self.platform, english=True)
+        whose = "" if self.platform is None else style.label(self.platform)
         return " · ".join(filter(None, (self.source, whose, self.definition)))
 
     @property

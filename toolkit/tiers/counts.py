@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,19 +12,22 @@ import pandas as pd
 
 from toolkit.counts import counts_table, numbers, row_name
 from toolkit.funnels import Funnel
-from toolkit.intervals import Rate
+from toolkit.funnels.step_counts import ALONE, MOST_DRAWN
+from toolkit.intervals import Rate, welch
 from toolkit.propagation import Moments, Precision, correlated
 from toolkit.sources.mechanisms import TIERS
+from toolkit.tiers import cell_clusters
+from toolkit.tiers.cell_clusters import CellClusters
 from toolkit.tiers.from_funnel import Movers, counts_by, places_of
-from toolkit.wording import count, group_name, some, unknown
+from toolkit.wording import count, counted, group_name, some, unknown
 
 
 @dataclass(frozen=True, eq=False)
 class Counts:
     """Trials `n` and successes `y`, platforms x tiers, and how users repeat among them.
 
-    `cells` and `whole` are sums over users by platform and tier, and by platform; without them every unit counts
-    once.
+    `cells` and `whole` are sums over users by platform and tier, and by platform; `clusters` are the counts by day, or
+    by session. Without them every unit counts once.
     """
 
     platforms: tuple[str, ...]
@@ -36,6 +39,7 @@ class Counts:
     cells: Moments | None = field(default=None, repr=False)
     whole: Moments | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
+    clusters: CellClusters | None = field(default=None, repr=False)
 
     @cached_property
     def rates(self) -> np.ndarray:
@@ -52,21 +56,36 @@ class Counts:
     @cached_property
     def cell_rates(self) -> Rate:
         """The rate of each platform and tier, platform by platform."""
+        if self.clusters is not None:
+            return self.clusters.cells.rate(1, 0)
         n, y = self.n.ravel(), self.y.ravel()
         return Rate.of_counts(y, n) if self.cells is None else Rate.of_users(self.cells.sums(_columns(n, y)))
 
     @cached_property
     def crude(self) -> Rate:
         """The rate of each platform: sum over sum."""
+        if self.clusters is not None:
+            return self.clusters.whole.rate(1, 0)
         n, y = self.n.sum(1), self.y.sum(1)
         return Rate.of_counts(y, n) if self.whole is None else Rate.of_users(self.whole.sums(_columns(n, y)))
 
     @cached_property
     def crude_correlation(self) -> np.ndarray:
-        """Of platforms' rates, which share users."""
+        """Of platforms' rates, which share users, or clusters."""
+        if self.clusters is not None:
+            errors = self.clusters.whole.errors(1, 0)
+            return correlated(errors.T @ errors)
         n, y = self.n.sum(1), self.y.sum(1)
         found = Moments.once(_columns(n, y)) if self.whole is None else self.whole
         return correlated(_covariance(_influence(n, y), found))
+
+    def crude_pair(self, pair: tuple[int, int]) -> tuple[Rate, Rate, float]:
+        """Two platforms' own rates, as they are compared with each other, and their correlation."""
+        one, two = (self.crude.at(at) for at in pair)
+        together = float(self.crude_correlation[pair])
+        if self.clusters is not None and not together:
+            one, two = welch(one, two)
+        return one, two, together
 
     @cached_property
     def effective(self) -> tuple[np.ndarray, np.ndarray]:
@@ -78,12 +97,16 @@ class Counts:
     def precision(self) -> Precision:
         """Of all rates, platform by platform, and then of all shares of mixes."""
         shape, n, y = self.n.shape, self.n.ravel(), self.y.ravel()
-        cells = Moments.once(_columns(n, y)) if self.cells is None else self.cells
         mix = self._mix()
         mix_error = np.sqrt(mix.estimate * (1 - mix.estimate) / mix.size)
         rates = self.cell_rates
         error = np.sqrt(rates.estimate * (1 - rates.estimate) / rates.size)
-        influence = np.concatenate([_influence(n, y), self._mix_influence()])
+        if self.clusters is not None:
+            errors = self.clusters.errors
+            covariance = errors.T @ errors
+        else:
+            cells = Moments.once(_columns(n, y)) if self.cells is None else self.cells
+            covariance = _covariance(np.concatenate([_influence(n, y), self._mix_influence()]), cells)
         # A platform's shares add up to 1: only changes of mix against its own average count.
         same = np.kron(np.eye(shape[0]), np.ones((shape[1], shape[1])))
         free = np.eye(2 * n.size)
@@ -95,9 +118,37 @@ class Counts:
             freedom=np.concatenate([freedom, mix.freedom]),
             errors=np.concatenate([error, mix_error]),
             skewed=np.arange(2 * n.size) < n.size,
-            correlation=correlated(_covariance(influence, cells)),
+            correlation=correlated(covariance),
             projection=free,
+            blocks=None if self.clusters is None else self.clusters.blocks,
         )
+
+    @cached_property
+    def drawn(self) -> tuple[Counts, np.ndarray] | None:
+        """The counts as a figure shows them, tiers beyond the largest as one, and where each is; None for few."""
+        if len(self.tiers) <= MOST_DRAWN:
+            return None
+        places = np.full(len(self.tiers), MOST_DRAWN)
+        largest = np.sort(np.argsort(-self.n.sum(0), kind="stable")[:MOST_DRAWN])
+        places[largest] = np.arange(MOST_DRAWN)
+        names = (
+            *(self.tiers[at] for at in largest),
+            counted(len(self.tiers) - MOST_DRAWN, "other tier"),
+        )
+        to = np.eye(len(names))[places]
+        cells = np.concatenate([at * len(names) + places for at in range(len(self.platforms))])
+        clusters = self.clusters
+        if clusters is not None:
+            clusters = CellClusters(clusters.cells.grouped(cells), len(names))
+        found = replace(
+            self,
+            tiers=names,
+            n=self.n @ to,
+            y=self.y @ to,
+            cells=None if self.cells is None else self.cells.grouped(cells),
+            clusters=clusters,
+        )
+        return found, places
 
     def place(self, platform: Any) -> int:
         """The position of a platform, or an error that names those there are."""
@@ -123,6 +174,8 @@ class Counts:
         return np.stack([by_trial, np.zeros((size, size))], axis=-1)
 
     def _mix(self) -> Rate:
+        if self.clusters is not None:
+            return self.clusters.mixes.rate(1, 0)
         # A user's visits are nearly all made from one tier, so users and not visits are what a mix is known by.
         n, tiers = self.n.sum(1), self.n.shape[1]
         users, squares = n, n
@@ -159,20 +212,30 @@ def counts_of(
     pool: Mapping[str, str] | None,
     exclude: Sequence[str],
     movers: Movers | None,
+    cluster: str | None = None,
 ) -> Counts:
     """Check a table or a funnel and lay its counts out by platform and tier. See `toolkit.tiers.compare`."""
     if isinstance(source, pd.DataFrame):
         of, outcome = "n" if of is None else of, "converted" if outcome is None else outcome
         frame = of_table(source, [platform, tier], [of, outcome])
         _refuse_more_than_all(frame, of, outcome)
-        notes = ["intervals assume independent units: if days or sessions differ they are too narrow"]
+        notes = []
+        if cluster is None:
+            notes += [
+                f"intervals know {ALONE}",
+                *cell_clusters.rows_are_days(source, [platform, tier, of, outcome]),
+            ]
         frame = frame.rename(columns={platform: "platform", tier: "tier", of: "n", outcome: "y"})
+        if cluster is not None:
+            frame["cluster"] = cell_clusters.labels(source, cluster, [platform, tier, of, outcome])
         order = {
             name: list(map(str, source[old].cat.categories))
             for name, old in (("platform", platform), ("tier", tier))
             if isinstance(source[old].dtype, pd.CategoricalDtype)
         }
     elif isinstance(source, Funnel):
+        if cluster is not None:
+            raise ValueError("cluster= belongs to a table; give it to Funnel.from_counts, which hands it on")
         frame, of, outcome, notes = counts_by(source, platform, tier, outcome, of, movers)
         order = {}
     else:
@@ -183,6 +246,10 @@ def counts_of(
     for name in (*joined, *left):
         if name not in known:
             raise ValueError(f"to pool or exclude: {unknown('tier', name, sorted(set(known)))}")
+    joined = _chained(joined)
+    for name in left:
+        if name in (*joined, *joined.values()):
+            raise ValueError(f"tier {name!r} is to be pooled and to be excluded; name it in one of the two")
     out = frame["tier"].isin(left)
     if out.any():
         notes.append(f"{count(frame.loc[out, 'n'].sum())} in {some(left)} are left out")
@@ -202,13 +269,23 @@ def counts_of(
     summed = summed.reindex(pd.MultiIndex.from_product([platforms, tiers]), fill_value=0)
     n, y = (summed[name].to_numpy(float).reshape(len(platforms), len(tiers)) for name in ("n", "y"))
     _refuse_absent(platforms, tiers, n)
-    cells = whole = None
+    cells = whole = clusters = None
+    pairs = [(p, t) for p in platforms for t in tiers]
+    if cluster is not None:
+        clusters = CellClusters.of_rows(frame, cluster, pairs)
+    elif isinstance(source, Funnel) and source.step_counts.clusters is not None:
+        counts = source.step_counts
+        places = places_of(frame, ["platform", "tier"], pairs, len(counts.groups))
+        at = [counts.position(of), counts.position(outcome)]
+        clusters = CellClusters(source.step_counts.clusters.grouped(places, at), len(tiers))
+    if clusters is not None:
+        clusters.cells.refuse_too_few([f"{p} {t}" for p, t in pairs], of)
+        notes.append(f"intervals are {clusters.whole.words()}")
     if isinstance(source, Funnel) and source.unit in ("pairs", "entries"):
         counts, groups = source.step_counts, len(source.step_counts.groups)
-        pairs = [(p, t) for p in platforms for t in tiers]
         cells, _ = counts.moments(places_of(frame, ["platform", "tier"], pairs, groups), [of, outcome])
         whole, _ = counts.moments(places_of(frame, ["platform"], platforms, groups), [of, outcome])
-    return Counts(platforms, tiers, n, y, of, outcome, cells, whole, tuple(notes))
+    return Counts(platforms, tiers, n, y, of, outcome, cells, whole, tuple(notes), clusters)
 
 
 def of_table(source: pd.DataFrame, keys: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
@@ -220,6 +297,21 @@ def of_table(source: pd.DataFrame, keys: Sequence[str], columns: Sequence[str]) 
     for name in columns:
         frame[name] = numbers(source, name, keys)
     return frame
+
+
+def _chained(pool: dict[str, str]) -> dict[str, str]:
+    """Where each tier ends up: one that joins another which joins a third is part of the third."""
+    found = {}
+    for start in pool:
+        way = [start]
+        while way[-1] in pool:
+            way.append(pool[way[-1]])
+            if way[-1] in way[:-1]:
+                raise ValueError(
+                    f"pool= goes round in a circle, {' to '.join(way)}: name the tier that stays"
+                )
+        found[start] = way[-1]
+    return found
 
 
 def _refuse_more_than_all(frame: pd.DataFrame, of: str, outcome: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
@@ -26,6 +26,8 @@ class Estimates(Result):
         Of every interval.
     caveats : tuple of str
         What a reader must know of the counts.
+    largest : DataFrame or None
+        What the figure shows of many tiers: the same of the 12 largest, and of all others together.
 
     Examples
     --------
@@ -37,6 +39,7 @@ class Estimates(Result):
     table: pd.DataFrame
     confidence: float
     caveats: tuple[str, ...]
+    largest: pd.DataFrame | None = field(default=None, repr=False, kw_only=True)
 
     #: Columns that name a row in the figure; what its axis measures; the value of no difference, if any.
     named: ClassVar[tuple[str, ...]] = ("platform", "tier")
@@ -44,7 +47,7 @@ class Estimates(Result):
     null: ClassVar[float | None] = 0.0
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """A mark and an interval for each row of the table."""
+        """A mark and an interval for each row of the table; of many tiers the largest 12, all others as one."""
         return self._drawn(self.axis, ax)
 
     def _drawn(self, axis: str, ax: Axes | None, scale: float | None = None) -> Axes:
@@ -52,7 +55,7 @@ class Estimates(Result):
         from toolkit.tiers import plots
 
         return plots.estimates(
-            self.table,
+            self.table if self.largest is None else self.largest,
             ax,
             named=self.named,
             axis=axis,

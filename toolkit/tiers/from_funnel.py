@@ -10,6 +10,7 @@ import pandas as pd
 
 from toolkit.counts import one_of
 from toolkit.funnels import Funnel, StepCounts
+from toolkit.funnels.step_counts import ALONE
 from toolkit.wording import counted
 
 #: What `movers` asks for, as a funnel's attribution says it.
@@ -42,7 +43,8 @@ def counts_by(
         y=counts.reached[:, last].astype(float),
     )
     notes = [] if counts.unit == "counts" else _movements(counts, platform, tier, movers)
-    notes.append(repeats(counts))
+    if counts.clusters is None:
+        notes.append(repeats(counts))
     still = np.nansum(counts.in_window[:, base:last])
     if still:
         notes.append(f"{counted(still, 'unit')} still in window (right-censored)")
@@ -51,14 +53,8 @@ def counts_by(
 
 def repeats(counts: StepCounts) -> str:
     """How a user who counts more than once is allowed for."""
-    if counts.clusters is not None:
-        return (
-            f"intervals know only the chance of single people: how much {counts.clusters.name} differs is not "
-            f"used here, "
-            "so that they are too narrow"
-        )
     if counts.unit == "counts":
-        return "intervals assume independent units: if days or sessions differ they are too narrow"
+        return f"intervals know {ALONE}"
     return (
         "intervals are clustered by user" if counts.unit in ("pairs", "entries") else "each user counts once"
     )

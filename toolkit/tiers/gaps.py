@@ -161,6 +161,7 @@ def compare(
     pool: Mapping[str, str] | None = None,
     exclude: Sequence[str] = (),
     movers: Movers | None = None,
+    cluster: str | None = None,
     adjust: Method | None = "auto",
     confidence: float = 0.95,
 ) -> Gaps:
@@ -187,6 +188,9 @@ def compare(
     movers : {"first", "last", "split"}, optional
         Where users who change tier count. The funnel decides that; here it is confirmed, and must be where the
         funnel left it to its default.
+    cluster : str, optional
+        Column of a table: the day, or session, that a row is of. Intervals then stand on how much days differ
+        (`toolkit.clusters`); without it they know only the chance of single people. A funnel hands on its own.
     adjust : {"auto", "holm", "benjamini_hochberg", None}
         How p values are adjusted over the family; "auto" takes Holm up to 20 tests, Benjamini-Hochberg above.
     confidence : float
@@ -200,7 +204,8 @@ def compare(
     ------
     ValueError
         For more conversions than units, fractions, a tier with no one on one platform, a single platform, a mix
-        that does not add up to 1, and users of several tiers without a choice; the message names them.
+        that does not add up to 1, users of several tiers without a choice, and a tier that a platform has in one
+        cluster only, or clusters of which a few lie on both platforms; the message names them.
 
     Notes
     -----
@@ -208,7 +213,8 @@ def compare(
     mix = sum (w1 - w0) (r1 + r0) / 2 and rate = sum (r1 - r0) (w1 + w0) / 2, which add up to the gap. Neither is a
     cause: what would happen if users moved between tiers or platforms is another question. Intervals: see
     `toolkit.propagation`. Where users count more than once (pairs, entries) they are clustered by user, also
-    across platforms.
+    across platforms. By cluster, a rate's and a share's error is the sum of what each cluster adds to it, and so
+    are those of all their functions: days on which all tiers fall together make a gap as unsure as it is.
 
     References
     ----------
@@ -238,8 +244,12 @@ def compare(
         pool=pool,
         exclude=exclude,
         movers=movers,
+        cluster=cluster,
     )
     pairs = found.pairs(to)
+    if found.clusters is not None:
+        for pair in pairs:
+            found.clusters.whole.refuse_overlap(found.platforms, *pair)
     lines = [line for pair in pairs for line in tier_split.in_all(found, pair, confidence)]
     names = ["platform", "reference", "part", "estimate", "low", "high", "n", "n_reference", "p"]
     many = "the pair" if len(pairs) == 1 else f"{len(pairs)} pairs"

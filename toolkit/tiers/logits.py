@@ -202,9 +202,12 @@ def coefficients(
     names, design = design_of(counts, reference, tiers=tiers, interaction=interaction)
     found = fit(counts.n.ravel(), counts.y.ravel(), names, design)
     slopes = found.influence
-    errors = _precision(counts, found).error(slopes) if found.ok else np.full(len(names), np.nan)
+    precision = _precision(counts, found)
+    errors, reach = (
+        np.where(found.ok, values, np.nan)
+        for values in (precision.error(slopes), precision.reach(slopes, confidence))
+    )
     beta = found.beta if found.ok else np.full(len(names), np.nan)
-    reach = special.ndtri((1 + confidence) / 2) * errors
     table = pd.DataFrame(
         {"term": names, "estimate": beta, "error": errors, "low": beta - reach, "high": beta + reach}
     ).assign(n=int(counts.n.sum()))
@@ -252,6 +255,12 @@ def tests(
     counts: Counts, pairs: Sequence[tuple[int, int]], adjust: Method | None, confidence: float
 ) -> GapTests:
     """See `Gaps.tests`."""
+    if counts.clusters is not None:
+        raise ValueError(
+            f"these tests take units as independent, and the counts are clustered by {counts.clusters.cells.name}: "
+            "read .by_tier(), .effects() and .logit(interaction=True), whose intervals allow for that; or compare "
+            "without cluster="
+        )
     n, y = counts.effective
     lines = []
     for i, j in pairs:
@@ -330,7 +339,9 @@ def _precision(counts: Counts, found: Fit, cells: np.ndarray | None = None) -> P
     freedom = np.broadcast_to(rates.freedom, counts.n.size)[known]
     error = np.sqrt(found.fitted * (1 - found.fitted) / size)
     correlation = counts.precision.correlation[np.ix_(known, known)]
-    return Precision(found.fitted, size, freedom, error, np.ones(len(known), bool), correlation)
+    blocks = None if counts.precision.blocks is None else counts.precision.blocks[known]
+    skewed = np.ones(len(known), bool)
+    return Precision(found.fitted, size, freedom, error, skewed, correlation, blocks=blocks)
 
 
 def _p(p: float) -> str:

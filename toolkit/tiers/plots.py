@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 #: Ticks are drawn late, so their names need the font by name.
 FAMILY = style.SETTINGS["font.family"]
-#: More rows than this cannot be read.
-MOST_ROWS = 60
+#: More rows than this cannot be read, nor more pairs (or platforms).
+MOST_ROWS, MOST_GROUPS = 60, 12
 #: Inches of a new figure for each row and around them, and the least height.
 ROW, AROUND, LEAST = 0.28, 1.2, 4.0
 
@@ -47,6 +47,7 @@ def estimates(
     null
         Where a line stands for no difference.
     """
+    table, left = _largest(table, named)
     with style.context():
         ax = _axes(len(table), ax)
         names = table["platform"] if "platform" in table else table[named[0]]
@@ -63,7 +64,7 @@ def estimates(
         against = ""
         if "reference" in table and len(table[["platform", "reference"]].drop_duplicates()) == 1:
             against = f", {style.drawn(names.iloc[0])} against {style.drawn(table['reference'].iloc[0])}"
-        ax.set_xlabel(f"{axis}{against} ({level})")
+        ax.set_xlabel(f"{axis}{against} ({level}{left})")
         return ax
 
 
@@ -71,6 +72,7 @@ def p_values(
     table: pd.DataFrame, ax: Axes | None = None, *, column: str, named: Sequence[str], threshold: float
 ) -> Axes:
     """Draw p values on a log scale, with the line below which one is called significant."""
+    table, left = _largest(table, named)
     with style.context():
         ax = _axes(len(table), ax)
         p = np.maximum(table[column].to_numpy(float), 1e-6)
@@ -81,13 +83,29 @@ def p_values(
         ax.set_xscale("log")
         ax.set_xlim(5e-7, 1.5)
         ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        ax.set_xlabel("p value, adjusted" if column == "p_adjusted" else "p value")
+        ax.set_xlabel(f"{'p value, adjusted' if column == 'p_adjusted' else 'p value'}{left}")
         return ax
 
 
+def _largest(table: pd.DataFrame, named: Sequence[str]) -> tuple[pd.DataFrame, str]:
+    """The rows of the largest pairs (or platforms), as many as can be read; and what is left out, in words."""
+    keys = [name for name in ("platform", "reference") if name in named and name in table]
+    if keys and "n" in table:
+        size = table[["n", *({"n_reference"} & {*table})]].sum(axis=1)
+        order = size.groupby([table[key] for key in keys], sort=False).max()
+        rows = int(table.groupby(keys, sort=False).size().max())
+        most = min(max(MOST_ROWS // rows, 1), MOST_GROUPS)
+        if len(order) > most:
+            what = "pairs" if len(keys) == 2 else "platforms"
+            kept = order.sort_values(ascending=False, kind="stable").index[:most]
+            own = table[table.set_index(keys).index.isin(kept)].reset_index(drop=True)
+            return own, f"; the largest {most} of {len(order)} {what}"
+    if len(table) > MOST_ROWS:
+        return table.head(MOST_ROWS), f"; the first {MOST_ROWS} of {len(table)} rows"
+    return table, ""
+
+
 def _axes(rows: int, ax: Axes | None) -> Axes:
-    if rows > MOST_ROWS:
-        raise ValueError(f"{rows} rows are too many for one figure; keep {MOST_ROWS} at most, or draw .table")
     return style.axes(ax, height=max(LEAST, rows * ROW + AROUND))
 
 

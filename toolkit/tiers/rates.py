@@ -57,6 +57,11 @@ class Rates(Estimates):
 
 def rates_by_tier(counts: Counts, confidence: float) -> Rates:
     """See `Gaps.rates_by_tier`."""
+    largest = None if counts.drawn is None else _lines(counts.drawn[0], confidence)
+    return Rates(_lines(counts, confidence), confidence, counts.notes, largest=largest)
+
+
+def _lines(counts: Counts, confidence: float) -> pd.DataFrame:
     lines = []
     n, y = counts.effective
     low, high = (end.reshape(counts.n.shape) for end in counts.cell_rates.interval(confidence))
@@ -85,7 +90,7 @@ def rates_by_tier(counts: Counts, confidence: float) -> Rates:
     ]
     table = pd.DataFrame(lines, columns=names).astype({"n": "int64", "converted": "int64"})
     table["few"] = np.minimum(table["converted"], table["n"] - table["converted"]) < FEW
-    return Rates(table, confidence, counts.notes)
+    return table
 
 
 def shrunk(n: np.ndarray, y: np.ndarray, confidence: float) -> tuple[np.ndarray, Interval]:

@@ -125,8 +125,8 @@ def ratios(counts: Counts, pairs: Sequence[tuple[int, int]], mix: Mix, confidenc
     """See `Gaps.ratios`."""
     lines = []
     for i, j in pairs:
-        one, two = (counts.crude.at(at) for at in (i, j))
-        crude = intervals.ratio(one, two, correlation=counts.crude_correlation[i, j], confidence=confidence)
+        one, two, together = counts.crude_pair((i, j))
+        crude = intervals.ratio(one, two, correlation=together, confidence=confidence)
         fixed = [float(mix.shares @ counts.rates[at]) for at in (i, j)]
         slopes = [gradient(counts, mix, at) for at in (i, j)]
         limits = counts.precision.ratio(fixed[0], slopes[0], fixed[1], slopes[1], confidence)
@@ -152,7 +152,8 @@ def ratios(counts: Counts, pairs: Sequence[tuple[int, int]], mix: Mix, confidenc
 def mantel_haenszel(counts: Counts, pair: tuple[int, int], confidence: float) -> tuple[float, float, float]:
     """Odds ratio common to all tiers, with its interval; unknown where a platform has none or all converted.
 
-    Users who repeat widen its interval through effective sizes. The estimate itself is made of the counts.
+    Users who repeat widen its interval through effective sizes; over clusters, in which tiers may go up and down
+    together, it is the delta method's. The estimate itself is made of the counts.
 
     References
     ----------
@@ -164,9 +165,23 @@ def mantel_haenszel(counts: Counts, pair: tuple[int, int], confidence: float) ->
     successes, failures = counts.y[list(pair)].sum(1), (counts.n - counts.y)[list(pair)].sum(1)
     if not successes.all() or not failures.all() or not np.isfinite(estimate) or estimate <= 0:
         return (np.nan,) * 3
-    error = strata(*counts.effective, pair).logodds_pooled_se
-    reach = special.ndtri((1 + confidence) / 2) * error
+    if counts.clusters is not None:
+        reach = float(counts.precision.reach(_slopes(counts, pair), confidence))
+    else:
+        reach = special.ndtri((1 + confidence) / 2) * strata(*counts.effective, pair).logodds_pooled_se
     return float(estimate), float(estimate * np.exp(-reach)), float(estimate * np.exp(reach))
+
+
+def _slopes(counts: Counts, pair: tuple[int, int]) -> np.ndarray:
+    """How the logarithm of Mantel & Haenszel's odds ratio moves with all rates; tiers' sizes are taken as given."""
+    one, two = counts.rates[list(pair)]
+    first, second = counts.n[list(pair)]
+    weight = first * second / (first + second)
+    up, down = (weight * one * (1 - two)).sum(), (weight * two * (1 - one)).sum()
+    found = np.zeros((2, *counts.n.shape))
+    found[0, pair[0]] = weight * ((1 - two) / up + two / down)
+    found[0, pair[1]] = -weight * (one / up + (1 - one) / down)
+    return found.ravel()
 
 
 def strata(n: np.ndarray, y: np.ndarray, pair: tuple[int, int]) -> StratifiedTable:

@@ -97,47 +97,52 @@ class Reversal(Estimates):
 
 def reversal(counts: Counts, pairs: Sequence[tuple[int, int]], mix: Mix, confidence: float) -> Reversal:
     """See `Gaps.reversal`."""
-    lines, flags = [], []
+    flags = []
     for i, j in pairs:
-        names = [counts.platforms[i], counts.platforms[j]]
-        crude, fixed = (
-            crude_gap(counts, (i, j), confidence),
-            standardised_gap(counts, mix, (i, j), confidence),
-        )
-        sizes = counts.n.sum(1).astype(int)[[i, j]]
-        totals = (counts.y.sum(1) / counts.n.sum(1))[[i, j]]
-        lines.append([*names, "all", *totals, *crude, *sizes])
-        own = tier_gaps(counts, (i, j), confidence)
-        for tier, rates, limits, n in zip(
-            counts.tiers, counts.rates[[i, j]].T, own.T, counts.n[[i, j]].T.astype(int), strict=True
-        ):
-            lines.append([*names, tier, *rates, *limits, *n])
-        common = [mix.shares @ counts.rates[at] for at in (i, j)]
-        lines.append([*names, "all, standardised", *common, *fixed, *sizes])
+        crude, fixed = _both(counts, (i, j), mix, confidence)
         reverses = opposite(crude[0], fixed[0])
         sure = reverses and crude[1] * crude[2] > 0 and fixed[1] * fixed[2] > 0
-        against = int((own[0] * crude[0] < 0).sum())
-        flags.append([*names, reverses, sure, against, len(counts.tiers)])
-    columns = [
-        "platform",
-        "reference",
-        "tier",
-        "rate",
-        "rate_reference",
-        "estimate",
-        "low",
-        "high",
-        "n",
-        "n_reference",
-    ]
+        against = int(((counts.rates[i] - counts.rates[j]) * crude[0] < 0).sum())
+        flags.append([counts.platforms[i], counts.platforms[j], reverses, sure, against, len(counts.tiers)])
     told = ["platform", "reference", "reverses", "sure", "tiers_opposite", "tiers"]
+    few = None if counts.drawn is None else counts.drawn[0]
     return Reversal(
-        table=pd.DataFrame(lines, columns=columns),
+        table=_lines(counts, counts, pairs, mix, confidence),
         confidence=confidence,
         caveats=counts.notes,
         flags=pd.DataFrame(flags, columns=told),
         standard=mix.name,
+        largest=None if few is None else _lines(counts, few, pairs, mix, confidence),
     )
+
+
+def _lines(
+    counts: Counts, shown: Counts, pairs: Sequence[tuple[int, int]], mix: Mix, confidence: float
+) -> pd.DataFrame:
+    """Rows of all pairs: the crude gap, that of each tier as `shown` has them, and the standardised one."""
+    lines = []
+    for i, j in pairs:
+        names = [counts.platforms[i], counts.platforms[j]]
+        crude, fixed = _both(counts, (i, j), mix, confidence)
+        sizes = counts.n.sum(1).astype(int)[[i, j]]
+        totals = (counts.y.sum(1) / counts.n.sum(1))[[i, j]]
+        lines.append([*names, "all", *totals, *crude, *sizes])
+        own = tier_gaps(shown, (i, j), confidence)
+        for tier, rates, limits, n in zip(
+            shown.tiers, shown.rates[[i, j]].T, own.T, shown.n[[i, j]].T.astype(int), strict=True
+        ):
+            lines.append([*names, tier, *rates, *limits, *n])
+        common = [mix.shares @ counts.rates[at] for at in (i, j)]
+        lines.append([*names, "all, standardised", *common, *fixed, *sizes])
+    rates = ["rate", "rate_reference", "estimate", "low", "high", "n", "n_reference"]
+    return pd.DataFrame(lines, columns=["platform", "reference", "tier", *rates])
+
+
+def _both(
+    counts: Counts, pair: tuple[int, int], mix: Mix, confidence: float
+) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """The crude gap of a pair and the standardised one, with their limits."""
+    return crude_gap(counts, pair, confidence), standardised_gap(counts, mix, pair, confidence)
 
 
 def opposite(gap: float, other: float) -> bool:
@@ -151,6 +156,8 @@ def tier_gaps(counts: Counts, pair: tuple[int, int], confidence: float) -> np.nd
     cells = [np.arange(size) + at * size for at in pair]
     together = counts.precision.correlation[cells[0], cells[1]]
     one, two = (counts.cell_rates.at(cell) for cell in cells)
+    if counts.clusters is not None and not together.any():
+        one, two = intervals.welch(one, two)
     limits = intervals.difference(one, two, correlation=together, confidence=confidence)
     return np.array([one.estimate - two.estimate, *limits])
 

@@ -156,8 +156,7 @@ def gradient(counts: Counts, mix: Mix, at: int) -> np.ndarray:
 
 def crude_gap(counts: Counts, pair: tuple[int, int], confidence: float) -> tuple[float, float, float]:
     """Difference of two platforms' own rates, with its interval."""
-    one, two = (counts.crude.at(at) for at in pair)
-    together = counts.crude_correlation[pair]
+    one, two, together = counts.crude_pair(pair)
     limits = intervals.difference(one, two, correlation=together, confidence=confidence)
     return one.estimate - two.estimate, limits.low, limits.high
 

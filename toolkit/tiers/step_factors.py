@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 
@@ -97,7 +97,13 @@ class Factors:
             error[:, -1] *= np.sqrt(buyers / np.maximum(buyers - 1, 1))
         skewed = np.tile(np.arange(size) < steps - 1, platforms)
         return Precision(
-            estimate.ravel(), sizes.ravel(), freedom.ravel(), error.ravel(), skewed, correlated(covariance)
+            values=estimate.ravel(),
+            sizes=sizes.ravel(),
+            freedom=freedom.ravel(),
+            errors=error.ravel(),
+            skewed=skewed,
+            correlation=correlated(covariance),
+            blocks=None if self.clusters is None else np.repeat(self.clusters.blocks, size),
         )
 
 
@@ -243,14 +249,10 @@ def _of_clusters(
     at: Sequence[int],
 ) -> Factors:
     """Factors whose intervals stand on how much days (or sessions) differ."""
-    own = np.stack([clusters.counts[:, _are(names, name)].sum(1) for name in platforms], axis=1)[
-        ..., list(at)
-    ]
-    found = replace(clusters, counts=own)
-    reached = own.sum(0)
-    products = np.einsum("dgi,dhj->gihj", found.scaled, found.scaled)
+    found = clusters.grouped([platforms.index(name) if name in platforms else -1 for name in names], at)
+    reached = found.counts.sum(0)
     moments = Moments(
-        np.broadcast_to(found.number[:, None], reached.shape), products, np.zeros(reached.shape)
+        np.broadcast_to(found.number[:, None], reached.shape), found.joint, np.zeros(reached.shape)
     )
     notes = (*counts.notes, f"intervals are {found.words()}")
     return _checked(Factors(platforms, tuple(steps), reached, None, moments, True, notes, found))

@@ -174,6 +174,8 @@ def split_product(
     for at in range(len(names)):
         if at == reference:
             continue
+        if found.clusters is not None:
+            found.clusters.refuse_overlap(names, at, reference)
         values = found.values[[at, reference]]
         parts = contributions(*values)
         low, high = limits(found, (at, reference), confidence)

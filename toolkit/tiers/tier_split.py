@@ -68,35 +68,44 @@ def parts(rates: np.ndarray, mixes: np.ndarray, pair: tuple[int, int]) -> tuple[
 
 def by_tier(counts: Counts, pairs: Sequence[tuple[int, int]], confidence: float) -> TierSplit:
     """See `Gaps.by_tier`."""
-    frames = []
-    for i, j in pairs:
-        found, gradient = parts(counts.rates, counts.mixes, (i, j))
-        low, high = counts.precision.interval(found, gradient, confidence)
-        size = len(counts.tiers)
-        frames.append(
-            pd.DataFrame(
-                {
-                    "platform": counts.platforms[i],
-                    "reference": counts.platforms[j],
-                    "tier": list(counts.tiers) * 2,
-                    "part": ["mix"] * size + ["rate"] * size,
-                    "estimate": found.ravel(),
-                    "low": low.ravel(),
-                    "high": high.ravel(),
-                    "n": np.tile(counts.n[i], 2).astype(int),
-                    "n_reference": np.tile(counts.n[j], 2).astype(int),
-                }
-            )
-        )
-    return TierSplit(pd.concat(frames, ignore_index=True), confidence, counts.notes)
+    whole = pd.concat([_lines(counts, pair, confidence, np.eye(len(counts.tiers)), counts) for pair in pairs])
+    largest = None
+    if counts.drawn is not None:
+        few, places = counts.drawn
+        to = np.eye(len(few.tiers))[places]
+        largest = pd.concat([_lines(counts, pair, confidence, to, few) for pair in pairs], ignore_index=True)
+    return TierSplit(whole.reset_index(drop=True), confidence, counts.notes, largest=largest)
+
+
+def _lines(
+    counts: Counts, pair: tuple[int, int], confidence: float, to: np.ndarray, shown: Counts
+) -> pd.DataFrame:
+    """Rows of a pair: the contributions of its tiers, added up as the columns of `to` say, which `shown` names."""
+    i, j = pair
+    found, gradient = parts(counts.rates, counts.mixes, pair)
+    found, gradient = found @ to, np.einsum("ptm,ta->pam", gradient, to)
+    low, high = counts.precision.interval(found, gradient, confidence)
+    size = len(shown.tiers)
+    return pd.DataFrame(
+        {
+            "platform": counts.platforms[i],
+            "reference": counts.platforms[j],
+            "tier": list(shown.tiers) * 2,
+            "part": ["mix"] * size + ["rate"] * size,
+            "estimate": found.ravel(),
+            "low": low.ravel(),
+            "high": high.ravel(),
+            "n": np.tile(shown.n[i], 2).astype(int),
+            "n_reference": np.tile(shown.n[j], 2).astype(int),
+        }
+    )
 
 
 def in_all(counts: Counts, pair: tuple[int, int], confidence: float) -> list[list[object]]:
     """Rows of a pair: gap, mix and rate, each with its interval and p value."""
-    i, j = pair
     estimate, low, high = crude_gap(counts, pair, confidence)
-    one, two = (counts.crude.at(at) for at in pair)
-    p = intervals.score_test(one, two, correlation=counts.crude_correlation[i, j])
+    one, two, together = counts.crude_pair(pair)
+    p = intervals.score_test(one, two, correlation=together)
     sizes = [int(counts.n[at].sum()) for at in pair]
     names = [counts.platforms[at] for at in pair]
     lines: list[list[object]] = [[*names, "gap", estimate, low, high, *sizes, p]]

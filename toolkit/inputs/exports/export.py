@@ -22,7 +22,7 @@ from toolkit.inputs.measures import Measures, measure
 from toolkit.inputs.orders import repurchase_of
 from toolkit.inputs.predictions import OwnPast, own_past
 from toolkit.inputs.series import series_of
-from toolkit.inputs.steps import Steps, steps_of
+from toolkit.inputs.steps import funnel_of, steps_of
 from toolkit.results import Result, html_table
 from toolkit.wording import counted, some, unknown
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from toolkit.cohorts import Repurchase
+    from toolkit.funnels import Funnel
 
 #: Tables in the order in which one stands for the whole export.
 _FIRST = ("session", "day", "order", "hour", "channel", "item", "note", "creator", "ad", "sku")
@@ -176,12 +177,27 @@ class Export(Result):
         table: str | None = None,
         by: str | Sequence[str] | None = None,
         confidence: float = 0.95,
-    ) -> Steps:
+    ) -> Funnel:
         """The steps that the export counts, added up over sessions or days, which are the units of the intervals.
 
-        A step that the export lacks is left out and said. People are counted once per session.
+        A step that the export lacks is left out and said. People are counted once per session. That counts are
+        rounded is in the intervals, since sessions differ by it too.
         """
-        return steps_of(self._part(table), steps, by=by, confidence=confidence)
+        return funnel_of(self._part(table), steps, by=by, confidence=confidence)
+
+    def steps_by_day(
+        self,
+        steps: Sequence[str] | None = None,
+        *,
+        table: str | None = None,
+        by: str | Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        """The counts behind `funnel`, by day: `by`, `day`, `step`, `n`.
+
+        `what_changed` reads them. Days of several exports, each with a column that names it, are one table for
+        `Funnel.from_counts` and `compare` with cluster="day".
+        """
+        return steps_of(self._part(table), steps, by=by).by_day()
 
     def against_own(
         self,

@@ -30,7 +30,7 @@ def lorenz(table: pd.DataFrame, by: list[str], ax: Axes | None = None) -> Axes:
         ax.plot([0, 100], [0, 100], color=style.QUIET, linewidth=1)
         for keys, rows in groups:
             look = style.look(keys[0] if by else "xiaohongshu")
-            name = " ".join(style.drawn(key, english=True) for key in keys) if by else None
+            name = " ".join(style.drawn(key) for key in keys) if by else None
             ax.plot(rows["creators"] * 100, rows["held"] * 100, color=look.colour, label=name)
         if by:
             ax.legend(title=group_name(by))

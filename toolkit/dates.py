@@ -1,8 +1,10 @@
 """Dates as people write them, in one form for a whole index: year first, day first or month first.
 
-index      the dates of an index, or its periods as plain numbers
-single     one date, in the form of the index it is asked of
-looks_like whether a column holds dates, for the advice to make it the index
+index        the dates of an index, or its periods as plain numbers
+single       one date, in the form of the index it is asked of
+looks_like   whether a column holds dates, for the advice to make it the index
+day_numbers  labels as days since 1970, where all of them are days
+in_order     labels in the order of the calendar, where they are days
 """
 
 from __future__ import annotations
@@ -31,6 +33,10 @@ _MONTHS = re.compile(r"\d{6}")
 _CHINESE_MONTH = re.compile(r"(\d{4})\s*年\s*(\d{1,2})\s*月")
 #: Years that a whole number may begin with for it to be a date.
 YEARS = range(1900, 2100)
+
+
+class Ambiguous(ValueError):
+    """A date that is another day with the day first than with the month first; the message has both."""
 
 
 def index(given: pd.Index) -> tuple[pd.Index, Form]:
@@ -124,7 +130,7 @@ def single(date: Any, form: Form) -> pd.Timestamp:
         raise ValueError(f"{date!r} is not a date that is {form}, as those of the series are")
     if len(set(readings.values())) > 1:
         said = " or ".join(f"{stamp.date()} ({name})" for name, stamp in readings.items())
-        raise ValueError(f"{date!r} is {said}; write the year first")
+        raise Ambiguous(f"{date!r} is {said}; write the year first")
     return pd.Timestamp(next(iter(readings.values())))
 
 
@@ -235,3 +241,40 @@ def _stamps(given: pd.Index) -> pd.DatetimeIndex:
         return pd.DatetimeIndex(given)
     except (TypeError, ValueError) as error:
         raise ValueError(f"the index holds {given[0]!r}, not dates; use pd.to_datetime") from error
+
+
+def day_numbers(labels: Sequence[Any]) -> np.ndarray | None:
+    """Labels as days since 1970, or None where they are not calendar days, each of them once.
+
+    Examples
+    --------
+    >>> day_numbers(["1970-01-02", "19700105"]), day_numbers([101, 102])
+    (array([1, 4]), None)
+    """
+    values = pd.Series(list(labels))
+    if pd.api.types.is_numeric_dtype(values) and not values.between(19_000_101, 21_001_231).all():
+        return None
+    try:
+        # A text is a day only if it is written as one: a session called "s7" or "12" is not.
+        if not pd.api.types.is_datetime64_any_dtype(values):
+            texts = values.astype(str).str.strip()
+            if not texts.str.fullmatch(r"\d{4}([-/.年]?)\d{1,2}([-/.月]?)\d{1,2}日?( 00:00:00.*)?").all():
+                return None
+            texts = texts.str.replace(r"[/.年月]", "-", regex=True).str.replace("日", "").str.slice(0, 10)
+            values = pd.to_datetime(texts.str.strip(), format="mixed")
+    except (ValueError, TypeError):
+        return None
+    times = pd.DatetimeIndex(values).tz_localize(None)
+    if (times != times.normalize()).any():
+        return None
+    days = (times - pd.Timestamp(0)).days.to_numpy(np.int64)
+    return days if len(set(days.tolist())) == len(days) else None
+
+
+def in_order(labels: Sequence[Any]) -> tuple[np.ndarray, np.ndarray | None]:
+    """The order of labels, days by the calendar and all others as they come; and the days in that order."""
+    days = day_numbers(labels)
+    if days is None:
+        return np.arange(len(labels)), None
+    order = np.argsort(days, kind="stable")
+    return order, days[order]
