@@ -55,14 +55,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture(scope="module")
-def lab(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address, token included, of a JupyterLab that knows no setting but its own."""
-    home = tmp_path_factory.mktemp("jupyter")
-    for name, values in SETTINGS.items():
-        file = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
-        file.parent.mkdir(parents=True)
-        file.write_text(json.dumps(values), encoding="utf-8")
+def of_its_own(home: Path) -> dict[str, str]:
+    """The environment of a Jupyter that reads and writes its settings in a folder of its own."""
     places = {
         "JUPYTER_CONFIG_DIR": "config",
         "JUPYTER_DATA_DIR": "data",
@@ -71,13 +65,24 @@ def lab(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
         "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
         "IPYTHONDIR": "ipython",
     }
+    return os.environ | {name: str(home / place) for name, place in places.items()}
+
+
+@pytest.fixture(scope="module")
+def lab(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address, token included, of a JupyterLab that knows no setting but its own."""
+    home = tmp_path_factory.mktemp("jupyter")
+    for name, values in SETTINGS.items():
+        file = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps(values), encoding="utf-8")
     token = secrets.token_hex(16)
     options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0", f"--ServerApp.root_dir={folder}"]
     options += [f"--IdentityProvider.token={token}", "--LabApp.extension_manager=readonly"]
     with (home / "log").open("w", encoding="utf-8") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "jupyterlab", *options],
-            env=os.environ | {name: str(home / place) for name, place in places.items()},
+            env=of_its_own(home),
             stdout=log,
             stderr=subprocess.STDOUT,
         )
@@ -162,8 +167,8 @@ PANELS = [
 import numpy as np
 import pandas as pd
 from toolkit import read_events
-from toolkit.panels import ExitPanel, InterruptionPanel, LiveSharePanel, MixPanel, OrderPanel, PromotionPanel
-from toolkit.panels import RatesPanel, ReturnsPanel, RulesPanel
+from toolkit.panels import ChangePanel, ExitPanel, InterruptionPanel, LiveSharePanel, MixPanel, OrderPanel
+from toolkit.panels import PromotionPanel, RatesPanel, ReturnsPanel, RulesPanel
 from toolkit.scenarios.economics import Power, order
 from toolkit.scenarios.promotion import holdout, saturation
 from toolkit.tiers import compare
@@ -184,6 +189,11 @@ opens["timestamp"] = pd.to_datetime(["2019-11-04", "2019-11-12", "2019-11-05", "
 people = pd.DataFrame({"creator": list("abcd"), "fans": [800, 5000, 9000, 40_000], "mcn": [1, 0, 1, 1]})
 people["real_name"], people["mean_exposure"] = 1, [2000, 12_000, 900, 60_000]
 RulesPanel(people, bands={"few": 0, "many": 5000})
+""",
+    """
+fallen = [(day, step, n) for at, day in enumerate(days)
+          for step, n in (("enter", 1000 + at), ("click", 300 + at % 5), ("pay", (90 if at < 30 else 60) + at % 7))]
+ChangePanel(pd.DataFrame(fallen, columns=["date", "step", "n"]).assign(platform="a"), by="platform")
 """,
     "ExitPanel({'a': 425, 'b': 130, 'c': 90}, drainage=0.05)",
     """

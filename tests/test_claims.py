@@ -27,7 +27,10 @@ def sections(name):
             found.setdefault(heading, "")
         else:
             data = [output.get("data", output) for output in cell["outputs"]]
-            shown = ["".join(one.get("text/html") or one.get("text/plain") or "") for one in data]
+            shown = [
+                "".join(one.get("text/html") or one.get("text/markdown") or one.get("text/plain") or "")
+                for one in data
+            ]
             found[heading] = found.get(heading, "") + re.sub(r"<[^>]+>", " ", " ".join(shown))
     return found
 

@@ -119,10 +119,22 @@ def test_a_curve_that_rises_because_other_cohorts_reach_further_is_no_rise():
 
 def test_the_rise_that_is_told_is_the_greatest_and_period_0_is_none():
     cells = [("a", 0, 100, 0), ("a", 1, 100, 30), ("a", 2, 100, 5), ("a", 3, 100, 40), ("a", 4, 100, 60)]
-    early, late = rising(cohorts(*cells).cells, 0.95)
-    assert (early["age"], late["age"]) == (2, 4)
-    assert (early["estimate"], late["estimate"]) == (0.05, 0.6)
+    pair, level = rising(cohorts(*cells).cells, 0.95)
+    assert level == pytest.approx(1 - 0.05 / 3)
+    assert pair["age"].tolist() == [2, 4]
+    assert pair["estimate"].tolist() == [0.05, 0.6]
+    low, high = wilson([5, 60], 100, level)
+    assert pair[["low", "high"]].to_numpy() == pytest.approx(np.column_stack([low, high]))
     assert rising(cohorts(*cells[:2]).cells, 0.95) is None
+
+
+def test_a_rise_is_judged_by_intervals_of_cohorts_that_differ():
+    # By Wilson's intervals week 2 lies above week 1; but cohorts differ so much that neither is known so well.
+    cells = [(name, week, 400, y) for name, ys in (("a", (40, 60)), ("b", (200, 240)), ("c", (120, 160)))
+             for week, y in enumerate(ys, 1)]  # fmt: skip
+    first, second = wilson([360, 460], 1200)[1][0], wilson([360, 460], 1200)[0][1]
+    assert first < second
+    assert cohorts(*cells).warnings == ()
 
 
 def test_of_many_weeks_a_rise_must_stand_out_more():
@@ -139,7 +151,10 @@ def test_a_rise_is_looked_for_in_each_group_and_not_where_all_later_weeks_count(
         columns=["room", "cohort", "age", "size", "retained"],
     )  # fmt: skip
     (warning,) = Retention.from_counts(frame, period="week").warnings
-    assert "(x: 90.0 % in week 2 after 20.0 % in week 1 of the same cohorts" in warning
+    assert (
+        "age: x: 90.0 % (82.6 to 94.5 %) in week 2 after 20.0 % (13.3 to 28.9 %) in week 1 of the same"
+        in warning
+    )
     rows = log(*((f"u{i}", day, "open") for i in range(40) for day in ([1, 9] if i < 4 else [1]) + [16]))
     rising_log = retention(rows, observed_until="2019-11-25")
     assert any("rises with age" in warning for warning in rising_log.warnings)

@@ -144,12 +144,51 @@ def test_returns_before_the_start_do_not_count_and_a_tie_does():
     assert cells(retention(rows, start="like", returns="pay", **options)) == [2]
 
 
-def test_the_first_event_counts_in_period_0_where_start_and_returns_are_alike_and_it_is_said():
-    assert (
-        "the first event itself counts as a return in week 0"
-        in retention(VISITS, start="open", returns="open").sentence()
+def test_the_first_event_counts_in_period_0_where_it_is_a_return_and_it_is_said():
+    said = "the first event itself counts as a return in week 0"
+    assert said in retention(VISITS, start="open", returns="open").sentence()
+    assert said in retention(VISITS, start="open").sentence()
+
+
+def test_where_returns_are_other_events_period_0_is_told_and_who_never_started():
+    rows = log(
+        *(
+            ("a", 4, "open"),
+            ("a", 6, "pay"),
+            ("b", 5, "open"),
+            ("c", 6, "pay"),
+            ("d", 5, "pay"),
+            ("d", 7, "open"),
+        ),
+        ("d", 14, "pay"),
     )
-    assert "itself counts" not in retention(VISITS, start="open").sentence()
+    for kept in (rows, rows.index()):
+        result = retention(kept, start="open", returns="pay", observed_until="2019-11-18")
+        told = result.sentence()
+        assert "in week 0 pay after the first open: 33.3 % (6.1 to 79.2 %, n = 3)" in told
+        assert "; 1 user with pay never had open: in no cohort;" in told
+        assert "itself counts" not in told
+        assert result.never_started == 1
+    assert "never had" not in retention(rows, start=["open", "pay"], returns="pay").sentence()
+    with pytest.raises(ValueError, match="users who never started needs a log"):
+        Retention.from_counts(COUNTS).never_started  # noqa: B018
+
+
+def test_days_without_a_row_between_days_with_many_are_said_to_count_as_nobody():
+    rows = log(*((user, day, "open") for day in (1, 2, 3, 5, 6, 9) for user in range(20)))
+    said = "3 days without any row between days with many (2019-11-04, 2019-11-07, 2019-11-08) count as days on which"
+    assert said in retention(rows, period="day").sentence()
+    assert said in activity(rows).sentence()
+    early = retention(rows, period="day", observed_until="2019-11-06").sentence()
+    assert (
+        "1 day without any row between days with many (2019-11-04) counts as a day on which nobody came"
+        in early
+    )
+    few = log(*((user, day, "open") for day in (1, 2, 3, 5) for user in range(3)))
+    assert "without any row" not in retention(few, period="day").sentence() + activity(few).sentence()
+
+
+COUNTS = pd.DataFrame({"cohort": ["a"], "age": [0], "size": [1], "retained": [1]})
 
 
 def test_a_step_with_a_condition_starts_a_cohort():
@@ -230,7 +269,7 @@ def test_a_curve_that_rises_by_selection_is_warned_of():
     counts = [(c, age, 500, 100 if age < 5 else 300) for c in "abc" for age in range(1, 7)]
     frame = pd.DataFrame(counts, columns=["cohort", "age", "size", "retained"])
     assert (
-        "retention rises with age (60.0 % in period 5 after 20.0 % in period 1"
+        "retention rises with age: 60.0 % (56.7 to 63.2 %) in period 5 after 20.0 % (17.5 to 22.8 %) in period 1 of"
         in Retention.from_counts(frame).sentence()
     )
     falling = frame.assign(retained=200 - 10 * frame["age"])
@@ -763,7 +802,7 @@ def test_the_taobao_sample_is_warned_of(shared):
     path = shared / "data" / "taobao_userbehavior_sample" / "UserBehavior_sample.csv"
     rows = read_events(path, names=["user_id", "item", "category", "event", "timestamp"])
     days = retention(rows, period="day", periods=8, born_from="2017-11-25", observed_until="2017-12-04")
-    assert "retention rises with age (99.1 % in day 8" in days.sentence()
+    assert "retention rises with age: 99.1 % (" in days.sentence()
     frame = pd.read_csv(path, names=["user_id", "item", "category", "event", "timestamp"])
     inside = read_events(
         frame[frame["timestamp"] >= pd.Timestamp("2017-11-25", tz="Asia/Shanghai").timestamp()]

@@ -68,6 +68,27 @@ def test_an_excluded_event_voids_the_link_but_not_the_entry():
     assert "1 user would have got further without the excluded events" in answer.sentence()
 
 
+@pytest.mark.parametrize(
+    ("count", "path", "lost"),
+    [
+        *(("users", path, 1) for path in ("windows", "asof", "index")),
+        *(("pairs", path, 1) for path in ("windows", "asof", "index")),
+        *(("entries", path, 2) for path in ("windows", "index")),
+    ],
+)
+def test_who_is_lost_to_exclusions_is_counted_where_the_units_lie(count, path, lost):
+    """On any path alike, also where users never enter, and where two entries of a moment both lose."""
+    rows = log(
+        *(("a", 0, "enter"), ("a", 0, "enter"), ("a", 1, "leave"), ("a", 2, "pay")),
+        *(("b", 0, "enter"), ("b", 2, "pay"), ("c", 0, "pay"), ("c", 1, "leave"), ("d", 0, "enter")),
+        room=1,
+    )
+    rows = rows.index("room") if path == "index" else rows
+    hold = "room" if count == "pairs" else None
+    answer = funnel(rows, ["enter", "pay"], within="1d", exclude="leave", count=count, hold=hold, path=path)
+    assert answer.excluded == lost
+
+
 def test_a_gap_limits_one_link():
     rows = log(("a", 0, "enter"), ("a", 1, "cart"), ("a", 90, "pay"))
     assert reached(funnel(rows, ["enter", "cart", "pay"], within="1d", gaps={"pay": "1h"})) == [1, 1, 0]

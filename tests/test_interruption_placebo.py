@@ -1,6 +1,7 @@
 """Placebo in time and the multiverse: what the same model says elsewhere, and what other models say here."""
 
 from pathlib import Path
+from statistics import NormalDist
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -160,8 +161,39 @@ def test_placebo_refuses_what_it_cannot_do():
 
 def test_a_large_effect_does_not_depend_on_the_choice():
     found = asked(daily(effect=-20)).multiverse(errors=["auto", "ols", "hac"])
-    assert "the conclusion does not depend on the choice" in found.sentence()
-    assert (found.fitted["conclusion"] == "below 0").all()
+    assert "The estimate does not depend on season and window" in found.sentence()
+    assert f"leave out 0 in {len(found.fitted)}" in found.sentence()
+    assert found.moved.empty
+
+
+def test_a_wider_interval_of_a_narrower_window_is_no_other_estimate():
+    found = asked(daily(effect=-3, n=150, at=80)).multiverse(
+        errors=["auto"], seasons=["auto"], windows=[None, 12]
+    )
+    assert (found.fitted["high"] > 0).tolist() == [False, True]
+    assert "does not depend on season and window" in found.sentence()
+
+
+def test_a_trend_that_bends_moves_the_estimate_of_a_narrower_window():
+    series = daily(n=365, weekly=0)
+    series += 0.03 * np.maximum(np.arange(365) - 140, 0)
+    found = asked(series, at=220, season=None).multiverse(errors=["auto"], windows=[None, 70])
+    assert found.moved["window"].tolist() == ["70 each side"]
+    assert "The estimate depends on season and window: with window 70 each side" in found.sentence()
+    assert "ask .sensitivity() whether its trend bends" in found.sentence()
+
+
+def test_the_test_of_a_difference_is_hausmans():
+    result = asked(daily(effect=-8))
+    table = result.multiverse(errors=["auto", "ols"], seasons=["auto"], windows=[None, 20]).table
+    first, row = (
+        table.iloc[0],
+        table[(table["errors"] == "auto") & (table["window"] == "20 each side")].iloc[0],
+    )
+    variances = [((one["high"] - one["low"]) / 2 / 1.959964) ** 2 for one in (first, row)]
+    z = abs(row["estimate"] - first["estimate"]) / np.sqrt(variances[1] - variances[0])
+    assert row["p"] == pytest.approx(2 * NormalDist().cdf(-z), rel=1e-5)
+    assert table.loc[table["errors"] == "ols", "p"].isna().all()
 
 
 def test_the_first_row_is_what_was_asked():
@@ -195,14 +227,12 @@ def test_a_choice_that_fails_is_listed_with_its_reason():
     assert "1 more choice could not be fitted" in found.sentence()
 
 
-def test_a_doubtful_effect_depends_on_the_choice_and_the_sentence_says_on_which():
-    sentences = [
-        asked(daily(effect=1.5, seed=seed, rho=0.8))
-        .multiverse(errors=["auto", "ols"], windows=[None])
-        .sentence()
-        for seed in range(6)
-    ]
-    assert any("depends on the choice, most on the errors" in sentence for sentence in sentences)
+def test_other_errors_are_told_by_the_width_of_their_interval():
+    found = asked(daily(effect=1.5, rho=0.8)).multiverse(errors=["ols"], windows=[None])
+    rows = found.fitted
+    width = (rows["high"] - rows["low"]).to_numpy()
+    assert f"this many times as wide: {width[1] / width[0]:.2g} (ols)" in found.sentence()
+    assert "No choice by the errors that were asked is left to compare with" in found.sentence()
 
 
 def test_multiverse_has_five_faces():

@@ -19,6 +19,7 @@ from matplotlib.image import imread
 import toolkit
 from toolkit import scenarios
 from toolkit.panels import (
+    ChangePanel,
     ExitPanel,
     InterruptionPanel,
     LiveSharePanel,
@@ -92,6 +93,18 @@ def log():
     return toolkit.read_events(frame)
 
 
+def visits():
+    """Ten days; ten users enter a day, most of them from y, and half as many buy from the sixth day on."""
+    rows = []
+    for day in range(10):
+        for user in range(10):
+            who, at = f"{day}-{user}", pd.Timestamp("2024-06-03 09:00") + pd.Timedelta(day, "D")
+            rows.append((who, at, "enter", "x" if user < 3 + day % 2 else "y"))
+            if user % (2 if day < 5 else 4) == day % 2:
+                rows.append((who, at + pd.Timedelta(1, "h"), "pay", None))
+    return toolkit.read_events(pd.DataFrame(rows, columns=["user_id", "timestamp", "event", "platform"]))
+
+
 def people() -> pd.DataFrame:
     fans, exposed = [800, 5000, 9000, 40_000], [2000, 12_000, 900, 60_000]
     kept = {
@@ -140,6 +153,11 @@ MADE = {
         ReturnsPanel(log(), definitions={"bought": ("pay", "pay"), "came back": (None, None)}),
         "log",
         log(),
+    ),
+    ChangePanel: lambda: (
+        ChangePanel(visits(), ["enter", toolkit.Step("buy", event="pay")], by="platform", within="1d"),
+        "log",
+        visits(),
     ),
     RulesPanel: lambda: (RulesPanel(people(), bands={"few": 0, "many": 5000}), "creators", people()),
     ExitPanel: lambda: (ExitPanel(SALES, drainage=0.05), "sales", SALES),

@@ -28,6 +28,7 @@ print(json.dumps({
     "refunds": back["reached"].tolist(),
     "users": int(passed.table["reached"].iloc[0]),
     "level": answer.table["estimate"].tolist(),
+    "changed": [panel.result.table["estimate"].iloc[0], int(panel.result.table["n_before"].iloc[0])],
 }))
 """
 
@@ -89,8 +90,10 @@ def own(tmp_path):
     ]
     headers = ["主订单编号", "子订单编号", "选购商品", "订单提交时间", "支付完成时间", "售后状态"]
     orders = csv(tmp_path, [headers, *lines], "orders.csv")
-    rows = [[user, 1, 1, "pv", 1511712000 + user] for user in range(30)]
-    rows += [[user, 1, 1, "buy", 1511712060 + user] for user in range(10)]
+    # Five users a day, a third of whom buy.
+    starts = [1511712000 + 86_400 * (user // 5) for user in range(30)]
+    rows = [[user, 1, 1, "pv", start] for user, start in enumerate(starts)]
+    rows += [[user, 1, 1, "buy", start + 60] for user, start in enumerate(starts) if user % 3 == 0]
     (tmp_path / "log").mkdir()
     log = csv(tmp_path / "log", rows, "UserBehavior.csv")
     values = np.where(days < "2026-02-01", 3000.0, 2400.0) + np.arange(len(days)) % 5
@@ -127,6 +130,8 @@ def test_notebook_09_answers_on_made_files(own):
     assert found["roi"] == pytest.approx([(900 + 8) / 100, (2100 + 8) / 100])
     assert sum(found["refunds"]) == 50
     assert found["users"] == 30
+    # Of the first two days 4 of 10 buy, of the next two 3 of 10; later windows are not over.
+    assert found["changed"] == pytest.approx([-0.1, 10])
     assert found["level"] == pytest.approx([2400 / 3000 - 1], abs=0.01)
 
 

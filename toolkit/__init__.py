@@ -23,6 +23,7 @@ Ramp           a roll-out, little by little
 Decay          a novelty that fades
 where_is_the_break  finds the date at which a series breaks, if it does
 power          says how small an effect a study of some length would show
+limit          bounds the memory that questions take, and names the folder that they spill to
 read_export    reads what a dashboard exports, as it is
 read_series    reads a series out of any table
 read_public    opens a public log, with what it can and cannot answer
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
         power,
         where_is_the_break,
     )
+    from toolkit.logs.engines import limit
     from toolkit.logs.events import EventLog, read_events
     from toolkit.reports import report
     from toolkit.sources.worlds import simulate
@@ -78,6 +80,7 @@ __all__ = [
     "compare",
     "funnel",
     "interrupted_time_series",
+    "limit",
     "metric",
     "power",
     "read_events",
@@ -97,6 +100,7 @@ __all__ = [
 _homes = {
     "EventLog": "toolkit.logs.events",
     "read_events": "toolkit.logs.events",
+    "limit": "toolkit.logs.engines",
     "Step": "toolkit.funnels",
     "funnel": "toolkit.funnels",
     "Funnel": "toolkit.funnels",

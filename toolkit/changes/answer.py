@@ -13,7 +13,6 @@ from toolkit.changes.result import WhatChanged
 from toolkit.changes.spans import spans_of
 from toolkit.counts import confidence_level
 from toolkit.funnels import Step
-from toolkit.funnels.question import duration
 from toolkit.logs.events import EventLog
 
 
@@ -76,38 +75,28 @@ def what_changed(
     2    pay     -0.03    1.0
     """
     confidence = confidence_level(confidence)
-    columns = [by] if isinstance(by, str) else list(by)
-    window = None
-    if not isinstance(log_or_counts, EventLog) and within is not None:
-        raise ValueError("within= belongs to a log; counts have their window behind them")
-    if not isinstance(log_or_counts, pd.DataFrame) and cluster != "day":
-        raise ValueError(
-            f"cluster={cluster!r} is of a table; of a log or an export the clusters are its days"
-        )
-    if isinstance(log_or_counts, EventLog):
-        if steps is None:
-            raise ValueError("steps= names the events of the log in order, two or more")
-        found = daily.of_log(log_or_counts, steps, columns, within)
-        window = pd.Timedelta(duration(within, "within"), "us")
-    elif isinstance(log_or_counts, pd.DataFrame | daily.HoldsSteps):
-        names = None if steps is None else [str(getattr(step, "name", step)) for step in steps]
-        if isinstance(log_or_counts, pd.DataFrame):
-            found = daily.of_counts(log_or_counts, names, columns, cluster)
-        else:
-            found = daily.of_export(log_or_counts, names, columns)
-    else:
-        raise TypeError(
-            "what_changed takes a log from read_events, an export from read_export or a table of counts, not "
-            f"{type(log_or_counts).__name__}"
-        )
-    spans = spans_of(found.days, at, before, after, window)
+    found = daily.counted(log_or_counts, steps, by=by, within=within, cluster=cluster)
+    return compared(found, at=at, before=before, after=after, by=by, confidence=confidence)
+
+
+def compared(
+    found: daily.Daily,
+    *,
+    at: Any = None,
+    before: tuple[Any, Any] | None = None,
+    after: tuple[Any, Any] | None = None,
+    by: str | Sequence[str] = (),
+    confidence: float = 0.95,
+) -> WhatChanged:
+    """The answer of `what_changed` from counts by day that are there already; `by` is among their properties."""
+    spans = spans_of(found.days, at, before, after, found.window)
     for side, span in zip(("before", "after"), spans, strict=True):
         lost = found.whole[span].sum(0) == 0
         if lost.any():
             raise ValueError(
                 f"nobody reached {found.steps[int(lost.argmax())]!r} {side} the change: no rate to compare"
             )
-    segments = {column: found.by(column) for column in columns}
+    segments = {column: found.by(column) for column in daily.properties(by)}
     table = parts(found.days, found.whole, segments, found.steps, spans, confidence)
     earlier, _ = placebo(found.whole, spans)
     return WhatChanged(

@@ -12,6 +12,7 @@ import pandas as pd
 from toolkit.counts import counts_table
 from toolkit.dates import day_numbers
 from toolkit.funnels import Funnel, PeriodFunnel, Step, funnel
+from toolkit.funnels.question import duration
 from toolkit.logs.events import EventLog
 from toolkit.wording import NULL, some, unknown
 
@@ -41,6 +42,8 @@ class Daily:
         One row for each of those, a column for each property, as text.
     left_out : int
         Days at the end whose window is not over.
+    window : Timedelta or None
+        Of a log: longest time from the first step to the last.
     notes : tuple of str
         What a reader must know of how they came about.
     """
@@ -51,6 +54,7 @@ class Daily:
     segments: pd.DataFrame = field(repr=False)
     left_out: int = 0
     notes: tuple[str, ...] = ()
+    window: pd.Timedelta | None = None
 
     @property
     def whole(self) -> np.ndarray:
@@ -62,6 +66,43 @@ class Daily:
         names = list(dict.fromkeys(self.segments[column]))
         own = [self.counts[:, (self.segments[column] == name).to_numpy()].sum(1) for name in names]
         return names, np.stack(own, axis=1)
+
+
+def properties(by: str | Sequence[str]) -> list[str]:
+    """Names of properties, of which one may be given by itself."""
+    return [by] if isinstance(by, str) else list(by)
+
+
+def counted(
+    given: EventLog | pd.DataFrame | HoldsSteps,
+    steps: Sequence[str | Step] | None,
+    *,
+    by: str | Sequence[str] = (),
+    within: str | pd.Timedelta | None = None,
+    cluster: str = "day",
+) -> Daily:
+    """Counts by day, by properties, as `toolkit.what_changed` takes them."""
+    columns = properties(by)
+    if not isinstance(given, EventLog) and within is not None:
+        raise ValueError("within= belongs to a log; counts have their window behind them")
+    if not isinstance(given, pd.DataFrame) and cluster != "day":
+        raise ValueError(
+            f"cluster={cluster!r} is of a table; of a log or an export the clusters are its days"
+        )
+    if isinstance(given, EventLog):
+        if steps is None:
+            raise ValueError("steps= names the events of the log in order, two or more")
+        found = of_log(given, steps, columns, within)
+        return replace(found, window=pd.Timedelta(duration(within, "within"), "us"))
+    if not isinstance(given, pd.DataFrame | HoldsSteps):
+        raise TypeError(
+            "what_changed takes a log from read_events, an export from read_export or a table of counts, not "
+            f"{type(given).__name__}"
+        )
+    names = None if steps is None else [str(getattr(step, "name", step)) for step in steps]
+    if isinstance(given, pd.DataFrame):
+        return of_counts(given, names, columns, cluster)
+    return of_export(given, names, columns)
 
 
 def of_log(log: EventLog, steps: Sequence[str | Step], by: Sequence[str], within: Any) -> Daily:

@@ -58,6 +58,11 @@ class WhatChanged(Result):
         """Whether no change of a step or segment is distinguishable from none, after Holm."""
         return not bool((self.table["p_adjusted"] < 1 - self.confidence).any())
 
+    @property
+    def tests(self) -> int:
+        """How many p values were adjusted together."""
+        return int(self.table["p"].notna().sum())
+
     def sentence(self) -> str:
         """The change with its interval, the step and segments it comes from, and whether such swings are usual."""
         whole = self.table.iloc[0]
@@ -68,15 +73,17 @@ class WhatChanged(Result):
             f"({self._range(whole)}; n = {count(whole['n_after'])} in {counted(self.days[1], 'day')} and "
             f"{count(whole['n_before'])} in {self.days[0]})"
         )
-        tests = int(self.table["p"].notna().sum())
-        found = self.table[self.table["p_adjusted"] < 1 - self.confidence]
-        if not len(found):
+        if self.quiet:
             text += (
                 f", no more than days differ: no step and no segment changed distinguishably (Holm over "
-                f"{tests} tests)"
+                f"{self.tests} tests)"
             )
         else:
-            text += f". {self._steps()}{self._segments()} (Holm over {tests} tests, intervals over days)"
+            text += f". {self._steps()}{self._segments()} (Holm over {self.tests} tests, intervals over days)"
+        return f"{text}. {self.usual()}"
+
+    def usual(self) -> str:
+        """How often neighbouring earlier spans differed as much, and what is to be known of the counts."""
         open_days = (
             f". {counted(self.left_out, 'day')} at the end {'is' if self.left_out == 1 else 'are'} left out: "
             f"windows not over"
@@ -84,19 +91,18 @@ class WhatChanged(Result):
             else ""
         )
         told = "".join(f"; {note}" for note in self.notes)
-        return f"{text}. {self._usual(abs(float(whole['estimate'])))}{open_days}{told}."
+        return f"{self._usual(abs(float(self.table.iloc[0]['estimate'])))}{open_days}{told}."
+
+    def finding(self) -> str:
+        """The step that most of the change is, or that there is none, in a few words: the figure's title."""
+        return "no more than days differ" if self.quiet else self._steps().partition(" (")[0]
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """The rate by day, before and after, and each side's level."""
         from toolkit.changes import plots
 
         levels = {side: float(self.table.iloc[0][side]) for side in ("before", "after")}
-        return plots.course(self.curve, levels=levels, title=self._finding(), steps=self.steps, ax=ax)
-
-    def _finding(self) -> str:
-        if self.quiet:
-            return "no more than days differ"
-        return self._steps().partition(" (")[0]
+        return plots.course(self.curve, levels=levels, title=self.finding(), steps=self.steps, ax=ax)
 
     def _range(self, row: pd.Series, level: bool = True) -> str:
         said = f"{interval_level(self.confidence)} " if level else ""

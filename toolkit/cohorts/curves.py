@@ -237,7 +237,7 @@ def overlooked(cells: pd.DataFrame, by: tuple[str, ...], period: str, confidence
     if not found:
         return []
     return [
-        f"warning: retention rises with age: {some(found, 3)} of the same cohorts, {level * 100:.3g} % intervals that do "
-        "not overlap; so it does when users were selected by their activity at the end of the log, or in a season: ask "
-        "how the log was drawn"
+        f"warning: retention rises with age: {some(found, 3)} of the same cohorts, {level * 100:.3g} % intervals that "
+        "do not overlap; so it does when users were selected by their activity at the end of the log, or in a season: "
+        "ask how the log was drawn"
     ]

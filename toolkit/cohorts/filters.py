@@ -17,7 +17,7 @@ from toolkit.logs.engines import identifier, literals
 from toolkit.logs.events import EventLog
 from toolkit.logs.expressions import condition
 from toolkit.logs.problems import silent_days
-from toolkit.logs.times import instant
+from toolkit.logs.times import instant, refuse_never
 from toolkit.wording import counted, some, unknown
 
 if TYPE_CHECKING:
@@ -138,8 +138,10 @@ def end_of(log: EventLog, observed_until: Any) -> int:
                 f"{log.source} is empty: it has no row with a user and a time. To count an empty log as observed, "
                 "say until when: observed_until="
             )
+        refuse_never(facts.last, log.source)
         return facts.last + 1
     until = instant(observed_until, log.timezone, "observed_until")
+    refuse_never(until, log.source)
     if facts.first is not None and until <= facts.first:
         raise ValueError(
             f"observed_until={observed_until!r} is not after the first row, {shown(facts.first, log.timezone)}: "

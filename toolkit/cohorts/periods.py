@@ -17,7 +17,8 @@ from toolkit.logs.times import zone
 Period = Literal["day", "week", "month"]
 UNITS: tuple[Period, ...] = get_args(Period)
 MICROSECOND = dt.timedelta(microseconds=1)
-DAY = 86_400_000_000
+HOUR = 3_600_000_000
+DAY = 24 * HOUR
 LENGTHS = {"day": DAY, "week": 7 * DAY}
 EPOCH = dt.date(1970, 1, 1)
 #: Days in 400 years: from so long before 1970 days are counted, since SQL's division rounds towards zero.
@@ -87,6 +88,10 @@ class Calendar:
         origin = -ERA // length if since is None else since
         text = f"({self._local(at, first, last, self._days(origin))}) // {length * DAY}"
         return f"({text})" if since is not None else f"({text} + {origin})"
+
+    def hours(self, at: str, first: int, last: int) -> str:
+        """SQL of the hour of each row on the local clock, counted from 1970; see `sql`."""
+        return f"(({self._local(at, first, last, -ERA)}) // {HOUR} - {24 * ERA})"
 
     def _days(self, number: int) -> int:
         """Days from 1970 to the first one of a day or a week, however far back."""

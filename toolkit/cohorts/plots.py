@@ -175,6 +175,24 @@ def active_users(table: pd.DataFrame, by: Sequence[str], ax: Axes | None = None)
     return ax
 
 
+def active_by_hour(table: pd.DataFrame, by: Sequence[str], ax: Axes | None = None) -> Axes:
+    """A line for each group over the hours."""
+    groups = _few(table, by)
+    with style.context():
+        ax = style.axes(ax)
+        for name, colour, _, own in _looks(groups):
+            ax.plot(own["hour"], own["active"], color=colour, linewidth=1.2, label=name)
+        ax.set_ylabel("active users in the hour")
+        ax.set_ylim(bottom=0)
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: count(value)))
+        ax.xaxis.set_major_formatter(ConciseDateFormatter(ax.xaxis.get_major_locator()))  # type: ignore[no-untyped-call]
+        if len(groups) > 1:
+            # Above the axes, for the evening of some day reaches every corner.
+            ax.legend(prop={"family": FAMILY}, loc="lower left", bbox_to_anchor=(0, 1), ncols=4)
+        ax.grid(axis="y")
+    return ax
+
+
 def engagement(table: pd.DataFrame, by: Sequence[str], measure: str, ax: Axes | None = None) -> Axes:
     """Shares with their intervals, a line for each group."""
     groups = _few(table, by)

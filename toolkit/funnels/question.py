@@ -13,7 +13,7 @@ import pandas as pd
 from toolkit.funnels.step import Step, step_of
 from toolkit.logs.engines import WHOLE, identifier, literals
 from toolkit.logs.expressions import condition
-from toolkit.logs.times import instant
+from toolkit.logs.times import instant, refuse_never
 from toolkit.wording import counted, some, unknown
 
 if TYPE_CHECKING:
@@ -281,6 +281,7 @@ def observed_until(log: EventLog, until: Any) -> int:
         )
     if log.facts.first is not None and end < log.facts.first:
         raise ValueError(f"observed_until={until!r} is not after the first row: nothing would be observed")
+    refuse_never(end, log.source)
     return end
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import matplotlib.dates as dates
 import numpy as np
 import pandas as pd
 
 from toolkit import style
 from toolkit.interruptions import axes
 from toolkit.interruptions.axes import WAS, WOULD, Mark
+from toolkit.wording import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -156,6 +158,80 @@ def placebo(table: pd.DataFrame, what: str, ax: Axes | None = None) -> Axes:
         ax.set_ylabel("effect, standard errors")
         ax.set_xlabel("date to which the interruption is moved")
         axes.timed(ax, dated)
+        return ax
+
+
+def sensitivity(
+    table: pd.DataFrame, average: pd.Series, said: str, share: bool, ax: Axes | None = None
+) -> Axes:
+    """The effect by the date of a bend on each scale, with the band of the scale that was asked; then the summaries.
+
+    Parameters
+    ----------
+    average
+        The model-averaged effect: estimate, low and high.
+    said
+        What it takes to lose the effect, for the foot.
+    """
+    with style.context():
+        ax = axes.drawn(ax)
+        bends, scales = table[table["trend"] == "bend"], list(dict.fromkeys(table["scale"]))
+        dated = len(bends) > 0 and axes.is_dated(bends["date"])
+        when = pd.Series(axes.when(bends["date"], dated), bends.index)
+        numbers = dates.date2num(when) if dated else when.astype(float)  # type: ignore[no-untyped-call]
+        places = pd.Series(numbers, bends.index)
+        first, last = (places.min(), places.max()) if len(places) > 1 else (0.0, 1.0)
+        for scale, colour in zip(scales, (WAS, WOULD), strict=False):
+            rows, weight = bends[bends["scale"] == scale], table.loc[table["scale"] == scale, "weight"].sum()
+            at = places[rows.index]
+            said_weight = percent(weight) if weight >= 0.001 else "< 0.1 %"
+            label = f"bent on that date, {scale} scale ({said_weight} of the weight)"
+            ax.plot(at, rows["estimate"], ".-", color=colour, linewidth=1.2, markersize=3.5, label=label)
+            if scale == scales[0]:
+                ax.fill_between(at, rows["low"], rows["high"], color=colour, alpha=0.12, linewidth=0)
+        own = table[(table["scale"] == scales[0]) & (table["trend"] != "bend")]
+        summaries = [*own[["trend", "estimate", "low", "high"]].to_numpy(), ["averaged", *average]]
+        step = 0.06 * (last - first)
+        for place, (name, estimate, low, high) in enumerate(summaries, 1):
+            x, colour = last + place * step, WOULD if name == "averaged" else WAS
+            ax.vlines(x, low, high, color=colour, linewidth=1.8)
+            ax.plot([x], [estimate], "o", color=colour, markersize=5)
+            ax.annotate(
+                name,
+                (x, high),
+                xytext=(0, 4),
+                textcoords="offset points",
+                ha="center",
+                va="bottom",
+                rotation=90,
+                color=colour,
+                fontsize=8.5,
+            )
+        ax.axhline(0, color=style.QUIET, linewidth=0.9)
+        limits = [0.0, *average, *table.loc[table["scale"] == scales[0], ["low", "high"]].to_numpy().ravel()]
+        room = max(limits) - min(limits)
+        ax.set_ylim(min(limits) - 0.05 * room, max(limits) + 0.3 * room)
+        ax.set_xlim(first - step, last + (len(summaries) + 1) * step)
+        axes.timed(ax, dated)
+        # Beyond the last date stand the summaries.
+        ax.set_xticks([tick for tick in ax.get_xticks() if first <= tick <= last] if len(bends) else [])
+        ax.set_xlabel("date on which the trend is bent")
+        if said:
+            ax.annotate(
+                said,
+                (0, 0),
+                xycoords="axes fraction",
+                xytext=(0, -38),
+                textcoords="offset points",
+                va="top",
+                fontsize=8.5,
+                color=style.INK,
+            )
+        ax.set_ylabel("effect, share of the counterfactual" if share else "average effect per period")
+        if share:
+            axes.percent(ax.yaxis)
+        if len(bends):
+            ax.legend(loc="upper left", fontsize=8.5)
         return ax
 
 

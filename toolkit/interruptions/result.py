@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit.interruptions import adequacy, diagnostics, effects, net_effect, recoveries
-from toolkit.interruptions.checks import breaks, multiverse, placebo
+from toolkit.interruptions.checks import breaks, multiverse, placebo, sensitivity
 from toolkit.interruptions.errors import registry
 from toolkit.interruptions.model import Model
 from toolkit.interruptions.terms import Pulse, Ramp
@@ -38,6 +38,7 @@ class InterruptedTimeSeries(Model, Result):
     recovery = recoveries.recovery
     net = net_effect.net
     placebo = placebo.placebo
+    sensitivity = sensitivity.sensitivity
     multiverse = multiverse.multiverse
     where_is_the_break = breaks.where_is_the_break
     counterfactual = cached_property(effects.counterfactual)

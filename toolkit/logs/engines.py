@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 #: Types of whole numbers that fit into a BIGINT.
 WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
+#: How a process's folder to spill to begins.
+SPILL = "toolkit_spill_"
 #: Connections that a process has from its parent. They are useless after a fork, and closing one may wait forever.
 _inherited: list[object] = []
 #: What `limit` has set; a process after a fork takes it over.
@@ -62,27 +64,33 @@ def literals(values: list[str] | tuple[str, ...]) -> str:
 @functools.cache
 def _database(process: int) -> duckdb.DuckDBPyConnection:
     """A process's database in memory, which never fetches an extension. Its threads do not survive a fork."""
-    # DuckDB would spill beside the notebook; and two processes may not share a folder.
-    spill = os.path.join(tempfile.gettempdir(), f"toolkit_spill_{process}")
+    memory = {"memory_limit": _limits["memory"]} if "memory" in _limits else {}
     return duckdb.connect(
-        config={"autoinstall_known_extensions": "false", "temp_directory": spill, **_limits}
+        config={"autoinstall_known_extensions": "false", "temp_directory": _spill(process), **memory}
     )
 
 
+def _spill(process: int) -> str:
+    """Where a process spills to: DuckDB would do it beside the notebook, and no two may share a folder."""
+    return os.path.join(_limits.get("spill", tempfile.gettempdir()), f"{SPILL}{process}")
+
+
 def limit(*, memory: str | None = None, spill: str | os.PathLike[str] | None = None) -> None:
-    """Bound the memory that DuckDB takes in this process, and name the folder that it spills to.
+    """Bound the memory that questions take in this process, and name the folder that they spill to.
 
     Parameters
     ----------
     memory
-        Such as "4GB"; 80 % of the machine's if never given.
+        Such as "4GB"; 80 % of the machine's if never given. What is larger is sorted and joined in the folder, which
+        takes longer; a log whose index is larger is not indexed. Results and Python itself come on top.
     spill
-        A folder, made when it is needed; one of the system's temporary ones if never given.
+        A folder, made if it is not there; the system's temporary one if never given. Each process spills to a folder
+        of its own in it, and takes that away when it ends.
 
     Raises
     ------
     ValueError
-        For a size that is none, or a new folder after the old one has been used.
+        For a size that is none, a folder that cannot be made, or a new one after the old one has been used.
     TypeError
         For a size that is no text.
     """
@@ -90,16 +98,28 @@ def limit(*, memory: str | None = None, spill: str | os.PathLike[str] | None = N
         raise TypeError(f"memory={memory!r}; write a size such as '4GB'")
     if memory is not None and not re.fullmatch(r"\d+(\.\d+)? ?[KMGT]i?B", memory):
         raise ValueError(f"memory={memory!r} is no size; write one such as '4GB'")
-    given = {"memory_limit": memory, "temp_directory": None if spill is None else os.path.abspath(spill)}
-    for name, value in given.items():
-        if value is None:
-            continue
+    asked: list[tuple[str, str, str]] = []
+    if memory is not None:
+        asked.append(("memory", memory, f"SET memory_limit = {literal(memory)}"))
+    if spill is not None:
+        folder = os.path.abspath(spill)
+        below = os.path.join(folder, os.path.basename(_spill(os.getpid())))
+        asked.append(("spill", folder, f"SET temp_directory = {literal(below)}"))
+    for option, value, sql in asked:
         try:
-            _database(os.getpid()).execute(f"SET {name} = {literal(value)}")
-        except duckdb.Error as error:
-            option = f"memory={memory!r}" if name == "memory_limit" else f"spill={str(spill)!r}"
-            raise ValueError(f"{option}: {first_line(error)}") from error
-        _limits[name] = value
+            if option == "spill":
+                os.makedirs(value, exist_ok=True)
+            _database(os.getpid()).execute(sql)
+        except (duckdb.Error, OSError) as error:
+            raise ValueError(f"{option}={value!r}: {first_line(error)}") from error
+        _limits[option] = value
+
+
+def allowed() -> float:
+    """Bytes that DuckDB may take in this process."""
+    found = _database(os.getpid()).execute("SELECT current_setting('memory_limit')").fetchall()[0][0]
+    number, unit = found.split()
+    return float(float(number) * 1024 ** ("bytes", "KiB", "MiB", "GiB", "TiB").index(unit))
 
 
 def connect(timezone: str = "UTC") -> duckdb.DuckDBPyConnection:
@@ -130,11 +150,16 @@ def readable(source: str, explained: Callable[[Exception], str] = lambda _: "") 
     except duckdb.OutOfMemoryException as error:
         raise MemoryError(
             f"{source} asks for more memory than DuckDB may take: {first_line(error)}; give it more, or a folder "
-            "to spill to: toolkit.logs.engines.limit(memory=, spill=)"
+            "to spill to: toolkit.limit(memory=, spill=)"
         ) from error
     except duckdb.IOException as error:
         if "No files found" in str(error):
             raise FileNotFoundError(f"no file matches {source}") from error
+        if SPILL in str(error):
+            raise OSError(
+                f"{source} asks for more memory than DuckDB may take, and the folder that it spills to is full or "
+                f"cannot be written: {first_line(error)}; name another one: toolkit.limit(spill=)"
+            ) from error
         raise ValueError(f"cannot read {source}: {first_line(error)}") from error
     except duckdb.Error as error:
         if said := explained(error):

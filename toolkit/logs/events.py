@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from toolkit.counts import one_of
-from toolkit.logs import readers, shapes, times
+from toolkit.logs import index_size, readers, shapes, times
 from toolkit.logs.source import Source
 
 if TYPE_CHECKING:
     import duckdb
 
     from toolkit.logs.index import Index
+    from toolkit.logs.index_size import IndexSize
     from toolkit.logs.summary import Summary
 
 #: Units of Unix times.
@@ -68,21 +70,50 @@ class EventLog(Source):
         Returns
         -------
         EventLog
-            The log with its index in `memory`: some 9 bytes a row, and the kept properties.
+            The log with its index in `memory`: some 9 bytes a row, and the kept properties. Where there is no room
+            for it, the log as it is, with a warning: answers are the same, and take longer.
 
         Raises
         ------
         ValueError
             A property that is not there, with the nearest name; times that cannot be read.
+
+        Notes
+        -----
+        `index_size` says beforehand what it takes. Room is what the machine has free, and at most what
+        `toolkit.limit` allows.
         """
+        names = self._kept(keep)
+        lacking = index_size.lacking(self, names)
+        if lacking:
+            warnings.warn(lacking, RuntimeWarning, stacklevel=2)
+            return self
         from toolkit.logs.index import build
 
+        return replace(self, memory=build(self, names))
+
+    def index_size(self, keep: str | Sequence[str] = ()) -> IndexSize:
+        """What `index` would take in memory: the most while it is built, and when it is there.
+
+        Parameters
+        ----------
+        keep
+            Properties to keep.
+
+        Returns
+        -------
+        IndexSize
+            Bytes, as a named tuple of `building` and `kept`; as text in MB or GB. About, and rather more than less.
+        """
+        return index_size.index_size(self, self._kept(keep))
+
+    def _kept(self, keep: str | Sequence[str]) -> list[str]:
         if not isinstance(keep, str | Sequence):
             raise TypeError(f"keep={keep!r}; give the name of a property, or a list of names")
         names = [keep] if isinstance(keep, str) else list(keep)
         for name in names:
             self.column(name, "property")
-        return replace(self, memory=build(self, names))
+        return names
 
     def as_of(self, until: int) -> EventLog:
         """The log as it was just before an instant, in microseconds: rows at or after it do not exist."""

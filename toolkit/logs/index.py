@@ -14,6 +14,7 @@ import pyarrow as pa
 from toolkit.compiled import compiled
 from toolkit.logs.codes import Codes, Pairs, UnlistedError, dictionary
 from toolkit.logs.engines import identifier
+from toolkit.logs.index_size import is_text
 from toolkit.logs.progress import counted_bar
 from toolkit.logs.source import Source
 
@@ -175,7 +176,7 @@ def build(log: Source, keep: Sequence[str]) -> Index:
 def _build(log: Source, keep: Sequence[str], *, few: bool) -> Index:
     size = log.facts.rows - log.facts.unusable
     user, event = Codes(log, log.user, few=False), Codes(log, log.event, few=few)
-    coded = {name: Codes(log, name, few=few) for name in keep if _is_text(log.columns[name])}
+    coded = {name: Codes(log, name, few=few) for name in keep if is_text(log.columns[name])}
     select = [f"{user.sql} AS u", f"{log.at} AS t", f"{event.sql} AS e"]
     select += [
         f"{coded[name].sql if name in coded else identifier(name)} AS c{i}" for i, name in enumerate(keep)
@@ -231,10 +232,6 @@ def _build(log: Source, keep: Sequence[str], *, few: bool) -> Index:
         columns={name: column.result() for name, column in columns.items()},
         arrival=order if keep else None,
     )
-
-
-def _is_text(kind: str) -> bool:
-    return kind == "VARCHAR" or kind.startswith("ENUM")
 
 
 def _taken(parts: list[pa.Array], order: Any) -> pa.Array:

@@ -20,6 +20,8 @@ from toolkit.logs.time_forms import COMPACT, FORMATS, NEARLY_ALL, PLAIN, ZONED, 
 UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 # Unix times of 1973 to 5138 lie in these ranges, one range per unit, so magnitude alone tells the unit.
 MAGNITUDES = {"s": (10**8, 10**11), "ms": (10**11, 10**14), "us": (10**14, 10**17), "ns": (10**17, 10**19)}
+#: The first instant of the year 9999, in microseconds since 1970 UTC.
+NEVER = 253_370_764_800_000_000
 INTEGERS = {
     "TINYINT",
     "SMALLINT",
@@ -138,7 +140,7 @@ def fixed_offset(timezone: str, first: dt.datetime, last: dt.datetime) -> int | 
     where = zone(timezone)
     # Days before the first and after the last: local times of a change are ambiguous by up to a day.
     days = (last - first).days + 4
-    if not 0 < days < 200 * 366:
+    if not 0 < days < 200 * 366 or first.year == dt.MINYEAR or last.year == dt.MAXYEAR:
         return None
     offsets = {where.utcoffset(first + dt.timedelta(days=day - 2)) for day in range(days + 1)}
     only = offsets.pop()
@@ -188,6 +190,15 @@ def instant(value: Any, timezone: str, option: str) -> int:
         return int((moment.as_unit("us") - pd.Timestamp(0, tz="UTC").as_unit("us")) // pd.Timedelta(1, "us"))
     except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(wrong) from error
+
+
+def refuse_never(end: int, source: str) -> None:
+    """Refuse an end of observation, in microseconds, that only stands for "never": with it no window would be open."""
+    if end >= NEVER:
+        raise ValueError(
+            f"{source} would be observed until the year 9999, a date that stands for 'never': leave such times empty "
+            "in the source, or say until when rows were observed: observed_until="
+        )
 
 
 def clock(

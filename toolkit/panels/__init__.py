@@ -5,6 +5,7 @@ RatesPanel         how many would buy if step rates were others: `toolkit.scenar
 MixPanel           what a gap would be at another mix or other rates of tiers: `toolkit.scenarios.what_if_mix`
 InterruptionPanel  what an event did, were it on another day or of another kind: `toolkit.interrupted_time_series`
 ReturnsPanel       who comes back, by period, kind, definition and platform: `toolkit.scenarios.who_returns`
+ChangePanel        what changed: since when, at which step, in which segment: `toolkit.what_changed`
 RulesPanel         who qualifies under which rule: `toolkit.scenarios.creators.eligible`
 ExitPanel          what is lost if a head creator leaves: `toolkit.scenarios.creators.leave`
 OrderPanel         does an order earn money, and for whom: `toolkit.scenarios.economics.order`
@@ -12,6 +13,7 @@ PromotionPanel     what a spend adds beside what is reported: `toolkit.scenarios
 LiveSharePanel     how much of the traffic should go to live: `toolkit.scenarios.economics.allocate`
 """
 
+from toolkit.panels.changes import ChangePanel
 from toolkit.panels.exits import ExitPanel
 from toolkit.panels.interruptions import InterruptionPanel
 from toolkit.panels.live_shares import LiveSharePanel
@@ -24,6 +26,7 @@ from toolkit.panels.returns import ReturnsPanel
 from toolkit.panels.rules import RulesPanel
 
 __all__ = [
+    "ChangePanel",
     "ExitPanel",
     "InterruptionPanel",
     "LiveSharePanel",

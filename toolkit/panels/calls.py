@@ -26,6 +26,8 @@ class Call:
         What `data` are called in the line of Python.
     written
         Arguments that the line of Python says otherwise than they are handed over, such as a calendar by its names.
+    kept
+        A shorter way to the same result, from what the panel keeps.
     """
 
     function: Callable[..., Any]
@@ -33,10 +35,11 @@ class Call:
     name: str
     arguments: Mapping[str, Any]
     written: Mapping[str, Any] = field(default_factory=dict)
+    kept: Callable[[], Any] | None = None
 
     def result(self) -> Any:
         """Ask."""
-        return self.function(self.data, **self.arguments)
+        return self.kept() if self.kept is not None else self.function(self.data, **self.arguments)
 
     def code(self) -> str:
         """The line of Python that asks the same, without the options that are at their default.

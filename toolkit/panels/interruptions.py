@@ -15,6 +15,7 @@ from toolkit.interruptions.caveats import FEW
 from toolkit.interruptions.series import read
 from toolkit.panels.calls import Call
 from toolkit.panels.controls import choice, number
+from toolkit.panels.dates import Dates
 from toolkit.panels.faces import drawn
 from toolkit.panels.panel import Panel
 from toolkit.wording import amount, change, count, interval, interval_level
@@ -136,15 +137,14 @@ class InterruptionPanel(Panel):
 
         self.series = choice("series", [(style.label(one), one) for one in checked.names])
         self.series.layout.display = "" if len(checked.names) > 1 else "none"
-        self._inner = range(FEW, len(clock.periods) - FEW + 1)
-        self.date = widgets.SelectionSlider(
-            options=[(clock.said(at), clock.times[at]) for at in self._inner],
-            description=f"{name}, first {clock.unit}",
-            continuous_update=False,
+        inner = range(FEW, len(clock.periods) - FEW + 1)
+        self._dates = Dates(
+            f"{name}, first {clock.unit}",
+            [(clock.said(at), clock.times[at]) for at in inner],
+            lambda value: self._place(value) - FEW,
+            dated=clock.dated,
         )
-        self.date.layout.width = "44em"
-        self.day = (widgets.DatePicker if clock.dated else widgets.IntText)(description="or typed")
-        self.day.layout.width = "22em"
+        self.date, self.day = self._dates.slider, self._dates.typed
         self.terms = {
             term: widgets.Checkbox(description=said, indent=False, layout={"width": "18em"})
             for term, said in TERMS.items()
@@ -168,8 +168,6 @@ class InterruptionPanel(Panel):
 
     def _place(self, date: Any) -> int:
         """The number of the period in which a date lies, if there are enough on both sides."""
-        if date is None:
-            raise ValueError("no date is given; type one, such as 2019-07-31")
         clock = self._clock
         place = clock.place(date)
         if not FEW <= place <= len(clock.periods) - FEW:
@@ -179,26 +177,15 @@ class InterruptionPanel(Panel):
         return place
 
     def _begin(self) -> None:
-        self.date.index = self._first - FEW
-        self._write_day()
+        self._dates.put(self._first - FEW)
         for term, box in self.terms.items():
             box.value = term in self._chosen
         self.lasts.value, self.tau.value, self.errors.value = self._lasts, self._tau, self._errors
         self._unlock()
 
     def _follow(self, moved: widgets.Widget) -> None:
-        if moved is self.date:
-            self._write_day()
-        elif moved is self.day:
-            try:
-                self.date.index = self._place(self.day.value) - FEW
-            except ValueError:
-                return  # the date stays as typed, and the answer says what is wrong with it
+        self._dates.follow(moved)
         self._unlock()
-
-    def _write_day(self) -> None:
-        at = self.date.value
-        self.day.value = at.date() if self._clock.dated else int(at)
 
     def _unlock(self) -> None:
         """A length can be set where its term is chosen."""
@@ -206,7 +193,7 @@ class InterruptionPanel(Panel):
         self.tau.disabled = not self.terms["decay"].value
 
     def _call(self) -> Call:
-        place, times = self._place(self.day.value), self._clock.times
+        place, times = self._dates.place() + FEW, self._clock.times
         at = times[place]
         self._end = times[min(place + self.lasts.value, len(times)) - 1]
         made: dict[str, Term] = {

@@ -164,7 +164,9 @@ class LiveSharePanel(Panel):
             axes.axvline(at, color=style.QUIET, linewidth=1)
             axes.plot(at, total, "D", color=style.PLATFORMS["taobao_live"].colour, markersize=7)
             axes.annotate("set", (at, total), xytext=(6, -14), textcoords="offset points")
-            axes.set_ylim(0, 1.12 * axes.get_ylim()[1])
+            # In a row above the curves: the search for a free corner takes longer than drawing them.
+            axes.legend(loc="upper right", ncols=3)
+            axes.set_ylim(0, 1.18 * axes.get_ylim()[1])
 
         return drawn(self.result, title=title, margins=MARGINS, finish=mark)
 

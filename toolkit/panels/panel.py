@@ -26,8 +26,11 @@ LOOKS = """<style>
 .what-if .widget-radio > .widget-label {
   width: 11em; flex: none; white-space: normal; overflow-wrap: anywhere; line-height: 1.25; text-align: right;
   margin-right: 6px }
-.what-if .widget-radio-box { flex-wrap: wrap; height: auto; gap: 0 1em; margin: 0; padding: 0 }
-.what-if .widget-radio-box label { width: auto; height: auto; white-space: nowrap }
+.what-if .widget-radio-box { flex-wrap: wrap; height: auto; gap: 0 1em; margin: 0 !important; padding: 0 }
+.what-if .widget-radio-box label {
+  display: inline-flex; flex-direction: row-reverse; justify-content: flex-end; align-items: center;
+  width: auto; height: auto; white-space: nowrap }
+.what-if .widget-radio-box label input { flex: none }
 .what-if .widget-html, .what-if .widget-html-content { width: auto; max-width: 100% }
 .what-if .widget-html-content { line-height: 1.4 }
 .what-if .widget-html > .widget-label { display: none }

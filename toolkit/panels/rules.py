@@ -16,7 +16,7 @@ from toolkit.panels.calls import Call
 from toolkit.panels.controls import choice, stops, switch
 from toolkit.panels.faces import painted
 from toolkit.panels.panel import Panel
-from toolkit.scenarios.creators import Eligible, eligible, plots, supply
+from toolkit.scenarios.creators import Eligible, eligible, plots
 from toolkit.scenarios.creators.rules import SWITCHES, Rule, met, published, rule_of
 from toolkit.wording import count, percent, percent_interval, unknown
 
@@ -123,7 +123,7 @@ class RulesPanel(Panel):
             raise ValueError("nobody's number of fans is known: there is nothing to set a rule for")
         least, most = np.quantile(self._known["fans"], [0.01, 1.0]).clip(1.0)
         self._grid = np.unique(np.geomspace(least, max(most, 2 * least), POINTS))
-        self._all = supply(self._known, at=self._grid.tolist()).table
+        self._all = self._at_least(self._known["fans"])
 
         rules = {**self._published, OWN: first}
         self.rule = choice("rule", list(rules))
@@ -186,15 +186,18 @@ class RulesPanel(Panel):
         ]
         return [(percent(row["estimate"]), kept), *held, *moved]
 
+    def _at_least(self, fans: pd.Series) -> np.ndarray:
+        """How many stand at or above each number of fans of the grid."""
+        return len(fans) - np.searchsorted(np.sort(fans.to_numpy(float)), self._grid)
+
     def _draw(self) -> tuple[bytes, str]:
         """Creators at or above each number of fans, all and those who meet the other conditions; below, the bands."""
         rule, rows = self.result.rule, self._known
         rest = Rule(rule.name, {name: least for name, least in rule.conditions.items() if name != "fans"})
-        curves = self._all[["at", "estimate"]].set_axis(["at", "all creators"], axis=1)
+        curves = pd.DataFrame({"at": self._grid, "all creators": self._all})
         if rest.conditions:
-            kept = rows[met(rows, rest).fillna(False).to_numpy(bool)]
-            line = supply(kept, at=self._grid.tolist()).table["estimate"] if len(kept) else 0.0
-            curves["who meet the other conditions"] = line
+            kept = rows.loc[met(rows, rest).fillna(False).to_numpy(bool), "fans"]
+            curves["who meet the other conditions"] = self._at_least(kept)
         table = self.result.table
         bands = table.iloc[1:] if len(table) > 1 else table
         total = table.iloc[0]

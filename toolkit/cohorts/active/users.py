@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -13,11 +13,12 @@ import pandas as pd
 from toolkit.cohorts import filters
 from toolkit.cohorts.active.engagement import Engagement, opens_per_day, time_between_visits
 from toolkit.cohorts.active.growth import Growth, growth_accounting
+from toolkit.cohorts.active.hours import Hours, hours
 from toolkit.cohorts.from_counts import days_of
 from toolkit.cohorts.groups import each_group, labelled
 from toolkit.cohorts.periods import Calendar, Period, calendar, shown
 from toolkit.cohorts.question import ActivityQuestion, TwoPaths, answered
-from toolkit.counts import confidence_level
+from toolkit.counts import confidence_level, one_of
 from toolkit.intervals import Rate
 from toolkit.logs.times import instant
 from toolkit.results import Result
@@ -74,7 +75,7 @@ class Activity(Result):
             week or month.
         """
         table, by = days_of(frame)
-        return cls(_sticky(table, confidence_level(confidence)), by, confidence)
+        return Activity(_sticky(table, confidence_level(confidence)), by, confidence)
 
     @cached_property
     def opens(self) -> Engagement:
@@ -135,11 +136,57 @@ class Activity(Result):
         return self.question
 
 
+@dataclass(frozen=True, repr=False, eq=False)
+class HourlyActivity(Activity):
+    """Active users hour by hour. Made by `activity(period="hour")`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        `by`, `hour` (its beginning on the log's clock), `active` (distinct users of the hour). An hour that the clock
+        shows twice is one.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from toolkit import activity, read_events
+    >>> times = pd.to_datetime(["2019-11-01 20:05", "2019-11-01 20:50", "2019-11-01 21:10"])
+    >>> log = read_events(pd.DataFrame({"user_id": [1, 2, 1], "event": "open", "timestamp": times}))
+    >>> activity(log, period="hour", observed_from="2019-11-01 20:00", observed_until="2019-11-01 22:00").table
+                     hour  active
+    0 2019-11-01 20:00:00       2
+    1 2019-11-01 21:00:00       1
+    """
+
+    rates: ClassVar = frozenset()
+
+    @property
+    def profile(self) -> pd.DataFrame:
+        """The rhythm of the day: `by`, `clock` (0 to 23), `mean`, `least` and `most` active users, `days`."""
+        return self._hours.profile
+
+    def sentence(self) -> str:
+        """Active users of the last hour, and the busiest and the quietest hour of the day."""
+        notes = "".join(f"; {note}" for note in self.notes)
+        return f"{'; '.join(self._hours.sentences()) or 'No hour is fully observed'}{notes}."
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """A line for each group over time."""
+        from toolkit.cohorts import plots
+
+        return plots.active_by_hour(self.table, self.by, ax)
+
+    @cached_property
+    def _hours(self) -> Hours:
+        return Hours(self.table, self.by)
+
+
 def activity(
     log: EventLog,
     *,
     event: filters.Events = None,
     by: str | Sequence[str] | None = None,
+    period: Literal["day", "hour"] = "day",
     observed_from: Any = None,
     observed_until: Any = None,
     path: TwoPaths = "auto",
@@ -154,9 +201,11 @@ def activity(
         What makes a user active. Any event if not given.
     by : str or list of str, optional
         Properties of the row: a user active on two platforms is active on each.
+    period : {"day", "hour"}
+        Users by day, in 7 and in 30 days; or by hour of the log's clock.
     observed_from, observed_until : time, optional
         Span of observation, its end not observed. From the first row to just after the last one if not given, so
-        that the days of both, which may be observed in part, are left out.
+        that the days (hours) of both, which may be observed in part, are left out.
     path : {"auto", "sql", "index"}
         Whether rows are read from the source, or from an index of the log that keeps what is asked.
     confidence : float
@@ -164,6 +213,7 @@ def activity(
     Returns
     -------
     Activity
+        By hour an `HourlyActivity`, which has the same further questions.
 
     Raises
     ------
@@ -184,6 +234,7 @@ def activity(
     1 2019-11-02    1
     """
     filters.refuse_other_than_log(log, "activity")
+    one_of("period", period, ("day", "hour"))
     until = filters.end_of(log, observed_until)
     first, _ = filters.span(log, until)
     since = first if observed_from is None else instant(observed_from, log.timezone, "observed_from")
@@ -200,22 +251,17 @@ def activity(
         confidence=confidence_level(confidence),
     )
     asked = answered(asked, path)
-    table = _table(asked)
-    if not table["dau"].sum():
+    table, counted_users = (_table(asked), "dau") if period == "day" else (hours(asked).table, "active")
+    if not table[counted_users].sum():
         filters.refuse_absent(log, asked.visits.events)
     notes = [*asked.notes]
     if observed_from is None or observed_until is None:
         ends = [("first", observed_from), ("last", observed_until)]
         named = " and ".join(name for name, given in ends if given is None)
-        notes.append(f"the log's {named} day may be observed in part: left out unless whole")
-    return Activity(
-        table,
-        asked.by,
-        asked.confidence,
-        asked,
-        (*notes, *filters.silent(log, until), *filters.left_out(log)),
-        asked.path,
-    )
+        notes.append(f"the log's {named} {period} may be observed in part: left out unless whole")
+    notes += [*filters.silent(log, until), *filters.left_out(log)]
+    kind = Activity if period == "day" else HourlyActivity
+    return kind(table, asked.by, asked.confidence, asked, tuple(notes), asked.path)
 
 
 def _table(asked: ActivityQuestion) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """Multiverse: the same effect by every error model, season and window that could have been chosen.
 
 Multiverse      the answer: a row for every choice, those that failed with their reason
-multiverse      fits them all
+multiverse      fits them all, and tests whether the estimate moves by more than chance
 """
 
 from __future__ import annotations
@@ -17,32 +17,34 @@ import pandas as pd
 from toolkit.interruptions import design
 from toolkit.interruptions.caveats import FEW
 from toolkit.interruptions.design import YEAR, YEARS
-from toolkit.interruptions.effects import effect
 from toolkit.interruptions.errors import registry
+from toolkit.interruptions.estimands import Estimands
 from toolkit.interruptions.model import Model
 from toolkit.interruptions.scales import ScaleName
 from toolkit.interruptions.series import read
+from toolkit.intervals import student, two_sided
+from toolkit.multiplicity import adjusted
 from toolkit.progress import followed
 from toolkit.results import Result
-from toolkit.wording import amount, change, counted, interval, interval_level, some
+from toolkit.wording import amount, change, counted, interval, interval_level, p_value, some
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 ERRORS = ("auto", "ar1", "arima", "prais_winsten", "hac", "ols")
 COUNTS = ("quasi_poisson", "negative_binomial")
-CHOICES = ("errors", "season", "window")
 Choice = tuple[str, Any, int | None]
-#: The conclusions that an interval allows.
-LESS, UNSURE, MORE = "below 0", "holds 0", "above 0"
+#: Least variance of a difference, as a share of that of the estimate as asked: two fits are never quite the same.
+LEAST = 0.1
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Multiverse(Result):
     """One effect by every choice. Made by `InterruptedTimeSeries.multiverse`.
 
-    `table`: errors, season, window, estimate, low, high, n, note; the first row is the choice that was made. Where a
-    choice could not be fitted, estimate is missing and note says why.
+    `table`: errors, season, window, estimate, low, high, p, p_adjusted, n, note; the first row is the choice that was
+    made. p is that of the difference from the first row, for choices by the same errors; p_adjusted is Holm's over
+    these. Where a choice could not be fitted, estimate is missing and note says why.
     """
 
     table: pd.DataFrame
@@ -59,51 +61,61 @@ class Multiverse(Result):
 
     @property
     def fitted(self) -> pd.DataFrame:
-        """Rows with an interval, and the `conclusion` it allows."""
-        rows = self.table.dropna(subset=["estimate", "low", "high"])
-        sides = np.select([rows["high"] < 0, rows["low"] > 0], [LESS, MORE], UNSURE)
-        return rows.assign(conclusion=sides)
+        """Rows with an interval."""
+        return self.table.dropna(subset=["estimate", "low", "high"])
+
+    @property
+    def moved(self) -> pd.DataFrame:
+        """Rows whose estimate differs from the one that was asked by more than chance."""
+        return self.table[self.table["p_adjusted"] < 1 - self.confidence]
 
     def sentence(self) -> str:
-        """Whether the conclusion depends on the choice, and on which."""
+        """Whether the estimate depends on season and window, and the intervals on the errors."""
         rows, said = self.fitted, change if self.estimand == "relative" else amount
         made, failed = rows.iloc[0], len(self.table) - len(rows)
-        counts = rows["conclusion"].value_counts()
-        agree = int(counts[made["conclusion"]])
-        closing = (
-            f" {counted(failed, 'more choice')} could not be fitted; their notes say why." if failed else ""
-        )
-        opening = (
+        apart = int(((rows["low"] > 0) | (rows["high"] < 0)).sum())
+        parts = [
             f"Effect of {self.what} from {self.start} to {self.end}: {said(made['estimate'])} "
             f"({interval(made, said)}) as it was asked; {said(rows['estimate'].min())} to "
-            f"{said(rows['estimate'].max())} by {counted(len(rows), 'choice')} of errors, season and window, with "
-            f"{interval_level(self.confidence)}s"
-        )
-        if agree == len(rows):
-            whole = {LESS: "are all below 0", MORE: "are all above 0", UNSURE: "all include 0"}[
-                made["conclusion"]
-            ]
-            return f"{opening} that {whole}: the conclusion does not depend on the choice.{closing}"
-        verb = {LESS: "lie below 0", UNSURE: "include 0", MORE: "lie above 0"}
-        shares = ", ".join(f"{counts[side]} {verb[side]}" for side in (LESS, UNSURE, MORE) if side in counts)
-        most = self._deciding(rows)
+            f"{said(rows['estimate'].max())} by {counted(len(rows), 'choice')} of errors, season and window, whose "
+            f"{interval_level(self.confidence)}s leave out 0 in {apart}",
+            self._verdict(),
+            *self._widths(),
+        ]
+        if failed:
+            parts.append(f"{counted(failed, 'more choice')} could not be fitted; their notes say why")
+        return f"{'. '.join(parts)}."
+
+    def _verdict(self) -> str:
+        tested = self.table["p_adjusted"].dropna()
+        if tested.empty:
+            return "No choice by the errors that were asked is left to compare with"
+        said, moved = change if self.estimand == "relative" else amount, self.moved
+        if moved.empty:
+            return (
+                f"The estimate does not depend on season and window: by the same errors none of "
+                f"{counted(len(tested), 'other choice')} moves it by more than chance (Hausman's test, smallest "
+                f"p_adjusted {p_value(tested.min())}, Holm)"
+            )
+        worst = moved.loc[moved["p_adjusted"].idxmin()]
         return (
-            f"{opening} ({shares}): the conclusion depends on the choice, most on the {most[0]} "
-            f"({most[1]}).{closing}"
+            f"The estimate depends on season and window: with window {worst['window']} and season {worst['season']} it "
+            f"is {said(worst['estimate'])} ({interval(worst, said)}; p_adjusted = {p_value(worst['p_adjusted'])}, "
+            f"Hausman's test with Holm over {len(tested)}), so the model does not hold for the whole series; ask "
+            ".sensitivity() whether its trend bends"
         )
 
-    def _deciding(self, rows: pd.DataFrame) -> tuple[str, str]:
-        """The choice whose options differ most in how often they agree with the one made, and how."""
-        agrees = rows["conclusion"] == rows["conclusion"].iloc[0]
-        shares = {name: agrees.groupby(rows[name], sort=False).agg(["sum", "size"]) for name in CHOICES}
-        spread = {name: float(np.ptp(each["sum"] / each["size"])) for name, each in shares.items()}
-        name = max(spread, key=spread.__getitem__)
-        parts = [
-            f"{option}: {row['size'] - row['sum']} of {row['size']} say otherwise"
-            for option, row in shares[name].iterrows()
-            if row["sum"] < row["size"]
-        ]
-        return name, some(parts, 4)
+    def _widths(self) -> list[str]:
+        """How wide other errors make the interval of the choice that was made."""
+        rows = self.fitted
+        made, width = rows.iloc[0], rows["high"] - rows["low"]
+        alike = (rows["season"] == made["season"]) & (rows["window"] == made["window"])
+        others = width[alike].iloc[1:] / width.iloc[0]
+        if others.empty:
+            return []
+        names = rows.loc[others.index, "errors"]
+        shown = [f"{times:.2g} ({name})" for name, times in zip(names, others, strict=True)]
+        return [f"By other errors the interval is this many times as wide: {some(shown)}"]
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Estimates with their intervals, in order of size; the choice that was made apart."""
@@ -152,8 +164,17 @@ def multiverse(
     yearly season of a window shorter than two years is none. Three years of daily counts, 40 choices, take about a
     second on one core.
 
-    Choices are not votes: they share the data, and a wrong model that agrees proves nothing. Least squares whose
-    errors are taken as independent has intervals that are too narrow wherever neighbouring periods are alike.
+    Choices are not votes: they share the data, and a wrong model that agrees proves nothing. A narrower window is
+    expected to have a wider interval, which may hold 0; it tells against the model only where its estimate differs by
+    more than chance. If the model holds, the estimate as asked is efficient, so that the variance of a difference is
+    that of the other estimate less its own (Hausman's test), with a tenth of its own at least; standard errors are
+    read off the intervals. Choices by other errors are not tested: they have nearly the same estimate, and least
+    squares has intervals that are too narrow wherever neighbouring periods are alike. benchmarks/sensitivity.md has
+    how often the estimate is said to depend on the choice, where it should be and where not.
+
+    References
+    ----------
+    Hausman (1978), Econometrica 46:1251.
     """
     model.alone("multiverse()")
     names, clock = model.chosen(of), model.series.clock
@@ -175,8 +196,8 @@ def multiverse(
             )
     last = min([len(clock.periods) - 1, *(start + wide - 1 for wide in windows if wide is not None)])
     over = clock.times[start], clock.times[last]
-    own = effect(model, over=over, of=names)
-    estimand = "relative" if np.isfinite(own.value("relative")[0]) else "average"
+    relative = np.isfinite(_effect(model, names, over, "relative")[0])
+    estimand = "relative" if relative else "average"
     choices = [(asked.errors, asked.season, None), *product(errors, seasons, windows)]
     cuts = {wide: _cut(model, names, start, wide) for wide in (None, *windows)}
     lines = []
@@ -188,13 +209,33 @@ def multiverse(
             found = model.again(errors=name, season=season, scale=scale, offset=offset, **cuts[wide])
             notes = [note for note in found.notes if note not in model.notes]
             n = int(found.points[0])
-            value = effect(found, over=over, of=names).value(estimand)
-            lines.append([*line, *value, n, "; ".join(notes)])
+            lines.append([*line, *_effect(found, names, over, estimand), n, "; ".join(notes)])
         except (ValueError, np.linalg.LinAlgError, FloatingPointError) as error:
             lines.append([*line, np.nan, np.nan, np.nan, 0, str(error)])
     columns = ["errors", "season", "window", "estimate", "low", "high", "n", "note"]
     table = pd.DataFrame(lines, columns=columns)
+    table.insert(6, "p", _differences(table, estimand == "relative" and model.scale.ratio, model.confidence))
+    table, _ = adjusted(table, "holm")
     return Multiverse(table, model.confidence, some(names), clock.said(start), clock.said(last), estimand)
+
+
+def _effect(model: Model, names: Sequence[str], over: tuple[Any, Any], estimand: str) -> list[float]:
+    """Estimate, low and high."""
+    answers = Estimands(model, model.parts[0], names, model.window(names, over=over)).all()
+    return [float(value) for value in answers[estimand][0]]
+
+
+def _differences(table: pd.DataFrame, log: bool, confidence: float) -> np.ndarray:
+    """P value of each estimate's difference from the first, by the same errors; missing for all others."""
+    numbers = table[["estimate", "low", "high"]].to_numpy().T
+    with np.errstate(invalid="ignore"):
+        middle, low, high = np.log1p(numbers) if log else numbers
+    variance = ((high - low) / 2 / float(student(np.inf, confidence))) ** 2
+    spread = np.maximum(variance - variance[0], LEAST * variance[0])
+    p = two_sided(np.abs(middle - middle[0]) / np.sqrt(spread), np.full(len(table), np.inf))
+    words = table["errors"].replace("auto", registry.DEFAULT)
+    same = (words == words.iloc[0]) & (table.index > 0)
+    return np.where(same, p, np.nan)
 
 
 def _scale(model: Model) -> ScaleName:

@@ -148,6 +148,12 @@ class RemlFit(Designed):
             scale=quadratic / (len(design) - design.shape[1]),
         )
 
+    def alone(self, series: int) -> RemlFit:
+        """The fit of one of the series."""
+        names = ("coefficients", "rho", "lam", "scale", "log_likelihood")
+        mine: dict[str, Any] = {name: getattr(self, name)[[series]] for name in names}
+        return replace(self, residuals=self.residuals[:, [series]], **mine)
+
     def errors(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Fitted covariance of the errors at two sets of positions, m x a x b."""
         distance = np.abs(np.subtract.outer(np.asarray(first), np.asarray(second)))

@@ -58,7 +58,8 @@ class Eligible(Result):
     def against(self, other: Eligible) -> dict[str, list[Any]]:
         """Who is gained and lost by this rule, compared with another; a later rule need not hold all of an earlier."""
         here, there = set(self.creators), set(other.creators)
-        if set(self.answers.index) != set(other.answers.index):
+        own, others = self.answers.index, other.answers.index
+        if not own.equals(others) and set(own) != set(others):
             raise ValueError("the two answers speak of other creators: ask both rules of one table")
         return {
             "gained": [one for one in self.creators if one not in there],

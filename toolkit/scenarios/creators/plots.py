@@ -123,6 +123,7 @@ def rule(
                 xytext=(5, 0),
                 textcoords="offset points",
                 color=style.PLATFORMS["taobao_live"].colour,
+                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
             )
         above.set_xlabel("fans")
         above.set_ylabel("creators at or above")

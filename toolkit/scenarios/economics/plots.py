@@ -37,12 +37,23 @@ def waterfall(table: pd.DataFrame, name: str, value: str, title: str, ax: Axes |
     with style.context():
         ax = style.axes(ax, height=max(4.0, 1.2 + 0.3 * len(table)))
         at = np.arange(len(table))
-        parts = ax.barh(at[:-1], amounts[:-1], left=start, color=[_colour(one) for one in amounts[:-1]])
-        left = ax.barh(at[-1:], amounts[-1:], color=style.INK)
-        ax.bar_label(parts, _numbers(amounts[:-1]), padding=3)
-        ax.bar_label(left, _numbers(amounts[-1:]), padding=3)
+        start = np.append(start, 0)
+        ax.barh(at, amounts, left=start, color=[*(_colour(one) for one in amounts[:-1]), style.INK])
+        # On the side away from 0, which no number crosses.
+        ends = np.sort([start, start + amounts], axis=0)
+        for place, number in enumerate(_numbers(amounts)):
+            low, high = ends[:, place]
+            side = -1 if low < 0 and high <= 0 else 1
+            ax.annotate(
+                number,
+                (low if side < 0 else high, place),
+                xytext=(3 * side, 0),
+                textcoords="offset points",
+                ha="right" if side < 0 else "left",
+                va="center",
+            )
         ax.use_sticky_edges = False
-        ax.margins(x=0.12)
+        ax.margins(x=0.16)
         ax.set_yticks(at, [str(one).replace("_", " ") for one in table[name]])
         ax.invert_yaxis()
         ax.axvline(0, color=style.INK, linewidth=1)
