@@ -17,8 +17,8 @@ import pandas as pd
 from scipy import stats
 from tqdm.auto import tqdm
 
+from toolkit.cohorts.active.engagement import _mean
 from toolkit.cohorts.curves import rates, rising
-from toolkit.cohorts.engagement import _mean
 from toolkit.cohorts.split import _table, components
 from toolkit.cohorts.time_to_repurchase import _curve
 from toolkit.intervals import Rate, UserSums, wilson

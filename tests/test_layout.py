@@ -13,7 +13,7 @@ import toolkit
 ROOT = Path(toolkit.__file__).parent
 #: From the roof down. A wing may import from wings further down, and from itself.
 STOREYS = [
-    ["panels"],
+    ["panels", "reports"],
     ["scenarios", "changes", "inputs"],
     ["tiers"],
     ["interruptions", "cohorts", "funnels"],

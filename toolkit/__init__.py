@@ -28,6 +28,7 @@ read_export    reads what a dashboard exports, as it is
 read_series    reads a series out of any table
 read_public    opens a public log, with what it can and cannot answer
 metric         says what a metric of dashboards means, and the trap in it
+report         hands answers on as one page that opens in any browser
 simulate       writes the four platforms' simulated log, with its truth
 style          draws the four platforms alike everywhere
 """
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     )
     from toolkit.logs.engines import limit
     from toolkit.logs.events import EventLog, read_events
+    from toolkit.reports import report
     from toolkit.sources.worlds import simulate
     from toolkit.tiers import compare, split_product
 
@@ -85,6 +87,7 @@ __all__ = [
     "read_export",
     "read_public",
     "read_series",
+    "report",
     "repurchase",
     "retention",
     "simulate",
@@ -123,6 +126,7 @@ _homes = {
     "read_public": "toolkit.inputs",
     "metric": "toolkit.inputs",
     "where_is_the_break": "toolkit.interruptions",
+    "report": "toolkit.reports",
     "simulate": "toolkit.sources.worlds",
 }
 

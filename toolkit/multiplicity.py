@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from toolkit.counts import one_of
+from toolkit.wording import counted
 
 #: More tests than this are adjusted by Benjamini and Hochberg where the method is left open.
 FEW_TESTS = 20
@@ -59,7 +60,7 @@ def adjusted(
     table.insert(
         list(table.columns).index("p") + 1, "p_adjusted", (holm if by_holm else benjamini_hochberg)(p)
     )
-    return table, f"{'Holm' if by_holm else 'Benjamini-Hochberg'} over {tests} tests{over}"
+    return table, f"{'Holm' if by_holm else 'Benjamini-Hochberg'} over {counted(tests, 'test')}{over}"
 
 
 def _adjusted(p: ArrayLike, method: Literal["holm", "fdr_bh"]) -> np.ndarray:

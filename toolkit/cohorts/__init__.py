@@ -7,7 +7,7 @@ activity     how many are active a day, in 7 days and in 30; `Activity` is its r
 
 from __future__ import annotations
 
-from toolkit.cohorts.active_users import Activity, activity
+from toolkit.cohorts.active.users import Activity, activity
 from toolkit.cohorts.answer import retention
 from toolkit.cohorts.purchases import Definition
 from toolkit.cohorts.repurchases import Repurchase, repurchase

@@ -7,6 +7,7 @@ the lowest being period 0).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from toolkit.cohorts.filters import select
@@ -77,6 +78,51 @@ def cells(question: RetentionQuestion) -> str:
         f"SELECT {', '.join([*groups, *sums])} FROM ({users(question)}){_born(question)} GROUP BY {', '.join(groups)} "
         f"ORDER BY {', '.join([*(f'{name} NULLS LAST' for name in groups[1:]), 'c'])}"
     )
+
+
+def never_started(question: RetentionQuestion) -> str:
+    """SQL of how many users there are with a return and without any first event."""
+    returned, started = (question.source(rows) for rows in (question.returns, question.start))
+    return (
+        f"SELECT count(*) AS n FROM (SELECT DISTINCT u FROM ({returned})) r LEFT JOIN (SELECT DISTINCT u AS started "
+        f"FROM ({started})) s ON r.u = s.started WHERE s.started IS NULL"
+    )
+
+
+def shared(ours: RetentionQuestion, theirs: RetentionQuestion, cells: Sequence[tuple[int, int]]) -> str:
+    """SQL of sums over users of two questions to one log, by `same` (whether in one cohort) and cell.
+
+    Per cell i: xx{i} users whose cohort's cell is complete in both, yx{i} and xy{i} of these retained in the first and
+    in the second, yy{i} in both.
+    """
+    sides = []
+    for question in (ours, theirs):
+        own = ["u", "c"]
+        for i, (low, high) in enumerate(cells):
+            whole = _whole(question, high)
+            own.append(f"CAST({whole} AS INTEGER) AS x{i}")
+            own.append(
+                f"CAST({whole} AND coalesce({_active(question, low, high)}, FALSE) AS INTEGER) AS y{i}"
+            )
+        found = f"SELECT * FROM ({users(question)}){_born(question)}"
+        if question.clock == "elapsed":
+            found = f"SELECT *, max(born) OVER (PARTITION BY c) AS latest FROM ({found})"
+        sides.append(f"(SELECT {', '.join(own)} FROM ({found}))")
+    sums = [
+        f"coalesce(sum(a.{one}{i} * b.{other}{i}), 0) AS {one}{other}{i}"
+        for i in range(len(cells))
+        for one in "xy"
+        for other in "xy"
+    ]
+    both = f"{sides[0]} a JOIN {sides[1]} b USING (u)"
+    return f"SELECT a.c = b.c AS same, {', '.join(sums)} FROM {both} GROUP BY a.c = b.c"
+
+
+def _whole(question: RetentionQuestion, high: int) -> str:
+    """SQL of whether a cohort's cell is complete, as `cells.marked` has it."""
+    if question.clock == "elapsed":
+        return f"latest + {(high + 1) * question.length} <= {question.until}"
+    return f"c <= {question.calendar.number(question.until) - high - 1}"
 
 
 def _one_pass(question: RetentionQuestion, word: str) -> str:

@@ -94,20 +94,40 @@ def pooled(cells: pd.DataFrame, by: tuple[str, ...], confidence: float) -> pd.Da
     ages = cells[["age", "age_to"]].drop_duplicates()
     frames = []
     for _, rows in each_group(cells, by):
-        whole = rows[rows["status"] == COMPLETE]
-        # A cohort split by a column that is pooled over is one cluster again.
-        whole = whole.groupby(["age", "age_to", "cohort"], as_index=False)[
-            ["eligible", "retained_eligible"]
-        ].sum()
-        found = ages.merge(rates(whole, confidence), on=["age", "age_to"], how="left")
+        found = ages.merge(rates(complete(rows), confidence), on=["age", "age_to"], how="left")
         found[["n", "retained", "cohorts"]] = found[["n", "retained", "cohorts"]].fillna(0).astype("int64")
         frames.append(labelled(found, rows, by))
     columns = [*by, "age", "age_to", "estimate", "low", "high", "n", "retained", "cohorts"]
     return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
 
 
-def rates(cells: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """Rates over complete cells, one row per period number, with intervals for users of cohorts that differ.
+@dataclass(frozen=True, eq=False)
+class Pooled:
+    """Rates over complete cells, one per period number.
+
+    Attributes
+    ----------
+    table : DataFrame
+        `age`, `age_to`, `n`, `retained`, `cohorts`.
+    rate : Rate
+        Of each row, its effective size and degrees of freedom.
+    r : float
+        The correlation within cohorts.
+    """
+
+    table: pd.DataFrame
+    rate: Rate
+    r: float
+
+
+def complete(cells: pd.DataFrame) -> pd.DataFrame:
+    """Complete cells, one row per period number and cohort: a cohort split by a column is one cluster again."""
+    whole = cells[cells["status"] == COMPLETE]
+    return whole.groupby(["age", "age_to", "cohort"], as_index=False)[["eligible", "retained_eligible"]].sum()
+
+
+def pooled_rates(cells: pd.DataFrame) -> Pooled:
+    """Rates over complete cells, for users of cohorts that differ.
 
     Notes
     -----
@@ -153,18 +173,29 @@ def rates(cells: pd.DataFrame, confidence: float) -> pd.DataFrame:
             if cohorts > 1
             else np.inf
         )
-    rate = Rate(p, np.where(n > 0, n / effect, 0.0), freedom)
-    low, high = rate.interval(confidence)
-    return found.assign(estimate=p, low=low, high=high).drop(columns="square")
+    freedom = np.broadcast_to(freedom, p.shape)
+    return Pooled(found.drop(columns="square"), Rate(p, np.where(n > 0, n / effect, 0.0), freedom), float(r))
 
 
-def rising(cells: pd.DataFrame, confidence: float) -> tuple[pd.Series, pd.Series] | None:
-    """The two periods between which retention rises most, their intervals apart; None if it does not rise.
+def rates(cells: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    """The table of `pooled_rates` with estimates and intervals."""
+    found = pooled_rates(cells)
+    low, high = found.rate.interval(confidence)
+    return found.table.assign(estimate=found.rate.estimate, low=low, high=high)
+
+
+def rising(cells: pd.DataFrame, confidence: float) -> tuple[pd.DataFrame, float] | None:
+    """The two periods between which retention rises most, early and late, their intervals apart; None without a rise.
+
+    Returns
+    -------
+    (DataFrame, float) or None
+        `age`, `age_to`, `estimate`, `low`, `high` of the two; and the level of these intervals.
 
     Notes
     -----
-    Periods are compared over the cohorts that are complete in both, so that it is not the cohorts that differ. The
-    level of the intervals is adjusted for the number of periods (Bonferroni).
+    Periods are compared over the cohorts that are complete in both, so that it is not the cohorts that differ, by the
+    intervals of the curve over these cohorts. Their level is adjusted for the number of periods (Bonferroni).
     """
     whole = cells[(cells["status"] == COMPLETE) & (cells["age"] > 0) & (cells["eligible"] > 0)]
     table = whole.pivot(index="cohort", columns="age", values=["eligible", "retained_eligible"]).fillna(0)
@@ -172,31 +203,41 @@ def rising(cells: pd.DataFrame, confidence: float) -> tuple[pd.Series, pd.Series
         return None
     ages = table["eligible"].columns
     eligible, retained = (table[name].to_numpy(float) for name in ("eligible", "retained_eligible"))
-    adjusted = 1 - (1 - confidence) / max(len(ages) - 1, 1)
+    level = 1 - (1 - confidence) / max(len(ages) - 1, 1)
     widest, found = 0.0, None
-    for j in range(len(ages)):
+    for j in range(1, len(ages)):
         same = eligible[:, j] > 0
         n, y = eligible[same, : j + 1].sum(0), retained[same, : j + 1].sum(0)
-        low, high = wilson(y, n, adjusted)
-        least = int(np.nanargmin(high))
-        if low[-1] - high[least] > widest:
-            pair = ({"age": ages[i], "age_to": ages[i], "estimate": y[i] / n[i]} for i in (least, j))
-            widest, found = low[-1] - high[least], tuple(map(pd.Series, pair))
+        low, high = wilson(y, n, level)
+        # Wilson's intervals are the shortest that the curve can have: where these touch, so do its own.
+        if low[-1] - np.nanmin(high) <= widest:
+            continue
+        own = whole[whole["cohort"].isin(table.index[same]) & (whole["age"] <= ages[j])]
+        known = rates(own, level)
+        early = known.iloc[[int(known["high"].argmin())]]
+        late = known[known["age"] == ages[j]]
+        gap = float(late["low"].iloc[0] - early["high"].iloc[0])
+        if gap > widest:
+            widest, found = gap, (pd.concat([early, late], ignore_index=True), level)
     return found
 
 
 def overlooked(cells: pd.DataFrame, by: tuple[str, ...], period: str, confidence: float) -> list[str]:
     """A warning where retention rises from one period number to a later one in some group."""
-    found = []
+    found, level = [], confidence
     for name, rows in each_group(cells, by):
-        pair = rising(rows, confidence)
-        if pair is not None:
-            early, late = (f"{percent(row['estimate'])} in {aged(period, row)}" for row in pair)
+        rise = rising(rows, confidence)
+        if rise is not None:
+            level = rise[1]
+            early, late = (
+                f"{percent(row['estimate'])} ({percent_interval(row['low'], row['high'])}) in {aged(period, row)}"
+                for _, row in rise[0].iterrows()
+            )
             found.append(f"{name + ': ' if name else ''}{late} after {early}")
     if not found:
         return []
     return [
-        f"warning: retention rises with age ({some(found, 3)} of the same cohorts; the intervals do not overlap), as "
-        "it does when users were selected by their activity at the end of the log, or in a season: ask how the log "
-        "was drawn"
+        f"warning: retention rises with age: {some(found, 3)} of the same cohorts, {level * 100:.3g} % intervals that do "
+        "not overlap; so it does when users were selected by their activity at the end of the log, or in a season: ask "
+        "how the log was drawn"
     ]

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from weakref import WeakKeyDictionary
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
-from toolkit.cohorts.periods import shown
+from toolkit.cohorts.periods import EPOCH, Calendar, shown
 from toolkit.counts import refuse_taken
 from toolkit.logs.engines import identifier, literals
 from toolkit.logs.events import EventLog
 from toolkit.logs.expressions import condition
+from toolkit.logs.problems import silent_days
 from toolkit.logs.times import instant, refuse_never
-from toolkit.wording import counted, unknown
+from toolkit.wording import counted, some, unknown
 
 if TYPE_CHECKING:
     from toolkit.logs.index import Index
@@ -157,6 +160,30 @@ def left_out(log: EventLog) -> tuple[str, ...]:
     """A note on rows that no answer can use."""
     rows = log.facts.unusable
     return (f"{counted(rows, 'row')} without a user or a time left out",) if rows else ()
+
+
+def silent(log: EventLog, until: int) -> tuple[str, ...]:
+    """A note on days without any row between days with many: they count as days on which nobody came."""
+    if log not in _days:
+        first, last = span(log, until if log.facts.last is None else log.facts.last + 1)
+        number = Calendar(log.timezone).sql("t", first, last)
+        found = log.engine.frame(
+            f"SELECT {number} AS day, count(*) AS rows FROM ({select(log, [], last + 1)}) GROUP BY 1"
+        )
+        found["day"] = pd.Timestamp(EPOCH) + pd.to_timedelta(found["day"], unit="D")
+        _days[log] = found
+    end = pd.Timestamp(Calendar(log.timezone).first_day(Calendar(log.timezone).number(until)))
+    days = [f"{day:%Y-%m-%d}" for day in silent_days(_days[log]) if day < end]
+    if not days:
+        return ()
+    return (
+        f"warning: {counted(len(days), 'day')} without any row between days with many ({some(days, 3)}) "
+        f"count{'s' * (len(days) == 1)} as {'a day' if len(days) == 1 else 'days'} on which nobody came",
+    )
+
+
+#: Rows of each day of a log, counted once.
+_days: WeakKeyDictionary[EventLog, pd.DataFrame] = WeakKeyDictionary()
 
 
 def select(

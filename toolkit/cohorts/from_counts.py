@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +12,10 @@ import pandas as pd
 from toolkit.cohorts.filters import OWN
 from toolkit.counts import COMPLETE, FUTURE, STATUSES, counts_table, numbers, one_of, refuse_taken, row_name
 from toolkit.intervals import Rate
+from toolkit.wording import some
+
+#: Returns that zeros alone would have to hide before they are held to be no counts: chance makes none of ten.
+EXPECTED = 10
 
 #: Columns of a table of repurchase, after `by`.
 COLUMNS = [
@@ -20,41 +26,144 @@ COLUMNS = [
 
 def cells_of(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...], tuple[str, ...]]:
     """Cells, `by` columns and remarks, from a tidy frame. See `Retention.from_counts`."""
-    needed = ("cohort", "age", "size", "retained")
-    by = _by(
-        frame, needed, (*needed, "status", "age_to", "eligible", "retained_eligible", "rate", "low", "high")
+    _refuse_wide(frame)
+    based = "eligible" if "eligible" in getattr(frame, "columns", ()) and "size" not in frame else "size"
+    needed = ("cohort", "age", based, "retained")
+    known_names = (
+        *needed,
+        "size",
+        "eligible",
+        "retained_eligible",
+        "status",
+        "age_to",
+        "rate",
+        "low",
+        "high",
     )
+    by = _by(frame, needed, known_names)
     cohorts, keys = [*by, "cohort"], [*by, "cohort", "age"]
-    age, size = (numbers(frame, name, keys) for name in ("age", "size"))
+    age = numbers(frame, "age", keys)
     retained = numbers(frame, "retained", keys, missing=True)
     status = _statuses(frame, retained, keys)
-    if (at := _first(retained > size)) is not None:
-        raise ValueError(
-            f"{row_name(frame, at, keys)}: retained = {retained[at]:g} is above its cohort's size, {size[at]:g}"
-        )
     _refuse_twice(frame, keys)
+    known = (
+        numbers(frame, "eligible", keys, missing=True) if "eligible" in frame else np.full(len(frame), np.nan)
+    )
+    size = numbers(frame, "size", keys) if "size" in frame else _largest(frame, known, cohorts)
     sizes = frame.assign(size=size).groupby(cohorts, dropna=False, sort=False)["size"].transform("nunique")
     if (at := _first(sizes > 1)) is not None:
         raise ValueError(
             f"{row_name(frame, at, cohorts)}: the size of this cohort differs between its periods; give the number "
-            "of its users in every period"
+            "of its users in every period, and beside it `eligible`, those whose period is fully observed"
+        )
+    # A table without a status says by `eligible` of how many each count is; with one, whose count is complete.
+    eligible = np.where(np.isnan(known) | (("status" in frame) & (status == COMPLETE)), size, known)
+    if (at := _first(eligible > size)) is not None:
+        raise ValueError(
+            f"{row_name(frame, at, keys)}: eligible = {eligible[at]:g} is above its cohort's size, {size[at]:g}"
+        )
+    most = eligible if "status" not in frame else size
+    if (at := _first(retained > most)) is not None:
+        what = (
+            "the users whose period is observed, eligible =" if most[at] < size[at] else "its cohort's size,"
+        )
+        raise ValueError(
+            f"{row_name(frame, at, keys)}: retained = {retained[at]:g} is above {what} {most[at]:g}"
+        )
+    remarks = []
+    if "status" not in frame:
+        status = np.where((eligible == 0) & (size > 0), FUTURE, status)
+        unreached = _unreached(frame, by, size, retained)
+        if unreached.any():
+            status, retained = np.where(unreached, FUTURE, status), np.where(unreached, np.nan, retained)
+            remarks.append(
+                f"warning: {int(unreached.sum())} zeros fill exactly the periods that later cohorts cannot have "
+                "reached, and are read as not observed yet: leave such cells empty, or say status='complete' if they "
+                "were observed"
+            )
+        retained = np.where(status == FUTURE, np.nan, retained)
+        remarks.append(
+            "counts are of the eligible users given with them"
+            if not np.isnan(known).all()
+            else "all cells with a count are taken as complete, for the table has no status column"
         )
     whole = status == COMPLETE
     cells = frame[cohorts].assign(
         age=age.astype("int64"),
         age_to=frame.get("age_to", frame["age"]).astype("int64"),
         size=size.astype("int64"),
-        eligible=np.where(whole, size, 0).astype("int64"),
+        eligible=np.where(whole, eligible, 0).astype("int64"),
         retained=pd.array(retained, dtype="Float64").astype("Int64"),
         retained_eligible=np.where(whole, retained, 0).astype("int64"),
         status=status,
     )
-    remarks = (
-        ()
-        if "status" in frame
-        else ("all cells with a count are taken as complete, for the table has no status column",)
+    return cells.sort_values(keys, ignore_index=True), by, tuple(remarks)
+
+
+def _largest(frame: pd.DataFrame, eligible: np.ndarray, cohorts: Sequence[str]) -> np.ndarray:
+    """Users of each row's cohort where only the eligible ones are given: as many as in its best observed period."""
+    given = frame.assign(eligible=np.nan_to_num(eligible))
+    most: np.ndarray = (
+        given.groupby(list(cohorts), dropna=False, sort=False)["eligible"].transform("max").to_numpy()
     )
-    return cells.sort_values(keys, ignore_index=True), by, remarks
+    return most
+
+
+def _refuse_wide(frame: Any) -> None:
+    """An error that says how to melt a matrix of cohorts by period."""
+    if not isinstance(frame, pd.DataFrame) or {"age", "retained"} <= set(frame.columns):
+        return
+    named = [name for name in frame.columns if re.fullmatch(r"\D{0,12}\d{1,4}", str(name))]
+    if len(named) < 2:
+        return
+    others = [name for name in frame.columns if name not in named]
+    reset = "" if "cohort" in frame.columns else '.rename_axis("cohort").reset_index()'
+    kept = list(dict.fromkeys(["cohort", *others]))
+    number = (
+        ""
+        if all(isinstance(name, int) for name in named)
+        else ('.assign(age=lambda t: t["age"].astype(str).str.extract(r"(\\d+)$")[0].astype(int))')
+    )
+    size = "" if "size" in frame.columns else ", and give each row the `size` of its cohort"
+    raise ValueError(
+        f"the table is wide, with a column for each period ({some(named, 3)}): make it one row per cohort and period, "
+        f'frame{reset}.melt(id_vars={kept}, var_name="age", value_name="retained"){number}{size}'
+    )
+
+
+def _unreached(frame: pd.DataFrame, by: Sequence[str], size: np.ndarray, retained: np.ndarray) -> np.ndarray:
+    """Which cells are zeros that fill exactly the periods that later cohorts cannot have reached.
+
+    Notes
+    -----
+    From some cohort on each ends one period earlier than the one before, two cohorts at least; and had those periods
+    been observed at the rates of earlier cohorts, zeros alone would be next to impossible.
+    """
+    table = frame[[*by, "cohort", "age"]].assign(size=size, retained=retained, at=np.arange(len(frame)))
+    found = np.zeros(len(frame), dtype=bool)
+    parts = [rows for _, rows in table.groupby(list(by), dropna=False, sort=False)] if by else [table]
+    for rows in parts:
+        wide = rows.sort_values(["cohort", "age"]).pivot(index="cohort", columns="age", values="retained")
+        if wide.isna().any(axis=None) or wide.shape[0] < 3 or wide.shape[1] < 3:
+            continue
+        zero = wide.to_numpy(float) == 0
+        trailing = np.cumprod(zero[:, ::-1], axis=1).sum(1)
+        steps = trailing[np.argmax(trailing > 0) - 1 :] if trailing[0] == 0 else trailing
+        if trailing[-1] < 2 or zero[:, 0].any() or (np.diff(steps) != 1).any():
+            continue
+        sizes = rows.groupby("cohort")["size"].first().reindex(wide.index).to_numpy(float)
+        empty = np.arange(wide.shape[1]) >= wide.shape[1] - trailing[:, None]
+        reached = np.where(empty, 0, sizes[:, None]).sum(0)
+        rate = np.divide(wide.to_numpy(float).sum(0), reached, out=np.zeros(wide.shape[1]), where=reached > 0)
+        if (sizes[:, None] * rate * empty).sum() < EXPECTED:
+            continue
+        places = (
+            rows.sort_values(["cohort", "age"])
+            .pivot(index="cohort", columns="age", values="at")
+            .to_numpy(int)
+        )
+        found[places[empty]] = True
+    return found
 
 
 def _statuses(frame: pd.DataFrame, retained: np.ndarray, keys: Sequence[str]) -> np.ndarray:

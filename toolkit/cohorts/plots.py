@@ -104,6 +104,33 @@ def curve(table: pd.DataFrame, by: Sequence[str], period: str, ax: Axes | None =
     return ax
 
 
+def differences(
+    table: pd.DataFrame, by: Sequence[str], period: str, reference: str, title: str, ax: Axes | None = None
+) -> Axes:
+    """A mark and an interval for each group and period number, in points above or below the reference."""
+    groups = _few(table, by)
+    with style.context():
+        ax = style.axes(ax)
+        looks = _looks(groups)
+        for place, (name, colour, marker, own) in enumerate(looks):
+            own = own[own["p"].notna()]
+            # Beside each other, so that no interval hides another.
+            at = own["age"].to_numpy(float) + (place - (len(looks) - 1) / 2) * 0.6 / len(looks)
+            ax.vlines(at, own["low"] * 100, own["high"] * 100, color=colour, linewidth=3.5, alpha=0.35)
+            ax.plot(at, own["estimate"] * 100, marker, color=colour, markersize=5, label=name)
+        ax.axhline(0, color=style.INK, linewidth=1)
+        ax.set_xlabel(f"{period}s since the first event")
+        ax.set_ylabel(
+            f"came back: points above (+)\nor below (−) {style.drawn(reference)}", fontfamily=FAMILY
+        )
+        ax.set_title(style.drawn(title), fontfamily=FAMILY)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if len(groups) > 1:
+            ax.legend(prop={"family": FAMILY}, loc="upper left", bbox_to_anchor=(1, 1))
+        ax.grid(axis="y")
+    return ax
+
+
 def time_to_repurchase(table: pd.DataFrame, by: Sequence[str], ax: Axes | None = None) -> Axes:
     """A rising step for each group, with its interval."""
     groups = _few(table, by)
@@ -202,7 +229,13 @@ def growth(table: pd.DataFrame, period: str, ax: Axes | None = None) -> Axes:
 
 
 def estimates(
-    table: pd.DataFrame, named: Sequence[str], axis: str, ax: Axes | None = None, points: bool = False
+    table: pd.DataFrame,
+    named: Sequence[str],
+    axis: str,
+    ax: Axes | None = None,
+    *,
+    points: bool = False,
+    title: str = "",
 ) -> Axes:
     """A mark and an interval for each row; rows without an estimate are named and left empty."""
     with style.context():
@@ -221,7 +254,9 @@ def estimates(
                     "unknown", (0.01, y), xycoords=("axes fraction", "data"), color=style.QUIET, va="center"
                 )
             else:
-                shown = f"{row['estimate'] * 100:+.1f}" if points else percent(row["estimate"])
+                shown = (
+                    f"{row['estimate'] * 100:+.1f}".replace("-", "−") if points else percent(row["estimate"])
+                )
                 ax.annotate(shown, (row["estimate"] * 100, y), xytext=(0, 7), textcoords="offset points", ha="center",
                             fontsize=8)  # fmt: skip
         drawn = [name.replace("$", r"\$") for name in reversed(names)]
@@ -231,7 +266,9 @@ def estimates(
             ax.axvline(0, color=style.INK, linewidth=1)
         else:
             ax.set_xlim(left=0)
-        ax.set_xlabel(axis if points else f"{axis}, %")
+        ax.set_xlabel(axis if points else f"{axis}, %", fontfamily=FAMILY)
+        if title:
+            ax.set_title(style.drawn(title), fontfamily=FAMILY)
         ax.tick_params(axis="y", length=0)
         ax.grid(axis="x")
     return ax

@@ -115,22 +115,36 @@ def first_purchases(asked: PurchaseQuestion) -> str:
 def counts_sql(asked: PurchaseQuestion, definition: Definition) -> str:
     """SQL of one row per group: `buyers`, `again_all`, and, prefixed m, sums over users whose window is complete."""
     groups = asked.groups
-    if definition.kind == "within":
-        again = f"coalesce(second - first <= {definition.length}, FALSE)"
-        per_user = (
-            f"SELECT *, 1 AS x_all, CASE WHEN {again} THEN 1 ELSE 0 END AS y_all, "
-            f"CASE WHEN first + {definition.length} < {asked.until} THEN 1 ELSE 0 END AS x, x * y_all AS y "
-            f"FROM ({first_purchases(asked)})"
-        )
-    else:
-        per_user = _by_calendar(asked, definition, groups)
     chosen = [
         *groups,
         "coalesce(sum(x_all), 0) AS buyers",
         "coalesce(sum(y_all), 0) AS again_all",
         user_sums_sql("x", "y", "m"),
     ]
-    return f"SELECT {', '.join(chosen)} FROM ({per_user}){per_group(groups)}"
+    return f"SELECT {', '.join(chosen)} FROM ({per_buyer(asked, definition)}){per_group(groups)}"
+
+
+def shared_sql(ours: PurchaseQuestion, theirs: PurchaseQuestion, definition: Definition) -> str:
+    """SQL of `CrossSums` over buyers of two questions to one log."""
+    sides = [f"(SELECT u, x, y FROM ({per_buyer(asked, definition)}))" for asked in (ours, theirs)]
+    sums = [
+        f"coalesce(sum(CAST(a.{one} * b.{other} AS DOUBLE)), 0) AS {one}{other}"
+        for one in "xy"
+        for other in "xy"
+    ]
+    return f"SELECT {', '.join(sums)} FROM {sides[0]} a JOIN {sides[1]} b USING (u)"
+
+
+def per_buyer(asked: PurchaseQuestion, definition: Definition) -> str:
+    """SQL of one row per buyer: u, b0.., x trials and y successes in complete windows, `x_all` and `y_all` in all."""
+    if definition.kind != "within":
+        return _by_calendar(asked, definition, asked.groups)
+    again = f"coalesce(second - first <= {definition.length}, FALSE)"
+    return (
+        f"SELECT *, 1 AS x_all, CASE WHEN {again} THEN 1 ELSE 0 END AS y_all, "
+        f"CASE WHEN first + {definition.length} < {asked.until} THEN 1 ELSE 0 END AS x, x * y_all AS y "
+        f"FROM ({first_purchases(asked)})"
+    )
 
 
 def _by_calendar(asked: PurchaseQuestion, definition: Definition, groups: Sequence[str]) -> str:

@@ -11,13 +11,15 @@ import numpy as np
 import pandas as pd
 
 from toolkit.cohorts import filters
+from toolkit.cohorts.comparison import PAIR, CohortComparison, compare_repurchase
 from toolkit.cohorts.from_counts import COLUMNS, rates_of
 from toolkit.cohorts.groups import each_group, user_sums
+from toolkit.cohorts.pairs import repurchase_pair
 from toolkit.cohorts.purchases import Definition, counts_sql, definition_of, known_definitions
 from toolkit.cohorts.question import PurchaseQuestion, TwoPaths, answered
 from toolkit.cohorts.time_to_repurchase import TimeToRepurchase, time_to_repurchase
 from toolkit.counts import confidence_level
-from toolkit.intervals import Rate
+from toolkit.intervals import Rate, UserSums
 from toolkit.results import Result
 from toolkit.wording import count, counted, interval_level, percent, percent_interval
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from toolkit.logs.events import EventLog
+
+#: Columns of sums over users in the answer to `counts_sql`.
+SUMS = [f"m{name}" for name in UserSums._fields]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -55,6 +60,7 @@ class Repurchase(Result):
     definitions: tuple[Definition, ...] = field(repr=False, default=())
     question: PurchaseQuestion | None = field(repr=False, default=None)
     path: str = "counts"
+    sums: UserSums = field(repr=False, default=UserSums(*[()] * 7))
 
     rates: ClassVar = frozenset({"estimate", "low", "high"})
 
@@ -71,7 +77,9 @@ class Repurchase(Result):
             definition given twice.
         """
         table, by = rates_of(frame, confidence_level(confidence))
-        return cls(table, by, confidence)
+        n, again = table["n"].to_numpy(float), table["repurchased"].to_numpy(float)
+        once = UserSums(users=n, x=n, y=again, xx=n, xy=again, yy=again, yy_per_x=again)
+        return cls(table, by, confidence, sums=once)
 
     def compare_definitions(self, definitions: Sequence[str | Definition] | None = None) -> Repurchase:
         """The same buyers under several definitions, this result's own first.
@@ -85,6 +93,44 @@ class Repurchase(Result):
         others = known_definitions().values() if definitions is None else map(definition_of, definitions)
         return answer(question, tuple({each.name: each for each in (*self.definitions, *others)}.values()))
 
+    def compare(self, to: Any = None) -> CohortComparison:
+        """Differences and ratios, definition by definition, of every group and one of them, or of two results.
+
+        Parameters
+        ----------
+        to
+            The reference group: a value of `by`, or a tuple of values where there are several columns. The largest
+            group if not given. Or another `Repurchase` under the same definitions, neither of them with groups: buyers
+            whom both hold, if they are of one log, are allowed for.
+
+        Returns
+        -------
+        CohortComparison
+            With intervals, and p values adjusted by Holm over all of them.
+
+        Raises
+        ------
+        ValueError
+            For an unknown group, a result compared with itself, and results under other definitions; the message
+            names them.
+        TypeError
+            If `to` is a result of another kind.
+        """
+        by, table, sums = self.by, self.table, self.sums
+        together: dict[str, float] = {}
+        notes = self._told
+        if isinstance(to, Result):
+            if not isinstance(to, Repurchase):
+                raise TypeError(f"Repurchase.compare takes a group or a Repurchase, not {type(to).__name__}")
+            table, sums, together, more = repurchase_pair(self, to)
+            by, to, notes = ("repurchase",), PAIR[1], (*notes, *more)
+        rate = Rate.of_users(sums)
+        known = table["estimate"].notna().to_numpy()
+        rate = Rate(np.where(known, rate.estimate, np.nan), rate.size, rate.freedom)
+        return compare_repurchase(
+            table, rate, by, to, confidence=self.confidence, together=together, notes=notes
+        )
+
     @cached_property
     def waits(self) -> TimeToRepurchase:
         """Time from the first purchase to the second (Kaplan-Meier: buyers who have not bought again are censored)."""
@@ -92,7 +138,6 @@ class Repurchase(Result):
 
     def sentence(self) -> str:
         """Each rate with its interval, n and definition, and how many buyers are too recent to tell."""
-        said = {each.name: each.said or each.name for each in self.definitions}
         parts = []
         for name, lines in each_group(self.table, self.by):
             for _, row in lines.iterrows():
@@ -105,13 +150,16 @@ class Repurchase(Result):
                 text += f"n = {count(row['n'])}"
                 recent = f", {counted(row['immature'], 'buyer')} too recent" if row["immature"] else ""
                 parts.append(f"{text}{recent})")
-        told = "; ".join(f"{name}: {words}" for name, words in said.items())
-        notes = f"; {told}" if told else ""
-        if self.question is not None:
-            notes += "".join(
-                f"; {note}" for note in (*filters.left_out(self.question.log), *self.question.notes)
-            )
+        notes = "".join(f"; {note}" for note in self._told)
         return f"Bought again ({interval_level(self.confidence)}s): {'; '.join(parts)}{notes}."
+
+    @property
+    def _told(self) -> tuple[str, ...]:
+        """The definitions in words, and what was left out of the log."""
+        told = [f"{each.name}: {each.said or each.name}" for each in self.definitions]
+        if self.question is not None:
+            told += [*filters.left_out(self.question.log), *self.question.notes]
+        return tuple(told)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """A mark and an interval for each definition and group."""
@@ -208,17 +256,19 @@ def answer(question: PurchaseQuestion, definitions: tuple[Definition, ...]) -> R
     for place, definition in enumerate(definitions):
         # Records, since rows of a frame would have one type for groups and sums.
         for row in question.frame(counts_sql(question, definition)).to_dict("records"):
-            lines.append([*(row[name] for name in groups), *_line(question, definition, row), place])
-    table = pd.DataFrame(lines, columns=[*groups, *COLUMNS, "place"])
+            own = (float(row[name]) for name in SUMS)
+            lines.append([*(row[name] for name in groups), *_line(question, definition, row), *own, place])
+    table = pd.DataFrame(lines, columns=[*groups, *COLUMNS, *SUMS, "place"])
     if groups:
         # Groups stand in the order of the engine, which puts null last, each with its definitions together.
         order = table.groupby(groups, dropna=False, sort=True).ngroup()
         table = table.iloc[np.lexsort([table["place"], order])]
-    table = question.named(table.drop(columns="place").reset_index(drop=True))
+    sums = UserSums(*(table[name].to_numpy(float) for name in SUMS))
+    table = question.named(table.drop(columns=["place", *SUMS]).reset_index(drop=True))
     if not len(table) or not table["buyers"].sum():
         filters.refuse_absent(question.log, question.purchases.events)
     table[["estimate", "low", "high"]] = table[["estimate", "low", "high"]].astype("float64")
-    return Repurchase(table, question.by, question.confidence, definitions, question, question.path)
+    return Repurchase(table, question.by, question.confidence, definitions, question, question.path, sums)
 
 
 def _line(question: PurchaseQuestion, definition: Definition, row: dict[Hashable, Any]) -> list[Any]:

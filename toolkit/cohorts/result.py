@@ -4,29 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 import pandas as pd
 
+from toolkit.cohorts import bitmaps
+from toolkit.cohorts.comparison import FEW, PAIR, CohortComparison, compare_retention
 from toolkit.cohorts.curves import Curve, overlooked, pooled
-from toolkit.cohorts.filters import left_out
+from toolkit.cohorts.filters import left_out, silent
 from toolkit.cohorts.from_counts import cells_of
+from toolkit.cohorts.groups import each_group
 from toolkit.cohorts.next_day import NextDay, next_day
+from toolkit.cohorts.pairs import retention_pair
 from toolkit.cohorts.periods import shown
 from toolkit.cohorts.question import RetentionQuestion
 from toolkit.cohorts.split import Split, split
 from toolkit.counts import COMPLETE, PARTIAL, confidence_level
 from toolkit.intervals import wilson
 from toolkit.results import Result
-from toolkit.wording import counted
+from toolkit.wording import count, counted, percent, percent_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-#: With so few cohorts the correlation within cohorts, and with it the interval, is hardly known.
-FEW = 5
 MEANINGS = {"exact": "in that {}", "rolling": "in that {} or later", "bracket": "in some {} of the bracket"}
 
 
@@ -79,8 +82,10 @@ class Retention(Result):
         ----------
         frame : DataFrame
             Tidy: `cohort`, `age` (period number), `size`, `retained` (missing where the period has not come), and any
-            columns to break down by. A `status` column ("complete", "partial", "future") is kept; without one, every
-            cell with a count is taken as complete, and the sentence says so.
+            columns to break down by. In place of `size`, or beside it, `eligible`: of each cell the users whose
+            period is fully observed, of whom `retained` is then the count. A `status` column ("complete", "partial",
+            "future") is kept; without one, every cell with a count is taken as complete, and the sentence says so.
+            Zeros that fill exactly the periods that later cohorts cannot have reached are read as not observed.
         period : str
             What a period is called.
         confidence : float
@@ -90,8 +95,9 @@ class Retention(Result):
         TypeError
             If `frame` is no DataFrame.
         ValueError
-            For a missing column, counts that are negative, fractional, missing or above their cohort's size, sizes
-            that differ within a cohort, and cells given twice; the message names the row.
+            For a missing column, a column for each period (the message says how to melt it), counts that are
+            negative, fractional, missing or above their cohort's size or eligible users, sizes that differ within a
+            cohort, and cells given twice; the message names the row.
 
         Examples
         --------
@@ -111,14 +117,15 @@ class Retention(Result):
 
         Columns: `by`, `cohort` (its first day), `age` and `age_to` (period numbers, the same but for brackets),
         `size`, `eligible` (users whose period is fully observed), `retained`, `retained_eligible` (of the eligible),
-        `rate` (retained / size; so far, where the cell is partial), `low`, `high` (Wilson; missing where the cell is
-        not complete), `status`.
+        `rate` (of the eligible; of the whole cohort so far, where the cell is partial), `low`, `high` (Wilson; missing
+        where the cell is not complete), `status`.
         """
         table = self.cells.copy()
-        share = table["retained"].astype("Float64").to_numpy(float, na_value=float("nan")) / table[
-            "size"
-        ].to_numpy(float)
         whole = (table["status"] == COMPLETE).to_numpy()
+        of = np.where(whole, table["eligible"], table["size"]).astype(float)
+        share = table["retained"].astype("Float64").to_numpy(float, na_value=np.nan) / np.where(
+            of > 0, of, np.nan
+        )
         low, high = wilson(
             table["retained_eligible"].to_numpy(float), table["eligible"].to_numpy(float), self.confidence
         )
@@ -157,6 +164,47 @@ class Retention(Result):
                 )
         table = pooled(self.cells, names, self.confidence)
         return Curve(table, names, self.period, self.kind, self.confidence, self._censored)
+
+    def compare(self, to: Any = None) -> CohortComparison:
+        """Differences and ratios, period by period, of every group and one of them, or of two results.
+
+        Parameters
+        ----------
+        to
+            The reference group: a value of `by`, or a tuple of values where there are several columns. The largest
+            group if not given. Or another `Retention` of the same periods and kind, neither of them with groups:
+            users whom both hold, if they are of one log, are allowed for.
+
+        Returns
+        -------
+        CohortComparison
+            Of the pooled rates of `curve`, with intervals, and p values adjusted by Holm over all of them.
+
+        Raises
+        ------
+        ValueError
+            For an unknown group, a result compared with itself, and results of other periods, kinds, clocks or
+            brackets; the message names them.
+        TypeError
+            If `to` is a result of another kind.
+        """
+        notes = tuple(dict.fromkeys((self._meaning(), *self.warnings, *self.remarks)))
+        compared = partial(compare_retention, period=self.period, confidence=self.confidence)
+        if not isinstance(to, Result):
+            return compared(self.cells, self.by, to, notes=notes)
+        if not isinstance(to, Retention):
+            raise TypeError(f"Retention.compare takes a group or a Retention, not {type(to).__name__}")
+        pair = retention_pair(self, to)
+        both = [
+            note if note in own else f"{name}: {note}"
+            for side, other, name in ((self, to, PAIR[0]), (to, self, PAIR[1]))
+            for own in ((other._meaning(), *other.warnings, *other.remarks),)
+            for note in (side._meaning(), *side.warnings, *side.remarks)
+        ]
+        notes = tuple(dict.fromkeys((*both, *pair.notes)))
+        return compared(
+            pair.cells, ("retention",), PAIR[1], alike=pair.alike, shared=pair.shared, notes=notes
+        )
 
     @cached_property
     def d1(self) -> NextDay:
@@ -240,14 +288,41 @@ class Retention(Result):
                 notes.append(
                     f"no {self.period} is complete: observation ends {shown(question.until, question.log.timezone)}"
                 )
-            if len(self.cells) and question.start.sql == question.returns.sql:
-                notes.append(f"the first event itself counts as a return in {self.period} 0")
-            notes += left_out(question.log)
+            if len(self.cells):
+                notes += self._started(question)
+            notes += [*silent(question.log, question.until), *left_out(question.log)]
         cohorts = self.cells["cohort"].nunique()
         if 1 <= cohorts <= FEW:
             notes.append(f"{counted(cohorts, 'cohort')} can hardly tell how much cohorts differ")
         notes += self.remarks
         return "".join(f"; {note}" for note in notes)
+
+    def _started(self, question: RetentionQuestion) -> list[str]:
+        """What period 0 holds, and where returns are other events, who returned without ever starting."""
+        start, returns = question.start, question.returns
+        if start.sql == returns.sql or returns.all:
+            return [f"the first event itself counts as a return in {self.period} 0"]
+        known = self._whole.table
+        known = known[(known["age"] == 0) & (known["age_to"] == 0) & (known["n"] > 0)]
+        rates = [
+            f"{name}{': ' if name else ''}{percent(row['estimate'])} ({percent_interval(row['low'], row['high'])}, "
+            f"n = {count(row['n'])})"
+            for name, rows in each_group(known, self.by)
+            for _, row in rows.iterrows()
+        ]
+        when = f"{self.period} 0{' or later' if self.kind == 'rolling' else ''}"
+        told = [f"in {when} {returns.said} after the first {start.said}: {', '.join(rates)}"] if rates else []
+        if self.never_started:
+            told.append(
+                f"{counted(self.never_started, 'user')} with {returns.said} never had {start.said}: in no cohort"
+            )
+        return told
+
+    @cached_property
+    def never_started(self) -> int:
+        """Users with an event that counts as a return, who never had one that starts a cohort."""
+        question = self._need_log("users who never started")
+        return int(question.tuples(bitmaps.never_started(question))[0][0])
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """A heat map of one group: partial cells hatched, future ones blank. Of several groups, their curves."""

@@ -154,12 +154,22 @@ def _left_out_hours(log: Source) -> Problem:
 
 def _silent_days(days: pd.DataFrame) -> Problem:
     """Days without any row between days with many."""
-    main = days[days["main"]]
-    silent: list[str] = []
-    if len(main) and main["rows"].median() >= MANY:
-        span = pd.date_range(main["day"].min(), main["day"].max())
-        silent = [f"{day:%Y-%m-%d}" for day in span.difference(pd.DatetimeIndex(days["day"]))]
+    silent = [f"{day:%Y-%m-%d}" for day in silent_days(days)]
     note = (
         f"{some(silent, 5)}, between days with many rows: lost, or did nobody come? They count as the latter"
     )
     return "days without any row", len(silent), note
+
+
+def main_days(days: pd.DataFrame) -> pd.Series[bool]:
+    """Which days lie in the log's main span: those with 1 % of the median day's rows at least."""
+    return (days["rows"] >= THIN_DAY * days["rows"].median()) & ~null_dates(days)
+
+
+def silent_days(days: pd.DataFrame) -> pd.DatetimeIndex:
+    """Days without any row between days with many, from `day` and `rows` of all others."""
+    main = days[main_days(days)]
+    if not len(main) or main["rows"].median() < MANY:
+        return pd.DatetimeIndex([])
+    span = pd.date_range(main["day"].min(), main["day"].max())
+    return span.difference(pd.DatetimeIndex(days["day"]))

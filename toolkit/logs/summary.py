@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from toolkit.logs.engines import identifier, literal
-from toolkit.logs.problems import THIN_DAY, Line, null_dates, problems
+from toolkit.logs.problems import Line, main_days, problems
 from toolkit.logs.source import Source
 from toolkit.results import Result, html_table
 from toolkit.wording import count, counted, some
@@ -143,7 +143,7 @@ def summarise(log: Source, *, duplicates: bool) -> Summary:
         f"SELECT CAST(timezone({zone}, make_timestamptz(t)) AS DATE) AS day, count(*) AS rows FROM {usable} "
         "GROUP BY 1 ORDER BY 1"
     )
-    days["main"] = (days["rows"] >= THIN_DAY * days["rows"].median()) & ~null_dates(days)
+    days["main"] = main_days(days)
     lines: list[Line] = [
         ("log", "rows", facts.rows, ""),
         ("log", "users", users, log.user),

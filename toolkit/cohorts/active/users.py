@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from toolkit.cohorts import filters
-from toolkit.cohorts.engagement import Engagement, opens_per_day, time_between_visits
+from toolkit.cohorts.active.engagement import Engagement, opens_per_day, time_between_visits
+from toolkit.cohorts.active.growth import Growth, growth_accounting
 from toolkit.cohorts.from_counts import days_of
 from toolkit.cohorts.groups import each_group, labelled
-from toolkit.cohorts.growth import Growth, growth_accounting
 from toolkit.cohorts.periods import Calendar, Period, calendar, shown
 from toolkit.cohorts.question import ActivityQuestion, TwoPaths, answered
 from toolkit.counts import confidence_level
@@ -208,7 +208,14 @@ def activity(
         ends = [("first", observed_from), ("last", observed_until)]
         named = " and ".join(name for name, given in ends if given is None)
         notes.append(f"the log's {named} day may be observed in part: left out unless whole")
-    return Activity(table, asked.by, asked.confidence, asked, (*notes, *filters.left_out(log)), asked.path)
+    return Activity(
+        table,
+        asked.by,
+        asked.confidence,
+        asked,
+        (*notes, *filters.silent(log, until), *filters.left_out(log)),
+        asked.path,
+    )
 
 
 def _table(asked: ActivityQuestion) -> pd.DataFrame:
