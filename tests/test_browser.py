@@ -157,8 +157,8 @@ def test_a_reader_runs_the_notebook_and_moves_a_slider(page, lab, folder):
     sync_api.expect(answer).to_contain_text("arithmetic on assumed rates")
     sync_api.expect(figure).not_to_have_attribute("src", before)
     wait_for_idle(page)
-    figure.scroll_into_view_if_needed()
-    assert figure.evaluate("image => image.complete && image.naturalWidth") == 1280
+    # The figure may be drawn once more meanwhile: looked for until it is there.
+    sync_api.expect(figure).to_have_js_property("naturalWidth", 1280)
 
 
 #: A panel of each kind on data made by hand, one cell each.

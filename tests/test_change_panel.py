@@ -57,8 +57,8 @@ def test_another_date_and_shorter_spans_are_asked_for(panel):
 
 
 def test_a_span_longer_than_the_days_there_are_takes_them_all(panel):
-    panel.before.value = 9
-    assert panel.result.days == (6, 6)
+    panel.before.value, panel.day.value = 5, date(2024, 6, 4)
+    assert panel.result.days[0] == 3
 
 
 def test_a_typed_date_moves_the_slider_and_one_at_the_edge_says_why_it_cannot_be_meant(panel):

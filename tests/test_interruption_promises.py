@@ -117,6 +117,27 @@ def test_autocorrelation_above_four_fifths_counts_as_four_fifths():
     assert found[0] == pytest.approx(expected, rel=1e-5)
 
 
+def test_memory_at_two_weeks_without_any_at_one_is_inflated_by_its_own_strength():
+    n, shocks = 400, np.random.default_rng(2).standard_normal(1800)
+    y, x = lfilter([1], np.r_[1, np.zeros(13), -0.5], shocks)[1400:], segments(400)
+    residuals = (y - x @ np.linalg.lstsq(x, y, rcond=None)[0])[:, None]
+    own, taken = autocorrelation(n, residuals)
+    assert own + taken < 1.645 / np.sqrt(n - 7)
+    z = residuals[:, 0]
+    found = (z[14:] @ z[:-14]) / (z @ z / (n - 4)) / (n - 14)
+    ratio = inflation(independent(n), x, residuals, EFFECTS, 7)[0]
+    distance = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
+    g = x @ np.linalg.inv(x.T @ x) @ EFFECTS.T
+
+    def expected(strength):
+        correlation = np.where(distance % 14 == 0, strength ** (distance / 14), 0.0)
+        return np.diag(g.T @ correlation @ g) / np.diag(g.T @ g)
+
+    # The strength is what is found, and what fitting four columns took from it.
+    assert (ratio > expected(found)).all()
+    assert (ratio < expected(found + 0.1)).all()
+
+
 def test_a_short_series_is_averaged_over_its_errors_and_then_inflated():
     shocks = np.random.default_rng(1).standard_normal((342, 1))
     values = lfilter([1], np.convolve([1, -0.5], np.r_[1, np.zeros(6), -0.7]), shocks, axis=0)[300:]

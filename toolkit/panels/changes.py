@@ -119,7 +119,10 @@ class ChangePanel(Panel):
         inner = self._days[LEAST : size - LEAST + 1]
         self._dates = Dates("first day after", [(f"{day:%Y-%m-%d, %a}", day) for day in inner], self._place)
         self.date, self.day = self._dates.slider, self._dates.typed
-        lengths = [(f"{days} days", days) for days in range(LEAST, self._length)] + [("all", self._length)]
+        # A span of more than half of the days differs from all of them at few dates only.
+        lengths = [(f"{days} days", days) for days in range(LEAST, self._length // 2)] + [
+            ("all", self._length)
+        ]
         self.before, self.after = (
             widgets.SelectionSlider(
                 options=lengths,

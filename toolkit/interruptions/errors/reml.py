@@ -202,7 +202,7 @@ class RemlFit(Designed):
 
 @error_model("ar1_noise", "AR(1) and noise by REML")
 def ar1_noise(asked: Regression, option: str) -> RemlFit:
-    """The default: an AR(1) state plus white noise; for days with variance inflation for lag-7 autocorrelation."""
+    """The default: an AR(1) state plus white noise; for days with variance inflation for memory of a week or two."""
     return estimate(asked.design, asked.values, asked.at, period=WEEK if asked.unit == "D" else 0)
 
 
