@@ -66,6 +66,9 @@ def _plain(frame: pd.DataFrame) -> pd.DataFrame:
 @functools.cache
 def spark(engine: str) -> Any:
     """A session of Spark Connect on a server that ends with this process."""
+    # Without it, pyspark looks for Spark's folder from the main program's, and ends a process that has none.
+    home = str(Path(str(importlib.util.find_spec("pyspark").origin)).parent)
+    os.environ.setdefault("SPARK_HOME", home)
     from pyspark.sql import SparkSession
 
     port = _free_port()
@@ -73,8 +76,6 @@ def spark(engine: str) -> Any:
         program = str(Path(sys.executable).with_name("sail"))
         _started([program, "spark", "server", "--ip", "127.0.0.1", "--port", str(port)], port)
         return SparkSession.builder.remote(f"sc://127.0.0.1:{port}").create()
-    import pyspark
-
     # A small machine plans many small queries: what speeds up large ones would take seconds for each.
     settings = {
         "spark.connect.grpc.binding.address": "127.0.0.1",
@@ -86,11 +87,10 @@ def spark(engine: str) -> Any:
         "spark.ui.enabled": "false",
         "spark.sql.warehouse.dir": tempfile.mkdtemp(),
     }
-    home = Path(pyspark.__file__).parent
-    command = [str(home / "bin" / "spark-submit"), "--master", "local[2]", "--driver-memory", "1g"]
+    command = [str(Path(home) / "bin" / "spark-submit"), "--master", "local[2]", "--driver-memory", "1g"]
     command += [part for key, value in settings.items() for part in ("--conf", f"{key}={value}")]
     command += ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "spark-internal"]
-    _started(command, port, SPARK_LOCAL_IP="127.0.0.1", SPARK_HOME=str(home))
+    _started(command, port, SPARK_LOCAL_IP="127.0.0.1", SPARK_HOME=home)
     return SparkSession.builder.remote(f"sc://127.0.0.1:{port}").create()
 
 
@@ -120,12 +120,16 @@ def postgres() -> Any:
     """A connection to a PostgreSQL server that ends with this process."""
     import adbc_driver_postgresql.dbapi as driver
 
-    programs, folder = _postgres_programs(), tempfile.mkdtemp(prefix="toolkit_postgres_")
+    programs, port, folder = (
+        _postgres_programs(),
+        port_of_postgres(),
+        tempfile.mkdtemp(prefix="toolkit_postgres_"),
+    )
     # The server refuses to run as root.
     user = {"user": "postgres"} if os.geteuid() == 0 else {}
     if user:
         shutil.chown(folder, "postgres")
-    data, port = f"{folder}/data", _free_port()
+    data = f"{folder}/data"
     make = [
         f"{programs}/initdb",
         "-D",
@@ -144,6 +148,12 @@ def postgres() -> Any:
     _started([f"{programs}/postgres", "-D", data, *options.split()], port, cwd=folder, **user)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return _answering(lambda: driver.connect(f"postgresql://postgres@127.0.0.1:{port}/postgres"))
+
+
+@functools.cache
+def port_of_postgres() -> int:
+    """Where the server listens on loopback."""
+    return _free_port()
 
 
 def _post(engine: str, table: pa.Table, name: str) -> dict[str, Any]:

@@ -366,23 +366,37 @@ def test_traces_and_innovations_are_those_of_dense_matrices(rho, lam):
 
 
 @pytest.mark.parametrize("gaps", [False, True])
-def test_lag_7_autocorrelation_widens_by_what_dense_matrices_say(gaps):
+def test_autocorrelation_at_one_and_two_weeks_widens_by_what_dense_matrices_say(gaps):
     at = np.delete(np.arange(120), [10, 11, 12, 70]) if gaps else np.arange(120)
     design, values = segments(120)[at], returning(120, 5)[at]
     plain, guarded = estimate(design, values, at), estimate(design, values, at, period=7)
     distance = np.abs(np.subtract.outer(at, at))
-    week = np.triu(distance == 7)
     for i in range(5):
         root = np.linalg.cholesky(dense(at, plain.rho[i], plain.lam[i]))
         x, z = np.linalg.solve(root, design), np.linalg.solve(root, plain.residuals[:, i])
         inverse = np.linalg.inv(x.T @ x)
-        own = (z @ week @ z) / (z @ z / (len(at) - 4)) / week.sum()
-        taken = np.trace(week.T @ x @ inverse @ x.T) / week.sum()
-        assert own + taken > 1.645 / np.sqrt(week.sum())
-        s = own + taken
-        for _ in range(3):
-            s = own + taken * (1 + s) / (1 - s)
-        correlation = np.where(distance % 7 == 0, s ** (distance / 7), 0.0)
+        found, strength = {}, {}
+        for lag in (7, 14):
+            there = np.triu(distance == lag)
+            own = (z @ there @ z) / (z @ z / (len(at) - 4)) / there.sum()
+            taken = np.trace(there.T @ x @ inverse @ x.T) / there.sum()
+            found[lag] = (own + taken) * np.sqrt(there.sum()), own + taken, np.sqrt(there.sum())
+            strength[lag] = own + taken
+            for _ in range(3):
+                r = np.clip(strength[lag], 0, 0.8)
+                strength[lag] = own + taken * (1 + r) / (1 - r)
+            strength[lag] = np.clip(strength[lag], 0, 0.8)
+        assert found[7][0] > 1.645
+        explained = np.clip(found[7][1], 0, 1) ** 2
+        second = (found[14][1] - explained) * found[14][2] > 2.326 * (1 - explained)
+        near = strength[7]
+        far = np.clip((strength[14] - near**2) / (1 - near**2), 0, 0.8) if second else 0.0
+        near = min(near * (1 - far), 0.8 - far)
+        # Yule and Walker's equations of an AR(2) of whole weeks.
+        by_week = [1.0, near / (1 - far)]
+        while len(by_week) <= distance.max() // 7:
+            by_week.append(near * by_week[-1] + far * by_week[-2])
+        correlation = np.where(distance % 7 == 0, np.array(by_week)[distance // 7], 0.0)
         g = x @ inverse @ EFFECTS.T
         ratio = np.maximum(1, np.diag(g.T @ correlation @ g) / np.diag(g.T @ g))
         assert guarded.contrast(EFFECTS)[1][i] / plain.contrast(EFFECTS)[1][i] == pytest.approx(

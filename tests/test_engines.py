@@ -1,0 +1,270 @@
+"""Logs that stay on a server: Sail, ClickHouse (in this process, no server was run) and PostgreSQL answer as here."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests import engines
+from tests.golden import Skipped, check, read
+from toolkit import Step, activity, compare, funnel, read_events, repurchase, retention, what_changed
+from toolkit.logs.servers import remote
+
+OWN = Path(__file__).parent / "cases"
+SHARED = Path(__file__).parents[2] / "shared" / "reference"
+CASES = [
+    pytest.param(case, id=f"{folder.name}-{case.name}")
+    for folder in (OWN / "hand", SHARED / "funnel", SHARED / "cohort")
+    if folder.exists()
+    for case in read(folder)
+]
+#: Spark itself takes half a minute to start and seconds for each small query: `tests.golden --engine spark`.
+NAMES = ("sail", "clickhouse", "postgres")
+CONSOLE = {"a": 1, "b": 2}
+SEEN = ["enter", "click", "pay"]
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def engine(request: pytest.FixtureRequest) -> str:
+    if reason := engines.absent(request.param):
+        pytest.skip(reason)
+    return request.param
+
+
+def visits(rows: int = 400, users: int = 60) -> pd.DataFrame:
+    rng = np.random.default_rng(7)
+    start = pd.Timestamp("2024-06-01", tz="UTC").value // 1000
+    return pd.DataFrame(
+        {
+            "user_id": rng.integers(1, users, rows),
+            "timestamp": pd.to_datetime(
+                start + np.sort(rng.integers(0, 20 * 86_400_000_000, rows)), unit="us", utc=True
+            ),
+            "event": rng.choice(SEEN, rows, p=[0.5, 0.3, 0.2]),
+            "platform": rng.choice(["douyin", "kuaishou"], rows),
+            "tier": rng.choice(["one", "two", "three"], rows),
+            "amount": rng.integers(1, 200, rows).astype(float),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def here():
+    return read_events(visits())
+
+
+@pytest.fixture(scope="module")
+def there(engine):
+    return engines.log(engine, visits())
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_an_engine_gives_the_golden_answer(engine, case):
+    path = "windows" if case.kind == "funnel" else "sql"
+    log = case.log(engine) if case.kind == "funnel" else None
+    try:
+        assert not check(case, path, log, engine)
+    except Skipped as reason:
+        # What the path does not offer here, it does not offer there: the engine has no say in it.
+        with pytest.raises(Skipped, match=re.escape(str(reason))):
+            check(case, path)
+
+
+ASKED = {
+    "in order": lambda log: funnel(log, SEEN, within="1d", by="platform").table,
+    "in any order": lambda log: funnel(log, SEEN, within="1d", mode="any").table,
+    "strict": lambda log: funnel(log, SEEN[:2], within="1d", mode="strict").table,
+    "pairs": lambda log: funnel(log, SEEN, within="2d", hold="platform", count="pairs", by="platform").table,
+    "entries": lambda log: funnel(log, SEEN, within="1d", count="entries").table,
+    "excluded": lambda log: funnel(log, ["enter", "pay"], within="3d", exclude=[Step("click")]).table,
+    "a condition": lambda log: (
+        funnel(log, ["enter", Step("big", event="pay", where="amount > 100")], within="3d").table
+    ),
+    "by day": lambda log: funnel(log, SEEN, within="1d", period="day").table,
+    "times": lambda log: funnel(log, SEEN, within="3d").times.table,
+    "retention": lambda log: retention(log, period="day", periods=5).table,
+    "repurchase": lambda log: repurchase(log, event="pay").table,
+    "activity": lambda log: activity(log).table,
+    "tiers": lambda log: (
+        compare(funnel(log, SEEN, within="3d", by=["platform", "tier"]), tier="tier", movers="first").table
+    ),
+    "what changed": lambda log: (
+        what_changed(log, ["enter", "pay"], at="2024-06-11", within="1d", by="platform").table
+    ),
+}
+
+
+@pytest.mark.parametrize("question", ASKED)
+def test_every_question_has_the_same_answer_there(here, there, question):
+    ours, theirs = (ASKED[question](log) for log in (here, there))
+    pd.testing.assert_frame_equal(theirs, ours, check_dtype=False, check_categorical=False)
+
+
+def test_a_summary_says_the_same_of_rows_and_users(here, there):
+    ours, theirs = (str(log.summary()) for log in (here, there))
+    assert "400" in theirs
+    assert [line for line in ours.splitlines() if "user" in line][:1] == [
+        line for line in theirs.splitlines() if "user" in line
+    ][:1]
+
+
+def test_the_query_runs_where_it_is_pasted(there):
+    found = funnel(there, SEEN, within="1d", by="platform")
+    answered = there.engine._answered(there.engine.fetched, found.sql()).to_pandas()
+    assert sorted(answered["reached_1"]) == sorted(found.step_counts.reached[:, 0])
+    for result in (
+        retention(there, period="day", periods=5),
+        repurchase(there, event="pay"),
+        activity(there),
+    ):
+        for text in result.sql().split(";\n"):
+            assert there.engine._answered(there.engine.fetched, text).num_rows
+
+
+def test_the_query_of_files_runs_here(tmp_path):
+    import duckdb
+
+    file = tmp_path / "log.parquet"
+    visits().to_parquet(file)
+    found = funnel(read_events(file), SEEN, within="1d")
+    duckdb.sql("SET TimeZone = 'Asia/Shanghai'")
+    assert duckdb.sql(found.sql()).df()["reached_3"].tolist() == [found.table["reached"].iloc[-1]]
+
+
+def test_the_last_microsecond_of_a_day_is_of_that_day(engine):
+    days = pd.date_range("2024-06-01", periods=40, tz="Asia/Shanghai")
+    last = days + pd.Timedelta("1D") - pd.Timedelta("1us")
+    frame = pd.DataFrame({"user_id": range(40), "timestamp": last.tz_convert("UTC"), "event": "enter"})
+    theirs, ours = (activity(log).table for log in (engines.log(engine, frame), read_events(frame)))
+    pd.testing.assert_frame_equal(theirs, ours, check_dtype=False)
+    assert theirs["dau"].eq(1).all()
+
+
+HOSTILE = ['a"b', "a`b", "a\\b", "a'b; DROP TABLE x --", "小红书"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_are_text_as_columns_values_and_tables(engine, name):
+    frame = visits(100).rename(columns={"platform": name})
+    frame["event"] = frame["event"].where(frame["event"] != "click", name)
+    rows = frame.assign(arrived=range(len(frame)))
+    table = None if engine == "sail" else f"t {name}"
+    placed = engines.put(engine, rows, table)
+    log = read_events(placed.pop("source"), **placed, arrival="arrived")
+    asked = {"steps": ["enter", name], "within": "3d", "by": name}
+    pd.testing.assert_frame_equal(
+        funnel(log, **asked).table, funnel(read_events(frame), **asked).table, check_dtype=False
+    )
+
+
+@pytest.mark.parametrize("unit", ["s", "ms"])
+def test_unix_numbers_are_times_there_too(engine, unit):
+    frame = visits()
+    whole = frame["timestamp"].dt.floor("s")
+    numbers = frame.assign(timestamp=whole.astype("int64") // (1_000_000 if unit == "s" else 1000))
+    asked = {"steps": SEEN, "within": "1d"}
+    table = funnel(engines.log(engine, numbers), **asked).table
+    pd.testing.assert_frame_equal(table, funnel(read_events(numbers), **asked).table, check_dtype=False)
+
+
+def test_texts_are_times_or_refused_with_what_to_write(engine):
+    frame = visits()
+    texts = frame.assign(timestamp=frame["timestamp"].dt.strftime("%Y-%m-%d %H:%M:%S"))
+    if engine == "postgres":
+        with pytest.raises(ValueError, match="to_timestamp"):
+            engines.log(engine, texts)
+        return
+    asked = {"steps": SEEN, "within": "1d"}
+    table = funnel(engines.log(engine, texts), **asked).table
+    pd.testing.assert_frame_equal(table, funnel(read_events(texts), **asked).table, check_dtype=False)
+
+
+def test_what_a_server_cannot_be_asked_says_why(there, engine):
+    for path in ("asof", "stream", "index"):
+        with pytest.raises(ValueError, match=f"path='{path}'"):
+            funnel(there, SEEN, within="1d", path=path)
+    with pytest.raises(ValueError, match="limit=400"):
+        there.index()
+    asked = {"steps": SEEN, "within": "1d"}
+    indexed = there.index(limit=1000)
+    pd.testing.assert_frame_equal(
+        funnel(indexed, **asked).table, funnel(there, **asked).table, check_dtype=False
+    )
+    with pytest.raises(ValueError, match="above limit=10"):
+        there.index(limit=10)
+
+
+def test_ties_without_an_arrival_are_said(engine):
+    placed = engines.put(engine, visits(50))
+    log = read_events(placed.pop("source"), **placed)
+    assert "rows of one moment" in funnel(log, SEEN, within="1d", by="platform").sentence()
+
+
+def test_a_table_or_column_that_is_not_there_is_named_with_the_nearest(engine):
+    if engine == "sail":
+        session = engines.spark(engine)
+        with pytest.raises(ValueError, match="no_such_events"):
+            read_events("no_such_events", connection=session)
+        return
+    connection = {"clickhouse": engines.clickhouse, "postgres": engines.postgres}[engine]()
+    placed = engines.put(engine, visits(20), "live_events")
+    assert placed["connection"] is connection
+    with pytest.raises(ValueError, match="did you mean 'live_events'"):
+        read_events("live_event", connection=connection)
+    with pytest.raises(ValueError, match="arrival column"):
+        read_events("live_events", connection=connection, arrival="arivd")
+
+
+def test_a_connection_of_an_unknown_kind_says_which_are_known():
+    with pytest.raises(TypeError, match=r"Spark or Sail.*ClickHouse.*PostgreSQL"):
+        read_events("live_events", connection=CONSOLE)
+
+
+def test_a_closed_connection_says_so():
+    if reason := engines.absent("postgres"):
+        pytest.skip(reason)
+    import adbc_driver_postgresql.dbapi as driver
+
+    engines.put("postgres", visits(20), "closed_events")
+    uri = f"postgresql://postgres@127.0.0.1:{engines.port_of_postgres()}/postgres"
+    connection = driver.connect(uri)
+    log = read_events("closed_events", connection=connection)
+    connection.close()
+    with pytest.raises(ValueError, match="closed"):
+        funnel(log, SEEN, within="1d")
+
+
+def test_a_package_that_is_not_there_has_its_line(monkeypatch):
+    monkeypatch.setattr(remote.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(TypeError, match=r"pip install live-commerce-toolkit\[postgres\]"):
+        read_events("live_events", connection=CONSOLE)
+
+
+WORLDS = st.lists(
+    st.tuples(st.integers(1, 3), st.integers(0, 6), st.sampled_from(["a", "b", "c"]), st.sampled_from("xy")),
+    min_size=1,
+    max_size=12,
+)
+
+
+@pytest.mark.parametrize("name", ["sail", "postgres"])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=WORLDS, within=st.integers(1, 5))
+def test_any_small_log_is_counted_there_as_by_hand(name, rows, within):
+    if reason := engines.absent(name):
+        pytest.skip(reason)
+    # Every event occurs: one that nobody did is refused as a slip of the pen.
+    rows = [*((0, 0, event, "x") for event in "abc"), *rows]
+    frame = pd.DataFrame(rows, columns=["user_id", "at", "event", "platform"]).sort_values(
+        "at", kind="stable"
+    )
+    frame["timestamp"] = pd.Timestamp("2024-06-01", tz="UTC") + pd.to_timedelta(frame.pop("at"), unit="min")
+    asked = {"steps": ["a", "b", "c"], "within": f"{within}min", "by": "platform"}
+    theirs = funnel(engines.log(name, frame), **asked).table
+    pd.testing.assert_frame_equal(theirs, funnel(read_events(frame), **asked).table, check_dtype=False)
