@@ -131,6 +131,12 @@ def test_a_module_can_be_read_in_one_sitting(path):
     assert ast.get_docstring(ast.parse(path.read_text())), "its first line says what it is"
 
 
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_module_unpickles_or_fetches(path):
+    tops = {name.split(".")[0] for name in imports(path)}
+    assert not tops & {"pickle", "marshal", "shelve", "joblib", "requests", "urllib", "http", "socket"}
+
+
 def test_importing_the_toolkit_loads_the_standard_library_only():
     code = "import sys, toolkit; print(*sorted({name.split('.')[0] for name in sys.modules}))"
     loaded = set(

@@ -179,3 +179,27 @@ def brightness(colour):
     part = np.array([int(value) for value in re.findall(r"\d+", colour)[:3]]) / 255
     linear = np.where(part <= 0.04045, part / 12.92, ((part + 0.055) / 1.055) ** 2.4)
     return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def test_rows_with_few_people_are_hidden_from_others(tmp_path):
+    counts = {"platform": ["a", "a", "b", "b"], "step": ["enter", "pay"] * 2, "n": [1000, 50, 400, 7]}
+    few = Funnel.from_counts(pd.DataFrame(counts))
+    page = report(tmp_path / "few.html", few, FUNNEL, min_cell=10).read_text(encoding="utf-8")
+    hidden, whole = page.split("<section")[1:]
+    assert "1 row holds a count below 10 and is hidden" in hidden
+    assert "can give it back" in hidden
+    assert "<td>below 10</td>" in hidden
+    assert "<td>7</td>" not in hidden
+    assert "1.75" not in hidden
+    assert "1.8 %" not in hidden
+    assert "<img" not in hidden
+    assert html.escape(few.sentence()) not in hidden
+    assert "<td>1,000</td>" in hidden
+    assert html.escape(FUNNEL.sentence()) in whole
+    assert few.table["reached"].tolist() == [1000, 50, 400, 7]
+
+
+@pytest.mark.parametrize("least", [1, 2.5, True, "10"])
+def test_a_least_count_is_a_whole_number(tmp_path, least):
+    with pytest.raises(ValueError, match="min_cell="):
+        report(tmp_path / "few.html", FUNNEL, min_cell=least)

@@ -17,6 +17,8 @@ from toolkit.wording import count, some
 
 #: Columns that say of how many an estimate is, in the order in which one is looked for.
 BASES = ("n", "eligible", "reached", "buyers", "active", "dau", "size", "rows")
+#: Whole numbers that count nobody: periods by number.
+ORDINALS = frozenset({"age", "age_to", "depth", "day", "hour", "weekday"})
 #: The page may load nothing: a browser that reads this refuses what slipped through.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 STYLE = """
@@ -42,7 +44,9 @@ thead th { background: var(--band); position: sticky; top: 0 } tbody tr:last-chi
 """
 
 
-def report(path: str | os.PathLike[str], *results: Result, title: str = "") -> Path:
+def report(
+    path: str | os.PathLike[str], *results: Result, title: str = "", min_cell: int | None = None
+) -> Path:
     """Answers as one page that opens in any browser, offline: of each the sentence, figure, table, n and definition.
 
     Parameters
@@ -53,6 +57,9 @@ def report(path: str | os.PathLike[str], *results: Result, title: str = "") -> P
         Any results of the toolkit, in the order of the page.
     title : str
         Of the page; the file's name if not given.
+    min_cell : int, optional
+        Rows of a table with a whole number from 1 to below this one are hidden, for a page that others read; the
+        sentence and figure of such an answer are left out, since they may tell what is hidden.
 
     Returns
     -------
@@ -62,7 +69,7 @@ def report(path: str | os.PathLike[str], *results: Result, title: str = "") -> P
     Raises
     ------
     ValueError
-        Where no result is given, or the path cannot be written; the message names it.
+        Where no result is given, the path cannot be written, or `min_cell` is below 2; the message names it.
     TypeError
         For a path that is none, or an answer that is no result of the toolkit.
 
@@ -70,6 +77,8 @@ def report(path: str | os.PathLike[str], *results: Result, title: str = "") -> P
     -----
     Figures are pictures inside the page, with a text for those who do not see them. Names out of the data are text,
     never HTML. A figure that a result cannot draw is named instead. Of a long table the first 60 rows are shown.
+    `min_cell` hides cells, it does not make data anonymous: totals, and rows before and after, can give a hidden count
+    back, and the page says so.
 
     Examples
     --------
@@ -87,6 +96,8 @@ def report(path: str | os.PathLike[str], *results: Result, title: str = "") -> P
         )
     if not isinstance(title, str):
         raise TypeError(f"title={title!r}; give the page's title as text")
+    if min_cell is not None and (isinstance(min_cell, bool) or not isinstance(min_cell, int) or min_cell < 2):
+        raise ValueError(f"min_cell={min_cell!r}; give the least count to show, a whole number from 2 on")
     if not results:
         raise ValueError("nothing to report: give one or more results after the path")
     for place, result in enumerate(results, 1):
@@ -102,20 +113,20 @@ def report(path: str | os.PathLike[str], *results: Result, title: str = "") -> P
             f"cannot write {str(file)!r}: there is no folder {str(file.parent)!r}; make it first"
         )
     try:
-        file.write_text(_page(results, title or file.stem), encoding="utf-8", errors="replace")
+        file.write_text(_page(results, title or file.stem, min_cell), encoding="utf-8", errors="replace")
     except OSError as error:
         raise ValueError(f"cannot write {str(file)!r}: {error.strerror}; give another path") from error
     return file
 
 
-def _page(results: tuple[Result, ...], title: str) -> str:
+def _page(results: tuple[Result, ...], title: str, min_cell: int | None) -> str:
     names = [f"{place}. {_name(result)}" for place, result in enumerate(results, 1)]
     links = "".join(
         f'<li><a href="#answer-{at}">{html.escape(_name(r))}</a></li>' for at, r in enumerate(results, 1)
     )
     contents = f'<nav aria-label="Answers"><ol>{links}</ol></nav>' if len(results) > 1 else ""
     sections = "".join(
-        _section(place, name if len(results) > 1 else _name(result), result)
+        _section(place, name if len(results) > 1 else _name(result), result, min_cell)
         for place, (name, result) in enumerate(zip(names, results, strict=True), 1)
     )
     return (
@@ -127,15 +138,24 @@ def _page(results: tuple[Result, ...], title: str) -> str:
     )
 
 
-def _section(place: int, name: str, result: Result) -> str:
+def _section(place: int, name: str, result: Result, min_cell: int | None) -> str:
     """One answer: its sentence, figure, table, and what its numbers are."""
+    table, hidden = _without_small(result, min_cell)
     parts = [
-        f'<section id="answer-{place}" aria-labelledby="name-{place}">\n<h2 id="name-{place}">{html.escape(name)}</h2>',
-        f'<p class="finding">{html.escape(result.sentence())}</p>',
-        _figure(result),
+        f'<section id="answer-{place}" aria-labelledby="name-{place}">\n<h2 id="name-{place}">{html.escape(name)}</h2>'
+    ]
+    if hidden:
+        rows = f"{hidden:,} row{'s hold' if hidden > 1 else ' holds'} a count below {min_cell} and"
+        parts.append(
+            f'<p class="finding">{rows} {"are" if hidden > 1 else "is"} hidden. The sentence and the figure are left '
+            "out, since they may tell it; totals, and the rows before and after, can give it back.</p>"
+        )
+    else:
+        parts += [f'<p class="finding">{html.escape(result.sentence())}</p>', _figure(result)]
+    parts += [
         f'<div class="rows" tabindex="0" role="region" aria-label="Table of answer {place}">'
-        f"{html_table(result.table, result.rates, result.differences)}</div>",
-        f'<div class="about">\n<p>Of how many: {html.escape(_n(result.table))}</p>',
+        f"{html_table(table, result.rates, result.differences)}</div>",
+        f'<div class="about">\n<p>Of how many: {html.escape(_n(table))}</p>',
     ]
     told = _definition(type(result))
     if "Definition" in told:
@@ -144,6 +164,29 @@ def _section(place: int, name: str, result: Result) -> str:
         more = "".join(f"<h3>{heading}</h3>\n<p>{_marked(text)}</p>\n" for heading, text in told.items())
         parts.append(f"<details><summary>{some([*told])}</summary>\n{more}</details>")
     return "\n".join([*parts, "</div>\n</section>\n"])
+
+
+def _without_small(result: Result, min_cell: int | None) -> tuple[pd.DataFrame, int]:
+    """The table with the numbers of rows that hold a small count hidden, and how many rows these are."""
+    table = result.table
+    if min_cell is None:
+        return table, 0
+    known = {*result.rates, *result.differences, *ORDINALS}
+    numbers = [
+        name
+        for name in table.columns
+        if pd.api.types.is_numeric_dtype(table[name]) and not pd.api.types.is_bool_dtype(table[name])
+    ]
+    small = pd.Series(False, index=table.index)
+    for name in numbers:
+        values = table[name].astype(float)
+        counts = name not in known and bool((values.dropna() % 1 == 0).all())
+        small |= values.between(1, min_cell - 1) if counts else False
+    if not small.any():
+        return table, 0
+    shown = table.astype(dict.fromkeys(numbers, object))
+    shown.loc[small, numbers] = f"below {min_cell}"
+    return shown, int(small.sum())
 
 
 def _figure(result: Result) -> str:
