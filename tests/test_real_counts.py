@@ -95,3 +95,16 @@ def test_bundled_counts_are_described():
         table = pd.read_csv(ROOT / "datasets" / f"{name}.csv")
         section = text[text.index(f"`{name}.csv`, {len(table)} rows") :]
         assert all(f"`{column}`" in section for column in table)
+
+
+def test_items_of_the_shop_are_counted_right_by_how_often_they_were_seen_and_bought(shared):
+    file = pd.read_csv(shared / "data" / "retailrocket_sample" / "sample_events.csv").drop_duplicates()
+    times = {
+        kind: rows["itemid"].value_counts().value_counts().to_dict() for kind, rows in file.groupby("event")
+    }
+    niche = nbformat.read(ROOT / "notebooks" / "06_creators.ipynb", as_version=4).cells
+    source = next(cell.source for cell in niche if "views =" in cell.source)
+    entered: dict[str, Any] = {}
+    exec(source[source.index("views =") : source.index("once =")], entered)
+    assert dict(zip(entered["views"], entered["items"], strict=True)) == times["view"]
+    assert entered["bought"] == times["transaction"]
