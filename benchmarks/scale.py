@@ -3,7 +3,8 @@
     uv run python benchmarks/scale.py --write
 
 asks the questions of speed.py and retention.py of logs of each size, each in a process of its own, and prints a table
-with the slope of work and memory on rows; --write keeps it in scale.md and the numbers in scale.csv, which notebook 10 draws.
+with the slope of work and memory on rows; --write keeps it in scale.md and the numbers in scale.csv, which notebook 10
+draws.
 """
 
 from __future__ import annotations
@@ -130,8 +131,8 @@ def report(table: pd.DataFrame, turns: int) -> str:
         )
     head = (
         f"{date.today():%Y-%m-%d}; {os.cpu_count()} cores; Python {platform.python_version()}; medians of "
-        f"{turns} turn{'s' * (turns > 1)}. Powers are from each size to the next; what a further row takes is between the "
-        "two largest sizes."
+        f"{turns} turn{'s' * (turns > 1)}. Powers are from each size to the next; what a further row takes is "
+        "between the two largest sizes."
     )
     return f"{head}\n\n" + "\n".join(lines) + "\n"
 
