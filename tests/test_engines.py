@@ -281,12 +281,12 @@ def test_a_table_or_column_that_is_not_there_is_named_with_the_nearest(engine):
             read_events("no_such_events", connection=session)
         return
     connection = {"clickhouse": engines.clickhouse, "postgres": engines.postgres}[engine]()
-    placed = engines.put(engine, visits(20), "live_events")
+    placed = engines.put(engine, visits(20), "orders_of_june")
     assert placed["connection"] is connection
-    with pytest.raises(ValueError, match="did you mean 'live_events'"):
-        read_events("live_event", connection=connection)
+    with pytest.raises(ValueError, match="did you mean 'orders_of_june'"):
+        read_events("order_of_june", connection=connection)
     with pytest.raises(ValueError, match="arrival column"):
-        read_events("live_events", connection=connection, arrival="arivd")
+        read_events("orders_of_june", connection=connection, arrival="arivd")
 
 
 def test_a_connection_of_an_unknown_kind_says_which_are_known():
