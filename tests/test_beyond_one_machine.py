@@ -24,7 +24,7 @@ BLOCKS = [block for cell in CELLS for block in re.findall(r"```python\n(.*?)```"
 ADDRESSES = {
     "sail": ("pyspark", "sc://spark.example:15002"),
     "clickhouse": ("clickhouse_connect", "clickhouse.example"),
-    "postgres": ("adbc_driver_postgresql", "postgresql://reader@postgres.example:5432/shop"),
+    "postgres": ("adbc_driver_postgresql", "postgresql://postgres.example/shop"),
 }
 
 
