@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from toolkit import Level, Slope, interrupted_time_series
+from toolkit.interruptions import innovations
 
 DAYS = pd.date_range("2022-01-01", periods=300)
 AFTER = np.arange(300) >= 180
@@ -158,3 +159,24 @@ def test_festivals_whose_days_no_source_gives_are_said_of_one_series_and_of_many
     both = found.again(series=pd.DataFrame({"a": year, "b": year + 1}))
     assert said in both.sentence()
     assert "no source" not in asked(values, calendar="618").sentence().lower()
+
+
+COLUMNS = np.column_stack([np.ones(300), AFTER]).astype(float)
+
+
+def test_heavy_tails_are_no_change_of_spread():
+    heavy = np.random.default_rng(39).standard_t(3, 300)
+    # An F test of normal values would find it at 1 in 100,000.
+    assert (heavy[~AFTER] ** 2).mean() > 2 * (heavy[AFTER] ** 2).mean()
+    assert innovations.spread(heavy, AFTER, COLUMNS) is None
+
+
+def test_values_that_repeat_others_count_for_less_in_the_spread():
+    wider = NOISE * np.where(AFTER, 1.3, 1)
+    assert innovations.spread(wider, AFTER, COLUMNS).p < 0.001
+    assert innovations.spread(wider, AFTER, COLUMNS, repeated=6.0) is None
+
+
+def test_a_change_of_spread_is_no_autocorrelation():
+    clock = asked(NOISE, season=None).series.clock
+    assert innovations.autocorrelation(NOISE * np.where(AFTER, 5, 1), AFTER, clock) is None
