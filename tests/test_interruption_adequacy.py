@@ -132,13 +132,54 @@ def test_months_may_have_a_mean_each():
     series = pd.Series(100 + NOISE[:48] + 10 * (times.month == 11), index=times)
     found = interrupted_time_series(series, {"x": Level(times[30])}, season="month")
     assert {"February", "November", "December"} <= set(found.design.names)
-    with pytest.raises(ValueError, match="needs 2 years"):
+    with pytest.raises(ValueError, match="season='month' needs 24 months at least, and the series has 20"):
         interrupted_time_series(series.iloc[:20], {"x": Level(times[10])}, season="month")
 
 
 def test_a_season_longer_than_the_series_is_refused():
     with pytest.raises(ValueError, match="400 days is longer than the series, 300"):
         asked(NOISE, season={"period": 400, "pairs": 1})
+
+
+def test_weekdays_need_two_weeks_and_a_year_a_year():
+    with pytest.raises(ValueError, match="season='week' needs 14 days at least, and the series has 12"):
+        asked(NOISE[:12], [Level(str(DAYS[6].date()))], season="week")
+    with pytest.raises(ValueError, match="season='year' needs 365 days at least, and the series has 300"):
+        asked(NOISE, season="year")
+
+
+def test_a_weekday_with_one_value_is_said_to_count_for_nothing():
+    days = DAYS[(DAYS.day_of_week != 0) | (DAYS == "2022-03-07")]
+    said = interrupted_time_series(pd.Series(NOISE[: len(days)], index=days), {"x": Level(EVENT)}).sentence()
+    assert "Monday has one value, on 2022-03-07, which its own mean takes out of the fit" in said
+
+
+def test_a_series_that_ends_with_the_event_is_said_to_and_keeps_sane_limits():
+    gone = np.where(AFTER, 0.0, np.random.default_rng(9).poisson(20, 300))
+    found = asked(gone)
+    assert "constant at 0 from 2022-06-30 on: it ended" in found.sentence()
+    effect = found.effect()
+    assert "constant at 0 from 2022-06-30 on" in effect.sentence()
+    _, low, high = effect.value("average")
+    assert -25 < low < -20 < high < -15
+    assert effect.value("relative")[1] == -1
+
+
+@pytest.mark.parametrize(
+    ("side", "said"), [(AFTER, "'x: level' acts, 120 points"), (~AFTER, "no lasting term acts")]
+)
+def test_counts_that_are_0_on_a_side_have_no_rate_ratio(side, said):
+    counts = np.where(side, 0.0, np.random.default_rng(9).poisson(20, 300))
+    with pytest.raises(ValueError, match=f"is 0 wherever {said}.* errors='auto' models"):
+        asked(counts, errors="quasi_poisson")
+
+
+def test_hours_are_told_with_their_article():
+    hours = pd.date_range("2023-03-01", periods=24 * 7, freq="h")
+    series = pd.Series(100 + NOISE[: len(hours)], index=hours)
+    found = interrupted_time_series(series, {"x": [Level(hours[90]), Slope(hours[90])]})
+    assert " an hour (" in found.effect().sentence()
+    assert " % an hour (" in found.sentence()
 
 
 def test_the_prediction_band_of_overdispersed_counts_holds_most_days():

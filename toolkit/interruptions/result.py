@@ -13,6 +13,7 @@ from toolkit.interruptions import adequacy, diagnostics, effects, net_effect, re
 from toolkit.interruptions.checks import breaks, multiverse, placebo, sensitivity
 from toolkit.interruptions.errors import registry
 from toolkit.interruptions.model import Model
+from toolkit.interruptions.series import per
 from toolkit.interruptions.terms import Pulse, Ramp
 from toolkit.intervals import student, two_sided
 from toolkit.multiplicity import adjusted
@@ -114,9 +115,10 @@ class InterruptedTimeSeries(Model, Result):
                 f"({method})"
             )
         else:
+            each = f" {per(self.series.clock.unit)}"
             parts = [
                 f"{row['interruption']}: {row['term']} {said(row['estimate'])}"
-                f"{f' a {self.series.clock.unit}' if row['term'].startswith('slope') else ''} ({interval(row, said)})"
+                f"{each if row['term'].startswith('slope') else ''} ({interval(row, said)})"
                 for row in table.to_dict("records")
             ]
             text = "; ".join(parts)
