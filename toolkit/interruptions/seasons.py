@@ -1,6 +1,7 @@
 """Seasons as columns of a design: means of weekdays, hours and months, and Fourier pairs.
 
 seasonal    the columns of a season on a clock
+averaged    a design with an average weekday, for a figure that is too long to tell one from the next
 """
 
 from __future__ import annotations
@@ -21,6 +22,13 @@ DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sun
 YEAR = {"h": 8766.0, "D": 365.25, "W": 365.25 / 7, "M": 12.0, "Q": 4.0}
 YEARS = 2
 PAIRS = 2
+#: Names of columns with a mean each, the periods after which they come again, and what they are.
+CYCLES = {
+    "h": ((HOURS, 24, "hour of the day"), (DAYS, 168, "weekday")),
+    "D": ((DAYS, 7, "weekday"),),
+}
+#: Cycles in a figure from which on they run into one another.
+MANY = 20
 
 
 def seasonal(clock: Clock, season: Any, known: np.ndarray | None = None) -> dict[str, np.ndarray]:
@@ -94,3 +102,22 @@ def _waves(clock: Clock, period: float, pairs: int, name: str) -> dict[str, np.n
         # The highest sine of an even period is 0 everywhere.
         if not (shape is np.sin and 2 * pair == period)
     }
+
+
+def averaged(names: Sequence[str], matrix: np.ndarray, clock: Clock) -> tuple[np.ndarray, str]:
+    """The matrix of a design with an average hour or weekday, where a figure could not tell one from the next.
+
+    Returns
+    -------
+    matrix, what
+        The matrix itself and "" where all can be told.
+    """
+    what = []
+    for group, length, said in CYCLES.get(clock.kind, ()):
+        mine = [place for place, name in enumerate(names) if name in group]
+        if mine and len(clock.periods) > MANY * length:
+            matrix = matrix.copy()
+            # The first of them has no column of its own.
+            matrix[:, mine] = 1 / (len(mine) + 1)
+            what.append(said)
+    return matrix, " and ".join(what)
