@@ -37,7 +37,8 @@ def warnings(model: Model) -> tuple[str, ...]:
     tests of one more column, a parabola and a triangle over the first periods, in the model's own error process. Each
     at 1 %. Variance: F test of innovations after the first interruption against those before, with fewer degrees of
     freedom where tails are heavy (Box) or autocorrelation is left (Bartlett), one-sided at 3 % for a larger spread,
-    which makes intervals too narrow, and at 0.5 % for a smaller one. benchmarks/outside.md has how often each is said
+    which makes intervals too narrow, and at 0.5 % for a smaller one; a slow start is judged by the spread after the
+    event and, where it is found, explains that spread. benchmarks/outside.md has how often each is said
     where it should be, and where nothing is wrong: a spread that doubles 10 points before the end in four of five
     series, which at 1 % no test could, and a walk at its bound in two of five.
     """
@@ -56,13 +57,13 @@ def warnings(model: Model) -> tuple[str, ...]:
     columns = model.design.matrix[: model.design.treated][at]
     spread = innovations.spread(shocks, after, columns, left.repeated if left else 1.0)
     long = part.fit.n - part.fit.k > LEAST
-    # The first periods are compared with the rest by one spread.
-    slow = _slow(model) if long and not (spread and spread.p < FOUND) else []
+    slow = _slow(model, spread.times if spread else 1.0) if long else []
     found = [
         *undated,
         _bound(part.fit),
         left.said if left else "",
         innovations.far_point(shocks, at, clock),
+        # A slow start alone makes the innovations after the event vary more.
         spread.said if spread and not slow else "",
         *_zeros(model),
         *_late(model),
@@ -137,8 +138,11 @@ class Further:
     effect: str
 
 
-def _further(model: Model, column: np.ndarray) -> Further | None:
-    """The model with one more column of the series' own; None where that is collinear with others."""
+def _further(model: Model, column: np.ndarray, wider: float = 1.0) -> Further | None:
+    """The model with one more column of the series' own; None where that is collinear with others.
+
+    `wider`: how many times the spread is wider where the column acts, which its error does not know.
+    """
     [part] = model.parts
     own = np.concatenate([column, np.zeros(len(part.rows) - len(column))])
     matrix = np.column_stack([model.design.matrix, own / np.abs(own).max()])
@@ -157,7 +161,7 @@ def _further(model: Model, column: np.ndarray) -> Further | None:
     if not error[0] > 0:
         return None
     return Further(
-        float(two_sided(np.abs(estimate[0] / error[0]), df[0])),
+        float(two_sided(np.abs(estimate[0] / error[0]) / wider, df[0])),
         float(np.sign(estimate[0])),
         f"{name}: {term} {say(shown['estimate'])} ({interval(shown, say)})",
     )
@@ -174,9 +178,9 @@ def _bent(model: Model) -> str:
     return f"the trend bends (p {probability(found.p)}): with a parabola for a trend, {found.effect}"
 
 
-def _slow(model: Model) -> list[str]:
-    """Whether the first periods after a jump differ from the rest."""
-    clock, said = model.series.clock, []
+def _slow(model: Model, wider: float) -> list[str]:
+    """Whether the first periods after a jump differ from the rest, where the spread is `wider` times."""
+    clock, said = model.series.clock, list[str]()
     for name, given in model.interruptions.items():
         if len(given) != 1 or not isinstance(given[0], Level):
             continue
@@ -185,21 +189,16 @@ def _slow(model: Model) -> list[str]:
         if width < 2:
             continue
         since = clock.periods - place
-        found = _further(model, np.where(since >= 0, np.maximum(1 - since / width, 0), 0.0))
+        found = _further(model, np.where(since >= 0, np.maximum(1 - since / width, 0), 0.0), max(wider, 1.0))
         if found is None or found.p >= FOUND:
             continue
         [jump] = [place for place, owner in enumerate(model.design.owners) if owner == (name, Level.name)][
             -1:
         ]
         level = float(model.fit.coefficients[0, jump])
+        differ = f"(its first {width} {clock.unit}s differ from the rest, p {probability(found.p)})"
         if found.sign * level < 0:
-            said.append(
-                f"{name!r} starts slowly (its first {width} {clock.unit}s differ from the rest, p "
-                f"{probability(found.p)}): use Ramp(start, end), or leave_out= those"
-            )
+            said.append(f"{name!r} starts slowly {differ}: use Ramp(start, end), or leave_out= those")
         else:
-            said.append(
-                f"{name!r} fades (its first {width} {clock.unit}s differ from the rest, p {probability(found.p)}): use "
-                "Decay(date, tau) beside the level"
-            )
+            said.append(f"{name!r} fades {differ}: use Decay(date, tau) beside the level")
     return said

@@ -76,9 +76,9 @@ def far_point(innovations: np.ndarray, at: np.ndarray, clock: Clock) -> str:
 
 @dataclass(frozen=True)
 class Spread:
-    """A spread that changed: one-sided p value, and the clause."""
+    """A spread that changed: how many times it is the one before, and the clause."""
 
-    p: float
+    times: float
     said: str
 
 
@@ -124,7 +124,7 @@ def spread(
         f"the spread after the event is {np.sqrt(ratio):.1f} times that before (p {probability(p)}): intervals, which "
         f"assume one spread, are too {side}"
     )
-    return Spread(p, clause)
+    return Spread(float(np.sqrt(ratio)), clause)
 
 
 def probability(value: float) -> str:
