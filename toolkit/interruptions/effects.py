@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 ESTIMANDS = ("average", "cumulative", "relative")
+#: Series whose effects a sentence tells.
+MOST = 3
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -50,7 +52,7 @@ class Effect(Result):
         """The effect in words."""
         names = self.table["series"].unique() if "series" in self.table else [None]
         parts = []
-        for name in names[:3]:
+        for name in names[:MOST]:
             rows = self.table if name is None else self.table[self.table["series"] == name]
             rows = rows.set_index("estimand")
             mean, share = (rows.loc[key] for key in ("average", "relative"))
@@ -59,6 +61,8 @@ class Effect(Result):
                 f"({interval(mean, amount)}), n = {mean['n']:,}"
             )
             parts.append(text if name is None else f"{name}: {text}")
+        if len(names) > MOST:
+            parts.append(f"{len(names) - MOST} more series: see .table")
         start, end = self.table["start"].iloc[0], self.table["end"].iloc[0]
         when = f"on {start}" if start == end else f"from {start} to {end}"
         closing = f"; {'; '.join(self.caveats)}." if self.caveats else "."
