@@ -6,6 +6,7 @@ warnings    one clause for each fault that is found in the innovations, by a fur
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,10 @@ LONG = 100
 FEW, MANY = 5.0, 20.0
 
 
+#: Those of models that are alive: a result and its effects say the same ones, and each costs two fits.
+KNOWN: WeakKeyDictionary[Model, tuple[str, ...]] = WeakKeyDictionary()
+
+
 def warnings(model: Model) -> tuple[str, ...]:
     """Where one series does not keep to its model, and what to do: one clause each; of many series the calendar's only.
 
@@ -42,6 +47,12 @@ def warnings(model: Model) -> tuple[str, ...]:
     where it should be, and where nothing is wrong: a spread that doubles 10 points before the end in four of five
     series, which at 1 % no test could, and a walk at its bound in two of five.
     """
+    if model not in KNOWN:
+        KNOWN[model] = _found(model)
+    return KNOWN[model]
+
+
+def _found(model: Model) -> tuple[str, ...]:
     undated = _undated(model)
     if len(model.series.names) > 1:
         return undated

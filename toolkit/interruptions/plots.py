@@ -59,9 +59,9 @@ def series(
         lines = f"; lines: average {average}" if average else ""
         ax.set_ylabel(f"per {unit}{lines}" if many else f"{style.drawn(names[0])} per {unit}{lines}")
         axes.timed(ax, pd.api.types.is_datetime64_any_dtype(table["time"]))
-        top = max(float(np.nanmax(table[name])) for name in ("observed", "fitted"))
-        floor = min(float(np.nanmin(table[name])) for name in ("observed", "fitted", "counterfactual"))
-        ceiling = max(top, float(np.nanmax(table["counterfactual"])))
+        band = table.loc[table["time"] >= since, ["counterfactual", "low", "high"]]
+        held = np.concatenate([table[["observed", "fitted"]].to_numpy().ravel(), band.to_numpy().ravel()])
+        floor, ceiling = held[np.isfinite(held)].min(), held[np.isfinite(held)].max()
         ax.set_ylim(floor - 0.05 * (ceiling - floor), ceiling + 0.22 * (ceiling - floor))
         return ax
 
