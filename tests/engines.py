@@ -138,8 +138,14 @@ def _spark_home() -> str:
 @functools.cache
 def spark(engine: str) -> Any:
     """A session of Spark Connect on a server that ends with this process."""
+    return session(port_of_spark(engine))
+
+
+@functools.cache
+def port_of_spark(engine: str) -> int:
+    """Where a server of Spark Connect listens on loopback."""
     if engine == "sail":
-        return session(sail().port)
+        return sail().port
     port, home = _free_port(), _spark_home()
     # A small machine plans many small queries: what speeds up large ones would take seconds for each.
     settings = {
@@ -155,8 +161,7 @@ def spark(engine: str) -> Any:
     command = [str(Path(home) / "bin" / "spark-submit"), "--master", "local[2]", "--driver-memory", "1g"]
     command += [part for key, value in settings.items() for part in ("--conf", f"{key}={value}")]
     command += ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "spark-internal"]
-    Server(command, port, SPARK_LOCAL_IP="127.0.0.1", SPARK_HOME=home)
-    return session(port)
+    return Server(command, port, SPARK_LOCAL_IP="127.0.0.1", SPARK_HOME=home).port
 
 
 def _spark_table(engine: str, table: pa.Table, name: str) -> dict[str, Any]:

@@ -14,12 +14,6 @@ class ClickHouse(Remote):
 
     name, dialect = "ClickHouse", "clickhouse"
     conditional = ("BOOLEAN", "UTINYINT")
-    #: Without these a join fills with zeros, names mean other columns, and sums of nothing are 0.
-    SETTINGS = (
-        "join_use_nulls = 1, prefer_column_name_to_alias = 1, aggregate_functions_null_for_empty = 1, "
-        "group_by_use_nulls = 1, session_timezone = 'UTC'"
-    )
-
     #: Every table: its database, its name, and whether the name alone means it.
     CATALOG = "SELECT database, name, database = currentDatabase() FROM system.tables"
 
@@ -28,10 +22,6 @@ class ClickHouse(Remote):
         if hasattr(client, "query_arrow"):
             self.address = str(self._asked("SELECT hostName()")[0][0])
         super().__init__(place_of(name, self._asked(self.CATALOG)), self.source, arrival, timezone)
-
-    def written(self, sql: str, *, pretty: bool = True) -> str:
-        """A query as ClickHouse gets it, with its settings."""
-        return f"{super().written(sql, pretty=pretty)}{chr(10) if pretty else ' '}SETTINGS {self.SETTINGS}"
 
     def fetched(self, text: str) -> pa.Table:
         """The answer to a query in ClickHouse's own dialect."""
