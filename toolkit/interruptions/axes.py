@@ -137,11 +137,12 @@ def timed(ax: Axes, dated: bool) -> None:
 def _short(value: float, _: Any = None) -> str:
     """Large numbers in millions, as axes have little room."""
     size = abs(value)
+    text = f"{value:g}"
     if size >= 1e6:
-        return f"{value / 1e6:,.12g} M"
-    if size >= 1e4:
-        return f"{value / 1e3:,.12g} k"
-    return f"{value:g}"
+        text = f"{value / 1e6:,.12g} M"
+    elif size >= 1e4:
+        text = f"{value / 1e3:,.12g} k"
+    return text.replace("-", "−")
 
 
 def shorten(axis: Axis) -> None:

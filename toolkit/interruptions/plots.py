@@ -97,7 +97,8 @@ def recovery(gaps: pd.DataFrame, margin: float, ax: Axes | None = None) -> Axes:
             if name is not None:
                 axes.beside(ax, rows["time"].iloc[-1], rows["gap"].iloc[-1], style.drawn(name), colour)
         ax.axhline(0, color=style.QUIET, linewidth=0.9)
-        ax.axhline(-margin, color=WOULD, linewidth=1.1, linestyle=(0, (4, 2)))
+        ends = gaps["time"].iloc[[0, -1]]
+        ax.plot(ends, [-margin, -margin], color=WOULD, linewidth=1.1, linestyle=(0, (4, 2)))
         axes.beside(ax, gaps["time"].iloc[-1], -margin, "margin", WOULD)
         ax.set_ylabel("gap to the counterfactual")
         axes.timed(ax, isinstance(gaps["time"].iloc[0], pd.Timestamp))
