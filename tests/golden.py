@@ -62,7 +62,7 @@ def opened(case: Case, names: set[str], engine: str, *, numbered: bool = False) 
         codes = pd.Series(pd.factorize(frame["user"])[0], index=frame.index, dtype="Int64")
         frame["user"] = codes.where(codes >= 0) * 1_000_003 - 5
     options = {"user": "user", "time": "at", "timezone": case.params.get("tz", "Asia/Shanghai")}
-    clock = case.params.get("clock", "instant")
+    clock = case.params.get("times", "instant")
     if clock == "text" and engine == "postgres":
         raise Skipped("PostgreSQL is not asked to read text as times")
     frame["at"] = _clock(frame["at"], clock, options["timezone"])
