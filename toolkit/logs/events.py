@@ -85,6 +85,8 @@ class EventLog(Source):
         `toolkit.limit` allows.
         """
         names = self._kept(keep)
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
+            raise TypeError(f"limit={limit!r}; give the most rows to read, a whole number")
         engine, rows = self.engine, self.facts.rows
         if limit is None and not engine.here:
             raise ValueError(
