@@ -12,11 +12,11 @@ from scipy import special
 
 from toolkit.counts import confidence_level, counts_table, one_of
 from toolkit.results import Result
-from toolkit.scenarios.assumptions import amount, finite, one_currency
+from toolkit.scenarios.assumptions import amount, finite, one_currency, or_missing, plain
 from toolkit.scenarios.creators.bunchings import Bunching, bunching
 from toolkit.scenarios.creators.local_linear import Fit, Kernel, Side, bandwidths, fitted
 from toolkit.wording import amount as signed
-from toolkit.wording import count, interval, interval_level, p_value, some
+from toolkit.wording import count, interval, interval_level, p_value, points, points_interval, some
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,24 +30,34 @@ KERNELS = ("triangular", "uniform")
 
 @dataclass(frozen=True, eq=False)
 class Cutoff:
-    """Rows on both sides of a threshold, x measured from it; rows without an outcome are left out and counted."""
+    """Rows on both sides of a threshold, x measured from it; rows without an outcome are left out and counted.
+
+    `every_x` is x as it was given, of rows without an outcome too; `rate` says whether the outcome is yes or no.
+    """
 
     left: Side
     right: Side
     missing: int
     every_x: np.ndarray
+    rate: bool
 
     @classmethod
     def of(cls, frame: pd.DataFrame, x: str, y: str, cutoff: float) -> Cutoff:
         """From a frame; a row at the cutoff lies on the right."""
         one_currency(counts_table(frame, [x, y]))
-        at = pd.to_numeric(frame[x], errors="coerce").to_numpy(float, na_value=np.nan) - cutoff
-        outcome = pd.to_numeric(frame[y], errors="coerce").to_numpy(float, na_value=np.nan)
-        if np.isinf(at).any() or np.isinf(outcome).any():
-            raise ValueError(f"{x!r} or {y!r} holds an infinite value")
+        place, outcome = (or_missing(name, frame[name]) for name in (x, y))
+        at = place - cutoff
         known = ~np.isnan(at) & ~np.isnan(outcome)
         left, right = (Side.of(at[known & side], outcome[known & side]) for side in (at < 0, at >= 0))
-        return cls(left, right, int((~known).sum()), at[~np.isnan(at)])
+        if len(left.y) and len(right.y) and np.ptp(outcome[known]) == 0:
+            raise ValueError(f"{y!r} is {outcome[known][0]:g} in every row: it cannot jump")
+        return cls(
+            left,
+            right,
+            int((~known).sum()),
+            place[~np.isnan(place)],
+            bool(np.isin(outcome[known], (0, 1)).all()),
+        )
 
     @property
     def n(self) -> tuple[int, int]:
@@ -81,9 +91,9 @@ class Jump(Result):
     def bunching(self) -> Bunching:
         """Whether more stand just above the threshold than just below, within a quarter, half and all of h."""
         h = float(self.table["h"].iloc[0])
-        near = self.data.every_x[np.abs(self.data.every_x) <= h]
-        windows = [width for width in (h / 4, h / 2, h) if (np.abs(near) < width).any()]
-        return bunching(near, 0.0, window=windows, confidence=self.confidence)
+        away = self.data.every_x - self.cutoff
+        windows = [width for width in (h / 4, h / 2, h) if (np.abs(away) < width).any()]
+        return bunching(self.data.every_x, self.cutoff, window=windows, confidence=self.confidence)
 
     def sensitivity(self) -> pd.DataFrame:
         """The same at half and at twice the bandwidths."""
@@ -121,9 +131,11 @@ class Jump(Result):
     def sentence(self) -> str:
         """The jump, its interval and n, and what else would explain it."""
         row = self.table.iloc[0]
+        by = points(row["estimate"]) if self.data.rate else signed(row["estimate"])
+        ends = points_interval(row["low"], row["high"]) if self.data.rate else interval(row, signed)
         said = (
-            f"At {self.x} = {self.cutoff:,g}, {self.y} jumps by {signed(row['estimate'])} (robust "
-            f"{interval_level(self.confidence)} {interval(row, signed)}; bandwidth {row['h']:,.4g}, n = "
+            f"At {self.x} = {plain(self.cutoff)}, {self.y} jumps by {by} (robust "
+            f"{interval_level(self.confidence)} {ends}; bandwidth {plain(row['h'], 4)}, n = "
             f"{count(row['n_left'])} left and {count(row['n_right'])} right)."
         )
         if self.data.missing:
@@ -212,12 +224,16 @@ def _bandwidths(data: Cutoff, bandwidth: Any, kernel: Kernel) -> tuple[float, fl
             found = (np.nan, np.nan)
         if not np.isfinite(found).all():
             values = [len(np.unique(side.x)) for side in (data.left, data.right)]
+            why = (
+                f"few distinct values ({values[0]} left, {values[1]} right): "
+                if min(values) < FEW_DISTINCT
+                else ""
+            )
             raise ValueError(
-                f"few distinct values ({values[0]} left, {values[1]} right): no bandwidth can be chosen; give "
-                "bandwidth=, or compare the two neighbouring values"
+                f"{why}no bandwidth can be chosen; give bandwidth=, or compare the two neighbouring values"
             )
         return found
-    pair = bandwidth if isinstance(bandwidth, tuple) else (bandwidth, bandwidth)
+    pair = tuple(bandwidth) if isinstance(bandwidth, tuple | list) else (bandwidth, bandwidth)
     if len(pair) != 2:
         raise ValueError(f"bandwidth={bandwidth!r}: give one number, or two: (h, b)")
     return amount("bandwidth", pair[0], positive=True), amount("bandwidth", pair[1], positive=True)
@@ -228,7 +244,7 @@ def _row(
 ) -> tuple[dict[str, Any], Fit]:
     n = len(data.left.within(h).x), len(data.right.within(h).x)
     if min(n) < FEWEST:
-        raise ValueError(_too_few(n, f"within {h:,.4g} of the cutoff"))
+        raise ValueError(_too_few(n, f"within {plain(h, 4)} of the cutoff"))
     try:
         fit = fitted(data.left, data.right, h, b, kernel)
     except np.linalg.LinAlgError:

@@ -1,4 +1,4 @@
-"""Intervals of inequality for another draw of such creators: the sample below, a Pareto tail above.
+"""Intervals of inequality, for another draw of such creators (sample below, Pareto tail above) or another period.
 
 The largest creators decide a Gini, and a sample seldom holds the largest. A bootstrap of the sample alone
 holds the truth in half of the cases where the tail is heavy (see benchmarks/scenarios.md).
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 from toolkit.intervals import Interval
 from toolkit.scenarios.creators import inequality
@@ -22,6 +22,8 @@ RESAMPLES = 999
 LEAST_EXPONENT = 1.02
 #: Fewer creators than this give no interval.
 FEWEST_CREATORS = 30
+#: Sessions that half of the creators must have before another period's luck can be told from theirs.
+FEWEST_SESSIONS = 3
 #: Numbers drawn at a time.
 PART = 2_000_000
 
@@ -108,19 +110,35 @@ def intervals(
 def of_sessions(
     values: np.ndarray, owner: np.ndarray, measures: dict[str, Measure], confidence: float, seed: int = 0
 ) -> dict[str, Interval]:
-    """Percentile intervals for the same creators in another period: sessions resampled within each creator."""
+    """Where a measure of the same creators may lie in another period: sessions resampled within each creator.
+
+    Notes
+    -----
+    Another period has luck of its own beside that of this one, so that the two differ by the root of two times what
+    resampling shows. Resampled totals carry luck twice and are more unequal than any period; so only their spread about
+    their own mean is taken, on a log scale (log odds for shares), and with k / (k - 1) for k sessions.
+    """
     rng = np.random.default_rng(seed)
     order = np.argsort(owner, kind="stable")
     amounts, owners = values[order], owner[order]
     _, first, many = np.unique(owners, return_index=True, return_counts=True)
     start, size = np.repeat(first, many), np.repeat(many, many)
+    known = np.add.reduceat(amounts, first)
+    wider = np.sqrt(many / np.maximum(many - 1, 1))
     totals = np.empty((RESAMPLES, len(first)))
     for at in range(RESAMPLES):
         chosen = start + np.floor(rng.random(len(amounts)) * size).astype(int)
-        totals[at] = np.add.reduceat(amounts[chosen], first)
-    totals.sort(axis=1)
+        totals[at] = known + wider * (np.add.reduceat(amounts[chosen], first) - known)
+    totals = np.sort(np.maximum(totals, 0), axis=1)
     tails = (1 - confidence) / 2, (1 + confidence) / 2
-    return {name: Interval(*np.quantile(measure(totals), tails)) for name, measure in measures.items()}
+    found = {}
+    for name, measure in measures.items():
+        there, back = (np.log, np.exp) if name in ("hhi", "theil") else (special.logit, special.expit)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            drawn, own = there(measure(totals)), there(measure(np.sort(np.maximum(known, 0))))
+            ends = back(own + np.sqrt(2) * np.quantile(drawn - drawn.mean(), tails))
+        found[name] = Interval(*(ends if np.isfinite(own) else (np.nan, np.nan)))
+    return found
 
 
 def if_lognormal(
