@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from numbers import Real
 from typing import Any, Literal
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit import dates
-from toolkit.wording import NULL
+from toolkit.wording import NULL, interval, interval_level, points_interval
 
 #: Ends every answer that follows from assumptions alone.
 ARITHMETIC = "This is arithmetic on assumptions and has no interval: it is no forecast."
@@ -177,6 +177,30 @@ def known_names(name: str, values: Any) -> np.ndarray:
             f"knowingly, or name each"
         )
     return np.asarray(given, object)
+
+
+def indicators(frame: pd.DataFrame) -> pd.DataFrame:
+    """Covariates as columns of numbers: text becomes indicators, the first category apart; missing text is one too."""
+    columns: dict[str, np.ndarray] = {}
+    for name in map(str, frame.columns):
+        given = frame[name]
+        if pd.api.types.is_numeric_dtype(given.dtype):
+            columns[name] = column(name, given, negative=True)
+        elif pd.to_numeric(given, errors="coerce").notna().all():
+            columns[name] = column(name, pd.to_numeric(given), negative=True)
+        else:
+            texts = given.astype(object).where(given.notna(), NULL).astype(str)
+            for category in sorted(texts.unique())[1:]:
+                columns[f"{name}_{category}"] = (texts == category).to_numpy(float)
+    return pd.DataFrame(columns, index=frame.index)
+
+
+def level_and_ends(confidence: float, row: Any, said: Callable[[float], str], *, rate: bool = False) -> str:
+    """The interval of a row of a table as a sentence has it, or that there is none; `rate` for differences of rates."""
+    if math.isnan(row["low"]) or math.isnan(row["high"]):
+        return "no interval, for nothing varies"
+    ends = points_interval(row["low"], row["high"]) if rate else interval(row, said)
+    return f"{interval_level(confidence)} {ends}"
 
 
 def text_of(value: Any) -> str:

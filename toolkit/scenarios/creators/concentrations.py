@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -16,23 +15,18 @@ from toolkit.results import Result
 from toolkit.scenarios.assumptions import amount, as_series, column, known_names, names_of, side_by_side
 from toolkit.scenarios.creators import inequality
 from toolkit.scenarios.creators import tail_resampling as resampling
-from toolkit.wording import count, counted, group_name, interval, interval_level, p_value, percent, unknown
+from toolkit.scenarios.creators.tail_resampling import QUESTIONS, Question
+from toolkit.wording import count, counted, group_name, interval, interval_level, percent, unknown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Question = Literal["this set", "another period", "another draw"]
-QUESTIONS = ("this set", "another period", "another draw")
 #: What an answer speaks of, in words.
 SPEAKS_OF = {
     "this set": "this set of creators in this period, with no sampling interval",
     "another period": "what the same creators might show in another such period",
     "another draw": "what another draw of such creators might show",
 }
-#: Below this exponent of the tail Theil's index has no interval that holds.
-THEIL_EXPONENT = 1.5
-#: Below this p amounts are not taken for log-normal.
-NOT_LOGNORMAL = 0.05
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -277,7 +271,7 @@ def _measured(
         "theil": inequality.theil(totals),
         **{resampling.top_name(who): inequality.top(totals, who) for who in top},
     }
-    ends, notes = _intervals(part, totals, top, question, tail, confidence)
+    ends, notes = resampling.answered(part, totals, top, question, tail, confidence)
     if tail == "log-normal" and question == "another draw":
         found |= {
             name: estimate for name, (estimate, _) in resampling.if_lognormal(totals, top, confidence).items()
@@ -317,71 +311,10 @@ def _derived(lines: dict[str, tuple[Any, Interval]], n: int) -> dict[str, tuple[
     }
 
 
-def _intervals(
-    part: pd.DataFrame, totals: np.ndarray, top: list[float], question: Question, tail: str, confidence: float
-) -> tuple[dict[str, Interval], list[str]]:
-    measures: dict[str, resampling.Measure] = {
-        "gini": inequality.gini_of_sorted,
-        "hhi": inequality.hhi,
-        "theil": inequality.theil,
-        **{resampling.top_name(who): partial(inequality.top_of_sorted, who=who) for who in top},
-    }
-    if question == "this set":
-        return {}, []
-    if len(totals) < resampling.FEWEST_CREATORS:
-        return {}, [f"Fewer than {resampling.FEWEST_CREATORS} creators: no interval."]
-    if question == "another period":
-        owner = pd.factorize(part["creator"])[0]
-        sessions = np.bincount(owner)
-        if np.median(sessions) < resampling.FEWEST_SESSIONS:
-            few = f"Half of the creators have fewer than {resampling.FEWEST_SESSIONS} sessions"
-            return {}, [f"{few}, which do not tell their luck: no interval."]
-        alone = int((sessions == 1).sum())
-        note = (
-            f"{counted(alone, 'creator has', 'creators have')} a single session, whose luck is not counted."
-        )
-        found = resampling.of_sessions(part["value"].to_numpy(), owner, measures, confidence)
-        return found, [note] if alone else []
-    if tail == "log-normal":
-        _refuse_others(totals)
-        exact = resampling.if_lognormal(totals, top, confidence)
-        return {name: ends for name, (_, ends) in exact.items()}, [
-            "Exact if amounts are log-normal, and only then."
-        ]
-    model = resampling.HalfParametric.of(totals)
-    if not model.known:
-        return {}, ["Too few creators sold anything for an interval."]
-    notes = []
-    if model.exponent < THEIL_EXPONENT:
-        del measures["theil"]
-        notes.append(
-            f"The tail is heavy (P(X > x) falls as x^-{model.exponent:.2f}): no interval for Theil's index."
-        )
-    return resampling.intervals(totals, measures, confidence), notes
-
-
-def _refuse_others(totals: np.ndarray) -> None:
-    """Refuse what is not log-normal as a whole.
-
-    Of a tail alone a log-normal cut off there is never rejected, for a power law is its limit; so the test is that of
-    D'Agostino and Pearson (1973) on all logarithms.
-    """
-    from scipy.stats import normaltest
-
-    if (totals <= 0).any():
-        raise ValueError(
-            "tail='log-normal' needs every amount above 0; creators with nothing are no part of it"
-        )
-    p = float(normaltest(np.log(totals)).pvalue)
-    if p < NOT_LOGNORMAL:
-        raise ValueError(f"the amounts reject a log-normal (p {p_value(p)}): use tail='auto'")
-
-
 def _totals(part: pd.DataFrame) -> np.ndarray:
     """By creator; one with more refunds than sales has nothing."""
-    if "creator" not in part:
-        return np.maximum(part["value"].to_numpy(float), 0)
-    return np.maximum(part.groupby("creator", observed=True)["value"].sum().to_numpy(float), 0)
+    net = part["value"] if "creator" not in part else part.groupby("creator", observed=True)["value"].sum()
+    return np.asarray(np.maximum(net.to_numpy(float), 0))
 
 
 def _refuse_negatives(frame: pd.DataFrame, names: list[str]) -> None:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
+#: Log odds that agree to so many decimals are the same propensity.
+SAME = 9
+
 
 @dataclass(frozen=True, eq=False)
 class Propensity:
@@ -48,15 +51,20 @@ class Propensity:
         return one - other, float(np.sqrt(influence @ influence)), float(odds.sum() ** 2 / (odds @ odds))
 
     def matched(self, y: np.ndarray) -> tuple[float, float]:
-        """The effect on the treated by their nearest others, with replacement, and its error."""
-        partner = self._nearest(self.score[self.treated], self.score[~self.treated])
-        others = y[~self.treated]
-        effects = y[self.treated] - others[partner]
+        """The effect on the treated by their nearest others, with replacement, and its error.
+
+        All others that are equally near count alike: where covariates are categories, one of them alone would speak for
+        many.
+        """
+        others, logits = y[~self.treated], self.logit[~self.treated]
+        _, first, group = np.unique(np.round(logits, SAME), return_index=True, return_inverse=True)
+        nearest = self._nearest(self.score[self.treated], self.score[~self.treated][first])
+        many = np.bincount(group)
+        effects = y[self.treated] - (np.bincount(group, others) / many)[nearest]
         estimate, n = float(effects.mean()), len(effects)
-        times = np.bincount(partner, minlength=len(others))
-        used = times > 1
-        noise = self._own_variance(others)
-        spread = ((effects - estimate) ** 2).sum() + (times[used] * (times[used] - 1) * noise[used]).sum()
+        times = np.bincount(nearest, minlength=len(many))
+        noise = np.bincount(group, self._own_variance(others))
+        spread = ((effects - estimate) ** 2).sum() + (times * (times - 1) / many**2 * noise).sum()
         return estimate, float(np.sqrt(spread)) / n
 
     def distances(self) -> np.ndarray:
@@ -74,7 +82,7 @@ class Propensity:
 
     @staticmethod
     def _nearest(wanted: np.ndarray, there: np.ndarray) -> np.ndarray:
-        """The position of the nearest value for each wanted one; of equal ones the first row."""
+        """The position of the nearest value for each wanted one."""
         values, first = np.unique(there, return_index=True)
         right = np.clip(np.searchsorted(values, wanted), 0, len(values) - 1)
         left = np.maximum(right - 1, 0)
