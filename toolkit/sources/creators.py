@@ -49,7 +49,7 @@ class Draws(Dice):
 
 
 def simulate_creators(folder: str | Path, *, seed: int = SEED) -> dict[str, Any]:
-    """Creators, their months, thresholds, sessions, goods, promotions, orders, sales and traffic.
+    """Creators, their months, thresholds, sessions, goods, promotions, orders, sales, traffic and a launch.
 
     Parameters
     ----------
@@ -391,6 +391,28 @@ def traffic(dice: Draws, assumed: Assumed) -> pd.DataFrame:
     )
 
 
+def launch(dice: Draws, assumed: Assumed) -> pd.DataFrame:
+    """Exposure of 2,000 creators before and after live opens, by band; some go live and gain."""
+    plan = assumed["launch"]
+    size, names = 2000, np.array(plan["bands"])
+    band = dice.below(len(names), size)
+    live = dice.uniform(size) < np.array(plan["goes_live"])[band]
+    usual = np.array(plan["exposure"], float)[band] * np.exp(0.5 * dice.normal(size))
+    frames = []
+    for month in (*plan["before"], *plan["after"]):
+        opened = month in plan["after"]
+        grown = (1 + plan["growth"] * opened) * np.where(live & opened, 1 + np.array(plan["gain"])[band], 1.0)
+        exposure = np.round(usual * grown * np.exp(0.25 * dice.normal(size)))
+        columns = {
+            "creator": np.arange(size) + 1,
+            "month": month,
+            "band": names[band],
+            "live": live.astype(int),
+        }
+        frames.append(pd.DataFrame({**columns, "exposure": exposure.astype(int)}))
+    return pd.concat(frames, ignore_index=True)
+
+
 TABLES: dict[str, Callable[[Draws, Assumed], pd.DataFrame]] = {
     "creators": creators,
     "months": months,
@@ -402,6 +424,7 @@ TABLES: dict[str, Callable[[Draws, Assumed], pd.DataFrame]] = {
     "sales": sales,
     "products": products,
     "traffic": traffic,
+    "launch": launch,
 }
 
 if __name__ == "__main__":

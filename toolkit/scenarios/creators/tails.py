@@ -12,7 +12,7 @@ from toolkit.counts import confidence_level, one_of
 from toolkit.results import Result
 from toolkit.scenarios.assumptions import amount, column, plain, two_places
 from toolkit.scenarios.creators.power_laws import MOST_STARTS, PowerLaw, Vuong, against_lognormal, begin
-from toolkit.wording import count, interval, interval_level, p_value
+from toolkit.wording import count, counted, interval, interval_level, p_value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,7 +77,7 @@ class Tail(Result):
 
     @property
     def _left_out(self) -> str:
-        return f" {count(self.zeros)} with nothing are no part of a tail." if self.zeros else ""
+        return f" {counted(self.zeros, 'value of 0 is', 'values of 0 are')} no part of a tail." if self.zeros else ""
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """The share above each value on logarithmic axes, and both models from xmin on."""
