@@ -14,7 +14,7 @@ from toolkit.counts import confidence_level, counts_table, one_of
 from toolkit.results import Result
 from toolkit.scenarios.assumptions import amount, finite, one_currency, or_missing, plain
 from toolkit.scenarios.creators.bunchings import Bunching, bunching
-from toolkit.scenarios.creators.local_linear import Fit, Kernel, Side, bandwidths, fitted
+from toolkit.scenarios.creators.local_linear import Fit, Kernel, Side, bandwidths, fitted, weigh
 from toolkit.wording import amount as signed
 from toolkit.wording import count, interval, interval_level, p_value, points, points_interval, some
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 FEWEST = 20
 #: Fewer distinct values on a side cannot tell a line from a step.
 FEW_DISTINCT = 10
+#: What rounding of x may move a jump by, in standard errors, before the sentence says so.
+ROUNDED = 0.25
 KERNELS = ("triangular", "uniform")
 
 
@@ -95,6 +97,24 @@ class Jump(Result):
         windows = [width for width in (h / 4, h / 2, h) if (np.abs(away) < width).any()]
         return bunching(self.data.every_x, self.cutoff, window=windows, confidence=self.confidence)
 
+    @cached_property
+    def rounding(self) -> tuple[float, float]:
+        """The step in which x comes within h, and by how much the jump is off if x was rounded down to it.
+
+        Rounding down moves each row half a step from where it belongs, and the two lines differ in slope.
+        """
+        h = float(self.table["h"].iloc[0])
+        sides = [side.within(h) for side in (self.data.left, self.data.right)]
+        x = np.concatenate([side.x for side in sides])
+        values = np.unique(x)
+        # Values that hardly repeat are as they were measured.
+        step = float(np.median(np.diff(values))) if 2 * len(values) < len(x) else 0.0
+        slopes = [
+            np.polyfit(side.x, side.y, 1, w=np.sqrt(weigh(side.x, h, self.kernel) * h + 1e-12))[0]
+            for side in sides
+        ]
+        return step, abs(float(slopes[1] - slopes[0])) * step / 2
+
     def sensitivity(self) -> pd.DataFrame:
         """The same at half and at twice the bandwidths."""
         h, b = self.table[["h", "b"]].iloc[0]
@@ -143,6 +163,11 @@ class Jump(Result):
         if self.few_distinct is not None:
             left, right = self.few_distinct
             said += f" Caution: few distinct values of {self.x} within the bandwidth ({left} left, {right} right)."
+        step, off = self.rounding
+        if off > ROUNDED * self.fit.se_robust:
+            by = points(off, sign=False) if self.data.rate else plain(off, 3)
+            steps = f"{self.x} comes in steps of {plain(step, 3)}"
+            said += f" Caution: {steps}; if it was rounded, the jump is off by some {by}."
         if self.bunching.bunched:
             p = p_value(float(self.bunching.table["p_adjusted"].min()))
             said += f" Rows bunch at the threshold (p {p}): those there may have chosen to be there."

@@ -77,7 +77,11 @@ class Tail(Result):
 
     @property
     def _left_out(self) -> str:
-        return f" {counted(self.zeros, 'value of 0 is', 'values of 0 are')} no part of a tail." if self.zeros else ""
+        return (
+            f" {counted(self.zeros, 'value of 0 is', 'values of 0 are')} no part of a tail."
+            if self.zeros
+            else ""
+        )
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """The share above each value on logarithmic axes, and both models from xmin on."""
