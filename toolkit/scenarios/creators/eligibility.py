@@ -142,6 +142,8 @@ class Supply(Result):
             beyond = (
                 f" Above the last edge a Pareto tail gives another number: {some(others)}." if others else ""
             )
+        if not self.fits:
+            beyond += " The log-normal does not fit the bands: read its answers as rough."
         return f"Creators at or above a number of {self.field}: {some(numbers)}{slope} ({how}).{beyond}"
 
     def plot(self, ax: Axes | None = None) -> Axes:
