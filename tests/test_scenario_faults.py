@@ -381,7 +381,7 @@ def test_a_score_that_is_text_is_not_a_creator_who_left():
 # --- promotion ------------------------------------------------------------------------------------------------------
 
 
-def tested(values, **options):
+def of_users(values, **options):
     rows = pd.DataFrame(
         {"arm": np.tile(["t", "c"], len(values) // 2), "y": values} | options.pop("columns", {})
     )
@@ -390,12 +390,14 @@ def tested(values, **options):
 
 def test_large_outcomes_keep_their_spread():
     values = RNG.gamma(1, 50, 400)
-    one, other = (tested(values + start).table.set_index("quantity").loc["incremental"] for start in (0, 1e9))
+    one, other = (
+        of_users(values + start).table.set_index("quantity").loc["incremental"] for start in (0, 1e9)
+    )
     np.testing.assert_allclose(other[["low", "high"]], one[["low", "high"]], rtol=1e-4)
 
 
 def test_no_lift_is_told_on_a_base_of_returns():
-    found = tested(np.tile([3.0, -5.0, 4.0, -6.0], 50))
+    found = of_users(np.tile([3.0, -5.0, 4.0, -6.0], 50))
     assert np.isnan(found.value("relative"))
     assert "baseline" not in found.sentence()
     assert "points" not in found.sentence()
@@ -410,7 +412,7 @@ def test_an_arm_may_have_more_returns_than_sales():
 
 
 def test_where_nothing_varies_there_is_no_interval():
-    assert "no interval" in tested(np.full(20, 5.0)).sentence()
+    assert "no interval" in of_users(np.full(20, 5.0)).sentence()
     said = watched([0] * 200, [0] * 200, tuned_for=200).sentence()
     assert "no interval" in said
     assert "valid" not in said
@@ -433,14 +435,16 @@ def test_arms_that_read_alike_are_not_one():
 def test_a_covariate_that_is_the_arm_is_refused():
     same = {"z": np.tile([1, 0], 20)}
     with pytest.raises(ValueError, match="part treated and others"):
-        tested(RNG.random(40), columns=same, covariates="z", measured={"z": "2019-01-01"}, start="2019-02-01")
+        of_users(
+            RNG.random(40), columns=same, covariates="z", measured={"z": "2019-01-01"}, start="2019-02-01"
+        )
 
 
 @pytest.mark.parametrize("when", ["soon", None, "03/02/2019"])
 def test_a_covariate_has_a_day(when):
     columns = {"z": RNG.random(40)}
     with pytest.raises(ValueError, match=r"measured\['z'\]"):
-        tested(RNG.random(40), columns=columns, covariates="z", measured={"z": when}, start="2019-02-01")
+        of_users(RNG.random(40), columns=columns, covariates="z", measured={"z": when}, start="2019-02-01")
 
 
 def chosen(n=400):
