@@ -65,6 +65,8 @@ def anchor_model(frame: pd.DataFrame, traffic: pd.DataFrame, confidence: float) 
     -----
     Marginal likelihood by adaptive Gauss-Hermite quadrature around each anchor's own mode (Pinheiro & Bates 1995).
     """
+    from statsmodels.tools.numdiff import approx_hess3
+
     if not isinstance(traffic, pd.DataFrame):
         raise TypeError(
             f"traffic= is a DataFrame with a column for each covariate, not {type(traffic).__name__}"
@@ -100,9 +102,11 @@ def anchor_model(frame: pd.DataFrame, traffic: pd.DataFrame, confidence: float) 
     # The likelihood knows no spread below the first of LIMITS: there it is that of none.
     at = float(np.clip(best.x[-1], *LIMITS))
     low, high = _crossing(rise, at, -1), _crossing(rise, at, 1)
+    # The search's own guess of the curvature depends on the path that it took. The spread is held where it was found:
+    # near 0 the likelihood is flat in its logarithm.
+    curvature = approx_hess3(best.x[:-1], lambda beta: likelihood(np.append(beta, at)))
     units = np.append(1.0, 1 / spread)
-    estimate = best.x[:-1] * units
-    errors = np.sqrt(np.diag(np.linalg.inv(_curvature(likelihood, best.x))))[:-1] * units
+    estimate, errors = best.x[:-1] * units, np.sqrt(np.diag(np.linalg.inv(curvature))) * units
     terms = pd.DataFrame({"term": ["intercept", *map(str, design.columns)], "estimate": estimate})
     terms = terms.assign(low=estimate - z * errors, high=estimate + z * errors, n=len(y))
     return AnchorModel(float(np.exp(at)), low, high, terms, len(first), len(y), confidence)
@@ -120,23 +124,6 @@ def _crossing(rise: Callable[[float], float], at: float, side: int) -> float:
     if rise(end) < 0:
         return 0.0 if side < 0 else float(np.inf)
     return float(np.exp(optimize.brentq(rise, *sorted((at + side * inner, end)), xtol=1e-3)))
-
-
-def _curvature(function: Callable[[np.ndarray], float], at: np.ndarray, step: float = 1e-3) -> np.ndarray:
-    """The Hessian by differences; that of a flat ln sd, where there is no spread, stays positive."""
-    size = len(at)
-    found = np.empty((size, size))
-    steps = np.eye(size) * step
-    for i in range(size):
-        for j in range(i, size):
-            corners = [
-                function(at + a * steps[i] + b * steps[j]) for a, b in ((1, 1), (1, -1), (-1, 1), (-1, -1))
-            ]
-            found[i, j] = found[j, i] = (corners[0] - corners[1] - corners[2] + corners[3]) / (
-                4 * step * step
-            )
-    found[-1, -1] = max(found[-1, -1], 1e-6)
-    return found
 
 
 @dataclass(frozen=True, eq=False)
