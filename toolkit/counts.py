@@ -48,6 +48,10 @@ def counts_table(frame: Any, needed: Sequence[str]) -> pd.DataFrame:
     for name in needed:
         if name not in frame.columns:
             raise ValueError(unknown("column", name, frame.columns, of="the counts"))
+        if isinstance(frame[name], pd.DataFrame):
+            raise ValueError(
+                f"column {name!r} stands {frame[name].shape[1]} times in the counts; keep one of them"
+            )
     if not len(frame):
         raise ValueError("the table of counts has no rows")
     return frame
