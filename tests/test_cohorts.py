@@ -11,6 +11,7 @@ from tests.golden_cohorts import PATHS, failures, offered
 from tests.oracle_cohorts import answer
 from toolkit import Step, read_events
 from toolkit.cohorts import Activity, Definition, Repurchase, Retention, activity, repurchase, retention
+from toolkit.intervals import wilson
 
 OWN = Path(__file__).parent / "cases" / "cohorts"
 SHARED = Path(__file__).parents[2] / "shared" / "reference" / "cohort"
@@ -432,6 +433,12 @@ def test_times_to_a_second_purchase_are_kaplan_and_meiers():
     error = (half[0] - half[1]).abs() / (2 * 1.959964) * s * s.map(np.log).abs()
     assert error[[6, 23]].tolist() == pytest.approx([0.0764, 0.1346], abs=5e-5)
     assert np.isnan(waits.at(40)["estimate"].iloc[0])
+
+
+def test_where_nobody_has_bought_again_the_interval_is_not_0_to_0():
+    waits = repurchase(log(*((f"u{i}", 1, "pay") for i in range(20))), observed_until="2019-12-30").waits
+    assert waits.at(30)[["estimate", "low", "high"]].to_numpy()[0] == pytest.approx([0, *wilson(0, 20)])
+    assert "0.0 % within 30 days (0 to 16.1 %, n = 20 followed that long)" in waits.sentence()
 
 
 def test_a_buyer_is_at_risk_on_a_day_that_ends_before_observation_does():

@@ -50,7 +50,7 @@ class Sentence:
         counts, (first, last) = self.counts, (self.counts.steps[0], self.counts.steps[-1])
         entered = counts.reached[:, 0]
         if not entered.sum():
-            return f"None of the {self._units()} is at {first}{self._caveats([])}."
+            return f"No rate: nobody is counted at {first}{self._caveats([])}."
         named = self._named()
         ways = [self._way(counts, at, level=at == named[0]) for at in named]
         if not counts.by:
@@ -131,9 +131,10 @@ class Sentence:
         still = int(np.nansum(self.counts.in_window))
         if not still or (self.question is not None and self.question.within is None):
             return []
-        of = count(self.counts.reached[:, 0].sum())
+        of = self.counts.reached[:, 0].sum()
         are = "is" if still == 1 else "are"
-        said = f"{count(still)} of these {of} {are} still in window (right-censored) and may go on"
+        these = f"{count(still)} of these {count(of)}" if of > 1 else "this one"
+        said = f"{these} {are} still in window (right-censored) and may go on"
         if self.complete is None:
             return [said]
         texts = {text: at for at, text in enumerate(self.complete.texts)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -235,6 +235,7 @@ def compare(
     """
     confidence = confidence_level(confidence)
     one_of("adjust", adjust, METHODS)
+    one_of("movers", movers, (*get_args(Movers), None))
     found = counts_of(
         counts,
         platform=platform,
