@@ -650,7 +650,7 @@ def test_an_empty_log_is_an_error_unless_it_was_observed():
         ),
         ({"definition": ["7d", "7d"]}, "give one name or several different ones"),
         ({"event": "buy"}, "no event 'buy'"),
-        ({"event": None}, "would make every row a purchase"),
+        ({"event": None}, "would make every row a purchase; name the event that is one: "),
         ({"by": "room"}, "no by column 'room'"),
     ],
 )
@@ -712,7 +712,7 @@ def test_a_result_from_counts_is_the_same_result_and_says_what_needs_a_log():
     pd.testing.assert_frame_equal(first.curve().table, again.curve().table)
     with pytest.raises(ValueError, match="next-day retention needs a log"):
         _ = again.d1
-    with pytest.raises(ValueError, match="by='room'"):
+    with pytest.raises(ValueError, match="not broken down by 'room': ask retention with by='room'"):
         again.curve(by="room")
     counts = pd.DataFrame({"definition": ["ours"], "n": [263], "repurchased": [81]})
     # Newcombe (1998), Statistics in Medicine 17, 857-872, table I: 81 of 263.

@@ -25,6 +25,26 @@ def counted(number: float, noun: str, plural: str | None = None) -> str:
     return f"{count(number)} {noun if number == 1 else plural or noun + 's'}"
 
 
+def duration(time: pd.Timedelta) -> str:
+    """A length of time in days, hours, minutes and seconds.
+
+    Examples
+    --------
+    >>> duration(pd.Timedelta("90min")), duration(pd.Timedelta("1s"))
+    ('1 hour 30 minutes', '1 second')
+    """
+    parts = [
+        (time.components.days, "day"),
+        (time.components.hours, "hour"),
+        (time.components.minutes, "minute"),
+    ]
+    whole = [counted(number, name) for number, name in parts if number]
+    seconds = (time - time.floor("min")).total_seconds()
+    if seconds or not whole:
+        whole.append(f"{seconds:g} second{'s' * (seconds != 1)}")
+    return " ".join(whole)
+
+
 def some(names: Sequence[Any], most: int = 12) -> str:
     """Names as a list in a sentence, cut where it grows long."""
     shown = ", ".join(map(str, names[:most]))

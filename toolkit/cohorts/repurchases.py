@@ -21,7 +21,7 @@ from toolkit.cohorts.time_to_repurchase import TimeToRepurchase, time_to_repurch
 from toolkit.counts import confidence_level
 from toolkit.intervals import Rate, UserSums
 from toolkit.results import Result
-from toolkit.wording import count, counted, interval_level, percent, percent_interval
+from toolkit.wording import count, counted, interval_level, percent, percent_interval, some
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -248,7 +248,9 @@ def repurchase(
     if not names or len(set(names)) < len(names):
         raise ValueError(f"definition={names!r}; give one name or several different ones")
     if event is None:
-        raise ValueError("event=None would make every row a purchase; name the event, such as 'pay'")
+        raise ValueError(
+            f"event=None would make every row a purchase; name the event that is one: {some(list(log.events))}"
+        )
     question = PurchaseQuestion(
         log=log,
         purchases=filters.matching(log, event, "event"),

@@ -24,7 +24,7 @@ from toolkit.cohorts.split import Split, split
 from toolkit.counts import COMPLETE, PARTIAL, confidence_level
 from toolkit.intervals import wilson
 from toolkit.results import Result
-from toolkit.wording import count, counted, percent, percent_interval
+from toolkit.wording import count, counted, percent, percent_interval, some
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -159,8 +159,9 @@ class Retention(Result):
     def _pooled(self, names: tuple[str, ...]) -> Curve:
         for name in names:
             if name not in self.by:
+                now = f"; they are by {some(self.by)}" if self.by else ""
                 raise ValueError(
-                    f"by={name!r}: the cohorts were not split by it but by {list(self.by) or 'nothing'}"
+                    f"the cohorts are not broken down by {name!r}{now}: ask retention with by={name!r}"
                 )
         table = pooled(self.cells, names, self.confidence)
         return Curve(table, names, self.period, self.kind, self.confidence, self._censored)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from toolkit.funnels.question import Question
 from toolkit.funnels.step_counts import ALONE, StepCounts
-from toolkit.wording import count, counted, interval_level, percent, percent_interval
+from toolkit.wording import count, duration, interval_level, percent, percent_interval
 
 #: Groups that a sentence names one by one; of more it names the highest and the lowest.
 NAMED_GROUPS = 5
@@ -176,16 +176,4 @@ class Sentence:
 
 
 def _length(within: int | None) -> str:
-    if within is None:
-        return " with no limit of time"
-    length = pd.Timedelta(within, "us")
-    parts = [
-        (length.components.days, "day"),
-        (length.components.hours, "hour"),
-        (length.components.minutes, "minute"),
-    ]
-    whole = [counted(number, name) for number, name in parts if number]
-    seconds = (length - length.floor("min")).total_seconds()
-    if seconds or not whole:
-        whole.append(f"{seconds:g} second{'s' * (seconds != 1)}")
-    return f" within {' '.join(whole)}"
+    return " with no limit of time" if within is None else f" within {duration(pd.Timedelta(within, 'us'))}"

@@ -50,7 +50,7 @@ class Activity(Result):
     --------
     >>> import pandas as pd
     >>> Activity.from_counts(pd.DataFrame({"day": ["2019-11-30"], "dau": [81], "mau": [263]}))
-    Activity: 81 users active on 2019-11-30, 30.8 % (95 % interval 25.5 to 36.6 %) of the 263 active in the last 30 days.
+    Activity: 81 users active on 2019-11-30, 30.8 % (95 % interval 25.5 to 36.6 %) of 263 in the last 30 days.
     """
 
     table: pd.DataFrame
@@ -113,7 +113,9 @@ class Activity(Result):
                 text += ", 30 days not observed yet"
             else:
                 limits = f"{interval_level(self.confidence)} {percent_interval(last['low'], last['high'])}"
-                text += f", {percent(last['stickiness'])} ({limits}) of the {count(last['mau'])} active in the last 30 days"
+                text += (
+                    f", {percent(last['stickiness'])} ({limits}) of {count(last['mau'])} in the last 30 days"
+                )
             weeks = lines["dau"].astype(float)
             if len(weeks) >= 14:
                 ends = count(weeks[:7].mean()), count(weeks[-7:].mean())
