@@ -57,6 +57,8 @@ class Effect(Result):
                 f"({interval(mean, amount)}), n = {mean['n']:,}"
             )
             parts.append(text if name is None else f"{name}: {text}")
+        if len(names) > len(parts):
+            parts.append(f"{len(names) - len(parts)} more series in .table")
         start, end = self.table["start"].iloc[0], self.table["end"].iloc[0]
         when = f"on {start}" if start == end else f"from {start} to {end}"
         closing = f"; {'; '.join(self.caveats)}." if self.caveats else "."

@@ -52,9 +52,10 @@ class Net(Result):
             row = {one["what"]: one for one in rows.to_dict("records")}
             lift, left = row["window"], row["net"]
             around = sum(row[side]["estimate"] for side in ("before", "after") if side in row)
-            share = f", {change(around / lift['estimate'])} of the lift" if lift["estimate"] > 0 else ""
+            # Of a lift that may be none a share says nothing.
+            share = f", {change(around / lift['estimate'])} of the lift" if lift["low"] > 0 else ""
             parts.append(
-                f"{'' if name is None else f'{name}: '}net effect {amount(left['estimate'])} "
+                f"{'Net effect' if name is None else f'{name}: net effect'} {amount(left['estimate'])} "
                 f"({interval(left, amount)}), n = {counted(left['n'], self.unit)}: the window adds "
                 f"{amount(lift['estimate'])} ({interval(lift, amount)}), the {self.unit}s around it "
                 f"{amount(around)}{share}"

@@ -37,6 +37,7 @@ class Recovery(Result):
     gaps: pd.DataFrame
     confidence: float
     unit: str
+    start: str
 
     rates: ClassVar[frozenset[str]] = frozenset({"margin", "estimate", "low", "high"})
 
@@ -45,11 +46,11 @@ class Recovery(Result):
         parts = []
         for row in self.table.head(3).to_dict("records"):
             margin = f"{row['margin'] * 100:g} %"
-            when = (
-                f"recovered to within {margin} on {row['recovered']}"
-                if row["recovered"]
-                else f"did not recover to within {margin} by the end of the data"
-            )
+            when = f"did not recover to within {margin} by the end of the data"
+            if row["recovered"]:
+                when = f"recovered to within {margin} on {row['recovered']}"
+            if row["recovered"] == self.start:
+                when = f"never more than {margin} below the counterfactual since {row['recovered']}"
             indistinct = (
                 f"not distinguishable from 0 since {row['indistinct']}"
                 if row["indistinct"]
@@ -60,6 +61,8 @@ class Recovery(Result):
                 f"{name}{row['interruption']}: {when}; at the end the gap is {change(row['estimate'])} "
                 f"({interval(row, change)}, n = {row['n']:,}), {indistinct}"
             )
+        if len(self.table) > len(parts):
+            parts.append(f"{len(self.table) - len(parts)} more series in .table")
         return f"{'. '.join(parts)} ({interval_level(self.confidence)}s, each {self.unit} by itself)."
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -121,7 +124,7 @@ def recovery(model: Model, margin: float = 0.05, *, of: str | Sequence[str] | No
     )
     if len(names_of) == 1:
         table, gaps = table.drop(columns="series"), gaps.drop(columns="series")
-    return Recovery(table, gaps, model.confidence, clock.unit)
+    return Recovery(table, gaps, model.confidence, clock.unit, clock.said(int(asked[0])))
 
 
 def _since(holds: np.ndarray, periods: np.ndarray, clock: Clock) -> str | None:

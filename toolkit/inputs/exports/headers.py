@@ -228,7 +228,7 @@ def draft(headers: Sequence[str], kinds: Iterable[Kind], *, named: Kind | None =
         )
         return f'"{escaped}"'
 
-    met = {known.get(normal(header)) for header in headers}
+    met = {column.metric for header in headers if (column := known.get(normal(header))) is not None}
     table, key = ("day", "date") if "date" in met and "start" not in met else ("session", "start")
     lines = [
         'kind = "mine.table"',
