@@ -71,7 +71,7 @@ def spark(engine: str) -> Any:
     os.environ.setdefault("SPARK_HOME", home)
     from pyspark.sql import SparkSession
 
-    port = _free_port()
+    port = port_of_spark(engine)
     if engine == "sail":
         program = str(Path(sys.executable).with_name("sail"))
         _started([program, "spark", "server", "--ip", "127.0.0.1", "--port", str(port)], port)
@@ -92,6 +92,12 @@ def spark(engine: str) -> Any:
     command += ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "spark-internal"]
     _started(command, port, SPARK_LOCAL_IP="127.0.0.1", SPARK_HOME=home)
     return SparkSession.builder.remote(f"sc://127.0.0.1:{port}").create()
+
+
+@functools.cache
+def port_of_spark(engine: str) -> int:
+    """Where a server of Spark Connect listens on loopback."""
+    return _free_port()
 
 
 def _spark_table(engine: str, table: pa.Table, name: str) -> dict[str, Any]:

@@ -223,22 +223,12 @@ class ClickHouse(Remote):
 
     name, dialect = "ClickHouse", "clickhouse"
     conditional = ("BOOLEAN", "UTINYINT")
-    #: Without these a join fills with zeros, names mean other columns, and sums of nothing are 0.
-    SETTINGS = (
-        "join_use_nulls = 1, prefer_column_name_to_alias = 1, aggregate_functions_null_for_empty = 1, "
-        "group_by_use_nulls = 1, session_timezone = 'UTC'"
-    )
-
     #: Every table: its database, its name, and whether the name alone means it.
     CATALOG = "SELECT database, name, database = currentDatabase() FROM system.tables"
 
     def __init__(self, client: Any, name: str, arrival: str | None, timezone: str) -> None:
         self.client = client
         super().__init__(_place(name, self._asked(self.CATALOG)), f"table {name}", arrival, timezone)
-
-    def written(self, sql: str, *, pretty: bool = True) -> str:
-        """A query as ClickHouse gets it, with its settings."""
-        return f"{super().written(sql, pretty=pretty)}{chr(10) if pretty else ' '}SETTINGS {self.SETTINGS}"
 
     def fetched(self, text: str) -> pa.Table:
         """The answer to a query in ClickHouse's own dialect."""
