@@ -139,7 +139,9 @@ def test_a_missing_column_names_the_nearest(tmp_path):
 
 
 def test_a_log_says_which_columns_it_reads_and_how():
-    assert repr(read_events(ROWS)).startswith("EventLog: the frame (user user_id, event event, time timestamp: t")
+    assert repr(read_events(ROWS)).startswith(
+        "EventLog: the frame (user user_id, event event, time timestamp: t"
+    )
 
 
 def test_a_file_without_a_header_row_is_recognised(tmp_path):

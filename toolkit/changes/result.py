@@ -39,6 +39,16 @@ class WhatChanged(Result):
         Days at the end whose window is not over.
     notes : tuple of str
         What a reader must know of how the counts came about.
+
+    Examples
+    --------
+    >>> from toolkit import what_changed
+    >>> days = pd.date_range("2024-06-01", periods=8).astype(str)
+    >>> rows = [(day, step, n) for at, day in enumerate(days)
+    ...         for step, n in (("enter", 1000), ("pay", (90 if at < 4 else 60) + at % 3))]
+    >>> found = what_changed(pd.DataFrame(rows, columns=["date", "step", "n"]), at="2024-06-05")
+    >>> found.sentence().partition(";")[0]
+    'Of those at enter, 6.1 % reached pay after and 9.1 % before: it fell by 3.0 points (95 % interval 2.8 to 3.1'
     """
 
     table: pd.DataFrame

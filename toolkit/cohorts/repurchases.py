@@ -67,7 +67,14 @@ class Repurchase(Result):
 
     @classmethod
     def from_counts(cls, frame: pd.DataFrame, *, confidence: float = 0.95) -> Repurchase:
-        """The same result from counts: `definition`, `n` (buyers), `repurchased`, and columns to break down by.
+        """The same result from counts, for those who hold no log.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            Tidy: `definition`, `n` (buyers whose window is complete), `repurchased` (of these), and any columns to
+            break down by.
+        confidence : float
 
         Raises
         ------
@@ -231,7 +238,13 @@ def repurchase(
     -----
     A window is closed: a second purchase at its last moment counts. Only buyers whose window is complete count. Two
     rows of one moment are two purchases, unless `dedupe` says otherwise. Where a definition looks back further than
-    the log reaches there is no estimate, and a note.
+    the log reaches there is no estimate, and a note. Intervals are Wilson's where a buyer counts once, clustered by
+    buyer elsewhere. Buyers whose window is not complete are right-censored: `Repurchase.waits` has them too, in a
+    Kaplan-Meier curve.
+
+    References
+    ----------
+    Wilson (1927), JASA 22, 209-212. Kaplan & Meier (1958), JASA 53, 457-481.
 
     Examples
     --------

@@ -31,7 +31,7 @@ CURVE = ["group", "time", "estimate", "low", "high", "at_risk"]
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Times(Result):
-    """How long it takes to convert. Made by `Funnel.times`.
+    """How long it takes to convert (Kaplan-Meier curve). Made by `Funnel.times`.
 
     Attributes
     ----------
@@ -52,6 +52,17 @@ class Times(Result):
     ----------
     Kaplan & Meier (1958), JASA 53, 457-481. Kalbfleisch & Prentice (2002), The Statistical Analysis of Failure Time
     Data, section 1.4.
+
+    Examples
+    --------
+    >>> from toolkit import funnel, read_events
+    >>> rows = {"user_id": [1, 1, 2, 2], "event": ["enter", "pay"] * 2,
+    ...         "timestamp": pd.to_datetime(["2019-11-11 20:00", "2019-11-11 20:09", "2019-11-11 20:00",
+    ...                                      "2019-11-11 20:05"])}
+    >>> times = funnel(read_events(pd.DataFrame(rows)), ["enter", "pay"], within="1d").times
+    >>> times.table.loc[times.table["quantile"] == 0.5, ["step", "estimate", "n"]]
+      step        estimate  n
+    2  pay 0 days 00:05:00  2
     """
 
     table: pd.DataFrame

@@ -32,6 +32,14 @@ class EventLog(Source):
     ----------
     memory : Index, optional
         The rows as arrays, where `index` has made them.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = {"user_id": [1, 1], "timestamp": ["2019-11-11 20:00", "2019-11-11 20:05"], "event": ["enter", "pay"]}
+    >>> log = read_events(pd.DataFrame(rows))
+    >>> log.facts.rows, log.properties
+    (2, [])
     """
 
     memory: Index | None = None

@@ -65,7 +65,14 @@ class Activity(Result):
 
     @classmethod
     def from_counts(cls, frame: pd.DataFrame, *, confidence: float = 0.95) -> Activity:
-        """The same result from counts: `day`, `dau`, and if there are any `wau`, `mau`, columns to break down by.
+        """The same result from counts, for those who hold no log.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            `day`, `dau`, and if there are any `wau`, `mau` (distinct users of the 7 and 30 days that end with the day),
+            and columns to break down by.
+        confidence : float
 
         Raises
         ------
@@ -96,6 +103,16 @@ class Activity(Result):
         period : {"day", "week", "month"}
         week_start : int
             0 for Monday to 6 for Sunday.
+
+        Returns
+        -------
+        Growth
+            Counts of users: active = new + retained + resurrected, and churned of the period before.
+
+        Raises
+        ------
+        ValueError
+            For a result from counts, an unknown period, or a week_start that is no weekday.
         """
         asked = self._need_log("growth accounting")
         return growth_accounting(asked, calendar(asked.log.timezone, period, week_start))
