@@ -14,7 +14,7 @@ from scipy.signal import lfilter
 
 import toolkit
 from tests.cases.segments import EFFECTS, segments
-from toolkit import Level, Slope, interrupted_time_series
+from toolkit import Decay, Level, Slope, interrupted_time_series
 from toolkit.interruptions import caveats
 from toolkit.interruptions.errors import registry
 from toolkit.interruptions.errors.ar1_noise import Correlation, Structure
@@ -59,6 +59,15 @@ def test_a_rise_is_no_recovery_and_a_fourth_series_is_said_to_be_in_the_table():
     assert "recovered" not in said
     assert "1 more series in .table" in said
     assert "1 more series in .table" in found.effect().sentence()
+
+
+def test_slips_in_terms_and_error_models_are_refused_by_name():
+    with pytest.raises(ValueError, match="interruption 'removed' has Level.* twice; give it once"):
+        asked(terms=[Level(REMOVED), Level(REMOVED)])
+    with pytest.raises(TypeError, match="tau is a number of periods above 0, not 'x'"):
+        asked(terms=Decay(REMOVED, tau="x"))
+    with pytest.raises(ValueError, match="no error model 'arma' .did you mean 'arima'.."):
+        asked().multiverse(errors=["arma"])
 
 
 def test_a_share_of_a_lift_that_may_be_none_is_not_given():
