@@ -95,6 +95,21 @@ def net(
     -----
     Each day of the span has a term of its own, so that the counterfactual comes from all other days and from the
     errors' correlation with them: a mean, as in `effect`. Pulses inside the span are taken out of the model.
+
+    Examples
+    --------
+    >>> from toolkit import Pulse, interrupted_time_series
+    >>> days = pd.date_range("2019-07-01", periods=60)
+    >>> noise = np.random.default_rng(1).normal(0, 1, 60)
+    >>> shape = np.where(days == "2019-08-08", 50, np.where((days >= "2019-08-01") & (days < "2019-08-08"), -5, 0))
+    >>> sales = pd.Series(100 + shape + noise, index=days)
+    >>> found = interrupted_time_series(sales, {"festival": Pulse("2019-08-08", "2019-08-08")}, scale="identity")
+    >>> found.net(("2019-08-08", "2019-08-08")).table[["what", "estimate", "n"]].round(1)
+         what  estimate   n
+    0  window      50.9   1
+    1  before     -34.9   7
+    2   after      -2.4   7
+    3     net      13.6  15
     """
     clock = model.series.clock
     spans = _spans(clock, window, before, after)

@@ -96,6 +96,17 @@ def recovery(model: Model, margin: float = 0.05, *, of: str | Sequence[str] | No
     Recovered: the first period from which the whole interval of the gap lies above -margin until the end of the data,
     not the first at which the estimate does. An interval that merely includes 0 rewards noise, so that
     "not distinguishable from 0" is reported apart. Intervals are of each period by itself.
+
+    Examples
+    --------
+    >>> from toolkit import Level, interrupted_time_series
+    >>> days = pd.date_range("2019-07-01", periods=60)
+    >>> noise = np.random.default_rng(1).normal(0, 1, 60)
+    >>> visits = pd.Series(np.where(days < "2019-07-31", 100, 80) + noise, index=days)
+    >>> found = interrupted_time_series(visits, {"removed": Level("2019-07-31")}, scale="identity")
+    >>> found.recovery().table[["margin", "recovered", "estimate", "low", "high"]].round(2)
+       margin recovered  estimate  low  high
+    0    0.05      None      -0.2 -0.2 -0.19
     """
     if not 0 < margin < 1:
         raise ValueError(f"margin is a share of the counterfactual between 0 and 1, as 0.05 is, not {margin}")
