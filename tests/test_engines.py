@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests import engines
 from tests.golden import Skipped, check, read
 from toolkit import Step, activity, compare, funnel, read_events, repurchase, retention, what_changed
-from toolkit.logs.servers import remote
+from toolkit.logs.servers import connections
 
 OWN = Path(__file__).parent / "cases"
 SHARED = Path(__file__).parents[2] / "shared" / "reference"
@@ -309,7 +309,7 @@ def test_a_closed_connection_says_so():
 
 
 def test_a_package_that_is_not_there_has_its_line(monkeypatch):
-    monkeypatch.setattr(remote.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(connections.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(TypeError, match=r"pip install live-commerce-toolkit\[postgres\]"):
         read_events("live_events", connection=CONSOLE)
 

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from toolkit.cohorts.question import PurchaseQuestion
 
 
+#: Days since the first purchase of which the sentence speaks.
+SOON, LATE = 30, 90
+
+
 @dataclass(frozen=True, repr=False, eq=False)
 class TimeToRepurchase(Result):
     """Share of buyers who have bought again, by days since their first purchase. Made by `Repurchase.waits`.
@@ -113,7 +117,7 @@ class TimeToRepurchase(Result):
         for place, (name, rows) in enumerate(each_group(self.days, self.by)):
             longest = int(rows["day"].max()) if len(rows) else 0
             said = []
-            for day in [30, 90][: 1 + (longest >= 90)] if longest >= 30 else [longest]:
+            for day in [SOON, LATE][: 1 + (longest >= LATE)] if longest >= SOON else [longest]:
                 row = self.at(day).iloc[place]
                 said.append(
                     f"{percent(row['estimate'])} within {counted(day, 'day')} "
@@ -129,10 +133,22 @@ class TimeToRepurchase(Result):
         return f"{text}; recent buyers are assumed to behave like earlier ones."
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """A rising step for each group, with its interval."""
+        """A rising step for each group, with its interval, level from the last second purchase on to day 90."""
         from toolkit.cohorts import plots
 
-        return plots.time_to_repurchase(self.table, self.by, ax)
+        return plots.time_to_repurchase(self._followed(), self.by, ax)
+
+    def _followed(self) -> pd.DataFrame:
+        """The curves on to the last day that the sentence speaks of, as far as buyers were followed."""
+        if self.days.empty:
+            return self.table
+        last = max(LATE, *self.table["day"]) if len(self.table) else LATE
+        lines = []
+        for place, (_, rows) in enumerate(each_group(self.days, self.by)):
+            day = min(last, int(rows["day"].max()))
+            steps = labelled(_curve(rows, self.confidence), rows, self.by)
+            lines += [steps, self.at(day).iloc[[place]].assign(day=day)]
+        return pd.concat(lines, ignore_index=True)
 
 
 def time_to_repurchase(asked: PurchaseQuestion) -> TimeToRepurchase:

@@ -62,7 +62,7 @@ class Recovery(Result):
                 f"({interval(row, change)}, n = {row['n']:,}), {indistinct}"
             )
         if len(self.table) > len(parts):
-            parts.append(f"{len(self.table) - len(parts)} more series in .table")
+            parts.append(f"{len(self.table) - len(parts)} more series: see .table")
         return f"{'. '.join(parts)} ({interval_level(self.confidence)}s, each {self.unit} by itself)."
 
     def plot(self, ax: Axes | None = None) -> Axes:

@@ -92,13 +92,15 @@ def elsewhere(log: Log, dialect: Dialect | None, table: str | None) -> Log:
 
 def _kind(dialect: str) -> type[Any]:
     """The class of a dialect's engines. What writes for servers is loaded only when it is asked to."""
-    from toolkit.logs.servers import remote
+    from toolkit.logs.servers.clickhouse import ClickHouse
+    from toolkit.logs.servers.postgres import Postgres
+    from toolkit.logs.servers.spark import Spark
 
     kinds: dict[str, type[Any]] = {
         "duckdb": DuckDB,
-        "spark": remote.Spark,
-        "clickhouse": remote.ClickHouse,
-        "postgres": remote.Postgres,
+        "spark": Spark,
+        "clickhouse": ClickHouse,
+        "postgres": Postgres,
     }
     return kinds[dialect]
 
