@@ -32,6 +32,7 @@ from toolkit import (
     style,
 )
 from toolkit.panels import (
+    ChangePanel,
     ExitPanel,
     InterruptionPanel,
     LiveSharePanel,
@@ -105,6 +106,8 @@ def panels() -> Iterator[tuple[str, Callable[[], object]]]:
     yield "OrderPanel", moved(orders.shares["return_rate"], (0.3, 0.2))
     lives = LiveSharePanel({"live": Power(3, 0.55), "notes": Power(1.4, 0.7)}, 1000, live_share=0.3)
     yield "LiveSharePanel", moved(lives.live_share, (0.3, 0.2))
+    change = ChangePanel(log.index(keep=["platform"]), STEPS, within="1d", by="platform")
+    yield "ChangePanel", moved(change.date, (change.date.options[13][1], change.date.options[14][1]))
     promotion = promoted()
     yield "PromotionPanel", moved(promotion.spend, (90, 99))
 

@@ -434,6 +434,15 @@ def test_times_to_a_second_purchase_are_kaplan_and_meiers():
     assert np.isnan(waits.at(40)["estimate"].iloc[0])
 
 
+def test_the_curve_of_second_purchases_is_drawn_to_the_day_that_its_sentence_names():
+    rows = log(("a", "2019-07-01", "pay"), ("a", "2019-07-08", "pay"), ("b", "2019-07-01", "pay"))
+    waits = repurchase(rows, observed_until="2019-11-08").waits
+    assert "within 90 days" in waits.sentence()
+    [line] = waits.plot().lines
+    assert line.get_xdata()[-1] == 90
+    assert line.get_ydata()[-1] == pytest.approx(100 * waits.at(90)["estimate"].iloc[0])
+
+
 def test_a_buyer_is_at_risk_on_a_day_that_ends_before_observation_does():
     rows = log(("a", 1, "pay"), ("b", "2019-10-31", "pay"), ("b", 5, "pay"))
     assert repurchase(rows, observed_until="2019-11-08").waits.days.query("censored > 0")["day"].tolist() == [
