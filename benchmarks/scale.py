@@ -3,12 +3,14 @@
     uv run python benchmarks/scale.py --write
 
 asks the questions of speed.py and retention.py of logs of each size, each in a process of its own, and prints a table
-with the slope of work on rows; --write keeps it in scale.md and the numbers in scale.csv, which notebook 10 draws.
+with the slope of work and memory on rows; --write keeps it in scale.md and the numbers in scale.csv, which notebook 10
+draws.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import os
@@ -89,16 +91,24 @@ def measured(sizes: list[int], turns: int) -> pd.DataFrame:
     )
 
 
-def slopes(table: pd.DataFrame) -> Iterator[tuple[str, float, float]]:
-    """By question, how processor seconds and peak memory grow with rows: exponents between the two largest sizes."""
+def growth(table: pd.DataFrame) -> Iterator[tuple[str, list[float], float, float]]:
+    """By question, how work and memory grow with rows.
+
+    The power of rows with which processor seconds grow, from each size to the next; and what each further row takes
+    between the two largest sizes, nanoseconds of the processor and bytes at the peak.
+    """
     for question, part in table.groupby("question", sort=False):
-        if len(part) > 1:
-            (_, small), (_, large) = part.tail(2).iterrows()
-            by = math.log(large["rows"] / small["rows"])
-            yield (
-                str(question),
-                *(math.log(large[name] / small[name]) / by for name in ("processor_seconds", "peak_mb")),
-            )
+        sizes = list(part.itertuples())
+        if len(sizes) > 1:
+            powers = [
+                math.log(large.processor_seconds / small.processor_seconds)
+                / math.log(large.rows / small.rows)
+                for small, large in itertools.pairwise(sizes)
+            ]
+            small, large = sizes[-2:]
+            more = large.rows - small.rows
+            work = (large.processor_seconds - small.processor_seconds) / more * 1e9
+            yield str(question), powers, work, (large.peak_mb - small.peak_mb) / more * 1e6
 
 
 def report(table: pd.DataFrame, turns: int) -> str:
@@ -110,11 +120,19 @@ def report(table: pd.DataFrame, turns: int) -> str:
             f"| {row['question']} | {row['rows']:,} | {row['seconds']:{digits}} | "
             f"{row['processor_seconds']:{digits}} | {row['peak_mb']:,.0f} |"
         )
-    lines += ["", "| question | work grows with rows to the power | peak memory |", "|---|--:|--:|"]
-    lines += [f"| {name} | {work:.2f} | {memory:.2f} |" for name, work, memory in slopes(table)]
+    lines += [
+        "",
+        "| question | work grows with rows to the power | each further row: ns of processor | bytes at the peak |",
+        "|---|--:|--:|--:|",
+    ]
+    for name, powers, work, memory in growth(table):
+        lines.append(
+            f"| {name} | {', then '.join(f'{one:.2f}' for one in powers)} | {work:.1f} | {memory:.1f} |"
+        )
     head = (
         f"{date.today():%Y-%m-%d}; {os.cpu_count()} cores; Python {platform.python_version()}; medians of "
-        f"{turns} turn{'s' * (turns > 1)}. Slopes are between the two largest sizes."
+        f"{turns} turn{'s' * (turns > 1)}. Powers are from each size to the next; what a further row takes is "
+        "between the two largest sizes."
     )
     return f"{head}\n\n" + "\n".join(lines) + "\n"
 

@@ -8,6 +8,7 @@ import importlib.util
 import itertools
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -33,8 +34,11 @@ _numbers = itertools.count(1)
 
 def absent(engine: str) -> str:
     """Why an engine cannot run here; empty where it can."""
-    if importlib.util.find_spec(_MODULES[engine]) is None:
+    found = importlib.util.find_spec(_MODULES[engine])
+    if found is None:
         return f"needs {_MODULES[engine]}: uv sync --group engines"
+    if engine == "spark" and not Path(str(found.origin)).with_name("jars").is_dir():
+        return "needs Spark itself, not its client alone: uv pip install 'pyspark[connect]'"
     if engine == "postgres" and _postgres_programs() is None:
         return "needs PostgreSQL's programs: apt-get install postgresql"
     if engine == "spark" and shutil.which("java") is None:
@@ -63,19 +67,86 @@ def _plain(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.astype(texts)
 
 
+class Server:
+    """A program that listens on loopback. It ends with this process; stopped, it can be started again as it was.
+
+    Parameters
+    ----------
+    command, port
+        How it is started, and where it then listens.
+    cwd, user, setting
+        Its folder, its user, and what its environment has besides.
+    """
+
+    def __init__(
+        self,
+        command: list[str],
+        port: int,
+        *,
+        cwd: str | None = None,
+        user: str | None = None,
+        **setting: str,
+    ) -> None:
+        self.command, self.port, self.setting = command, port, setting
+        self.place: dict[str, Any] = {"cwd": cwd, "user": user}
+        atexit.register(self.stop)
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it listens."""
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self.process = subprocess.Popen(
+            self.command, env={**os.environ, **self.setting}, **quiet, **self.place
+        )
+
+        def listening() -> None:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"{self.command[0]} ended at once, with {self.process.returncode}")
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+
+        answering(listening)
+
+    def stop(self, sign: int = signal.SIGTERM) -> None:
+        """End it, and wait until it is gone."""
+        self.process.send_signal(sign)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+
+
+def sail() -> Server:
+    """A new Sail server."""
+    port = _free_port()
+    program = str(Path(sys.executable).with_name("sail"))
+    return Server([program, "spark", "server", "--ip", "127.0.0.1", "--port", str(port)], port)
+
+
+def session(port: int) -> Any:
+    """A new session of Spark Connect."""
+    # Without it, pyspark looks for Spark's folder from the main program's, and ends a process that has none.
+    os.environ.setdefault("SPARK_HOME", _spark_home())
+    from pyspark.sql import SparkSession
+
+    return SparkSession.builder.remote(f"sc://127.0.0.1:{port}").create()
+
+
+def _spark_home() -> str:
+    return str(Path(str(importlib.util.find_spec("pyspark").origin)).parent)
+
+
 @functools.cache
 def spark(engine: str) -> Any:
     """A session of Spark Connect on a server that ends with this process."""
-    # Without it, pyspark looks for Spark's folder from the main program's, and ends a process that has none.
-    home = str(Path(str(importlib.util.find_spec("pyspark").origin)).parent)
-    os.environ.setdefault("SPARK_HOME", home)
-    from pyspark.sql import SparkSession
+    return session(port_of_spark(engine))
 
-    port = _free_port()
+
+@functools.cache
+def port_of_spark(engine: str) -> int:
+    """Where a server of Spark Connect listens on loopback."""
     if engine == "sail":
-        program = str(Path(sys.executable).with_name("sail"))
-        _started([program, "spark", "server", "--ip", "127.0.0.1", "--port", str(port)], port)
-        return SparkSession.builder.remote(f"sc://127.0.0.1:{port}").create()
+        return sail().port
+    port, home = _free_port(), _spark_home()
     # A small machine plans many small queries: what speeds up large ones would take seconds for each.
     settings = {
         "spark.connect.grpc.binding.address": "127.0.0.1",
@@ -90,8 +161,7 @@ def spark(engine: str) -> Any:
     command = [str(Path(home) / "bin" / "spark-submit"), "--master", "local[2]", "--driver-memory", "1g"]
     command += [part for key, value in settings.items() for part in ("--conf", f"{key}={value}")]
     command += ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "spark-internal"]
-    _started(command, port, SPARK_LOCAL_IP="127.0.0.1", SPARK_HOME=home)
-    return SparkSession.builder.remote(f"sc://127.0.0.1:{port}").create()
+    return Server(command, port, SPARK_LOCAL_IP="127.0.0.1", SPARK_HOME=home).port
 
 
 def _spark_table(engine: str, table: pa.Table, name: str) -> dict[str, Any]:
@@ -115,52 +185,50 @@ def _click(engine: str, table: pa.Table, name: str) -> dict[str, Any]:
     return {"source": name, "connection": clickhouse()}
 
 
-@functools.cache
-def postgres() -> Any:
-    """A connection to a PostgreSQL server that ends with this process."""
-    import adbc_driver_postgresql.dbapi as driver
-
-    programs, port, folder = (
-        _postgres_programs(),
-        port_of_postgres(),
-        tempfile.mkdtemp(prefix="toolkit_postgres_"),
-    )
+def postgres_server() -> Server:
+    """A new PostgreSQL server."""
+    programs, port, folder = _postgres_programs(), _free_port(), tempfile.mkdtemp(prefix="toolkit_postgres_")
     # The server refuses to run as root.
     user = {"user": "postgres"} if os.geteuid() == 0 else {}
     if user:
         shutil.chown(folder, "postgres")
     data = f"{folder}/data"
-    make = [
-        f"{programs}/initdb",
-        "-D",
-        data,
-        "-A",
-        "trust",
-        "-U",
-        "postgres",
-        "-E",
-        "UTF8",
-        "--locale",
-        "C.UTF-8",
-    ]
-    subprocess.run(make, check=True, stdout=subprocess.DEVNULL, cwd=folder, **user)
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off -c jit=off"
-    _started([f"{programs}/postgres", "-D", data, *options.split()], port, cwd=folder, **user)
+    make = f"{programs}/initdb -D {data} -A trust -U postgres -E UTF8 --locale C.UTF-8 --no-sync"
+    subprocess.run(make.split(), check=True, stdout=subprocess.DEVNULL, cwd=folder, **user)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return _answering(lambda: driver.connect(f"postgresql://postgres@127.0.0.1:{port}/postgres"))
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off -c jit=off"
+    return Server([f"{programs}/postgres", "-D", data, *options.split()], port, cwd=folder, **user)
+
+
+def connected(port: int) -> Any:
+    """A new connection to PostgreSQL, once it takes one."""
+    import adbc_driver_postgresql.dbapi as driver
+
+    return answering(lambda: driver.connect(f"postgresql://postgres@127.0.0.1:{port}/postgres"))
 
 
 @functools.cache
 def port_of_postgres() -> int:
-    """Where the server listens on loopback."""
-    return _free_port()
+    """Where a server listens that ends with this process."""
+    return postgres_server().port
+
+
+@functools.cache
+def postgres() -> Any:
+    """A connection to it."""
+    return connected(port_of_postgres())
 
 
 def _post(engine: str, table: pa.Table, name: str) -> dict[str, Any]:
-    with postgres().cursor() as cursor:
+    return ingested(postgres(), table, name)
+
+
+def ingested(connection: Any, table: pa.Table, name: str) -> dict[str, Any]:
+    """An Arrow table on a connection to PostgreSQL."""
+    with connection.cursor() as cursor:
         cursor.adbc_ingest(name, table)
-    postgres().commit()
-    return {"source": name, "connection": postgres()}
+    connection.commit()
+    return {"source": name, "connection": connection}
 
 
 def _postgres_programs() -> str | None:
@@ -175,37 +243,7 @@ def _free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def _started(
-    command: list[str], port: int, *, cwd: str | None = None, user: str | None = None, **setting: str
-) -> None:
-    """A server, once it listens; it is ended with this process."""
-    server = subprocess.Popen(
-        command,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd=cwd,
-        user=user,
-        env={**os.environ, **setting},
-    )
-    atexit.register(_ended, server)
-
-    def listening() -> None:
-        if server.poll() is not None:
-            raise RuntimeError(f"{command[0]} ended at once, with {server.returncode}")
-        socket.create_connection(("127.0.0.1", port), 1).close()
-
-    _answering(listening)
-
-
-def _ended(server: subprocess.Popen[bytes]) -> None:
-    server.terminate()
-    try:
-        server.wait(20)
-    except subprocess.TimeoutExpired:
-        server.kill()
-
-
-def _answering(ask: Callable[[], Any]) -> Any:
+def answering(ask: Callable[[], Any]) -> Any:
     """What a call gives once it does not fail."""
     end = time.monotonic() + _PATIENCE
     while True:

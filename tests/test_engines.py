@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests import engines
 from tests.golden import Skipped, check, read
 from toolkit import Step, activity, compare, funnel, read_events, repurchase, retention, what_changed
-from toolkit.logs.servers import remote
+from toolkit.logs.servers import connections
 
 OWN = Path(__file__).parent / "cases"
 SHARED = Path(__file__).parents[2] / "shared" / "reference"
@@ -127,6 +127,74 @@ def test_the_query_runs_where_it_is_pasted(there):
             assert there.engine._answered(there.engine.fetched, text).num_rows
 
 
+RESULTS = {
+    "funnel": lambda log: funnel(log, SEEN, within="1d", by="platform"),
+    "entries": lambda log: funnel(log, SEEN, within="1d", count="entries"),
+    "by day": lambda log: funnel(log, SEEN, within="1d", period="day"),
+    "retention": lambda log: retention(log, period="day", periods=5),
+    "repurchase": lambda log: repurchase(log, event="pay"),
+    "activity": lambda log: activity(log, by="tier"),
+}
+
+
+@pytest.mark.parametrize("question", RESULTS)
+def test_a_log_that_is_here_gives_the_query_that_a_log_there_is_asked(engine, question):
+    placed = engines.put(engine, visits())
+    there = read_events(placed.pop("source"), **placed)
+    written = RESULTS[question](read_events(visits())).sql(
+        there.engine.dialect, table=there.engine.table.strip('"')
+    )
+    assert written == RESULTS[question](there).sql()
+
+
+@pytest.mark.parametrize("name", ["events of June", 'a"b', "a`b"])
+def test_a_query_for_a_server_runs_when_it_is_pasted_there(engine, name):
+    placed = engines.put(engine, visits(), None if engine == "sail" else name)
+    if engine == "sail":
+        placed["source"].createOrReplaceTempView(name)
+    server = read_events(**placed).engine
+    found = RESULTS["funnel"](read_events(visits()))
+    answer = server.fetched(found.sql(server.dialect, table=name)).to_pandas()
+    counts = {row["l0"]: [int(row[f"reached_{step}"]) for step in (1, 2, 3)] for _, row in answer.iterrows()}
+    reached = found.table.groupby("platform", sort=False)["reached"]
+    assert counts == {group: steps.tolist() for group, steps in reached}
+
+
+def test_a_query_names_the_catalog_and_the_schema_of_its_table():
+    found = funnel(read_events(visits()), SEEN, within="1d")
+    assert "FROM `lake`.`shop`.`events`" in found.sql("spark", table="lake.shop.events")
+    assert 'FROM "shop"."events"' in found.sql(table="shop.events")
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"dialect": "oracle", "table": "events"}, ValueError, "dialect='oracle'; use one of 'duckdb'"),
+        ({"dialect": "postgres"}, ValueError, "not known to PostgreSQL.*table='live_events'"),
+        ({"dialect": "spark", "table": 3}, TypeError, "table=3; write a table's name"),
+        ({"dialect": "spark", "table": "shop..events"}, ValueError, "table='shop..events' is no name"),
+    ],
+)
+def test_a_query_for_a_server_that_cannot_be_meant_says_so(options, error, said):
+    found = funnel(read_events(visits()), SEEN, within="1d")
+    with pytest.raises(error, match=said):
+        found.sql(**options)
+
+
+def test_what_a_server_could_not_be_asked_is_not_written_for_it():
+    frame = visits()
+    texts = frame.assign(timestamp=frame["timestamp"].dt.strftime("%Y-%m-%d %H:%M:%S"))
+    digits = frame.assign(timestamp=frame["timestamp"].dt.strftime("%Y%m%d%H%M%S"))
+    number = Step("big", event="pay", where="TRY_CAST(tier AS DOUBLE) > 1")
+    for log, step, dialect, said in (
+        (texts, "pay", "postgres", "PostgreSQL is not asked to read.*to_timestamp"),
+        (digits, "pay", "spark", "Spark is not asked to read.*to_timestamp"),
+        (frame, number, "postgres", "PostgreSQL cannot be asked this: it has no TRY_CAST"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            funnel(read_events(log), ["enter", step], within="1d").sql(dialect, table="events")
+
+
 def test_the_query_of_files_runs_here(tmp_path):
     import duckdb
 
@@ -213,12 +281,12 @@ def test_a_table_or_column_that_is_not_there_is_named_with_the_nearest(engine):
             read_events("no_such_events", connection=session)
         return
     connection = {"clickhouse": engines.clickhouse, "postgres": engines.postgres}[engine]()
-    placed = engines.put(engine, visits(20), "live_events")
+    placed = engines.put(engine, visits(20), "orders_of_june")
     assert placed["connection"] is connection
-    with pytest.raises(ValueError, match="did you mean 'live_events'"):
-        read_events("live_event", connection=connection)
+    with pytest.raises(ValueError, match="did you mean 'orders_of_june'"):
+        read_events("order_of_june", connection=connection)
     with pytest.raises(ValueError, match="arrival column"):
-        read_events("live_events", connection=connection, arrival="arivd")
+        read_events("orders_of_june", connection=connection, arrival="arivd")
 
 
 def test_a_connection_of_an_unknown_kind_says_which_are_known():
@@ -241,7 +309,7 @@ def test_a_closed_connection_says_so():
 
 
 def test_a_package_that_is_not_there_has_its_line(monkeypatch):
-    monkeypatch.setattr(remote.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(connections.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(TypeError, match=r"pip install live-commerce-toolkit\[postgres\]"):
         read_events("live_events", connection=CONSOLE)
 

@@ -260,3 +260,39 @@ def test_a_default_fit_loads_neither_statsmodels_nor_scipys_statistics():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def weeks(days):
+    """A level that falls, and weekends that are half as much again; the errors are small."""
+    when = pd.date_range("2019-05-06", periods=days)
+    values = 100 - 20 * (np.arange(days) >= days // 2) + 50 * (when.day_of_week >= 5)
+    noise = np.random.default_rng(4).normal(0, 1, days)
+    return pd.Series(values + noise, index=when, name="visits"), when[days // 2]
+
+
+@pytest.mark.parametrize(("days", "steps"), [(140, "weekdays"), (147, "one")])
+def test_lines_of_a_long_series_are_of_an_average_weekday_and_say_so(days, steps):
+    series, date = weeks(days)
+    found = interrupted_time_series(series, {"removed": Level(date)}, scale="identity")
+    ax = found.plot()
+    fitted = ax.get_lines()[1].get_ydata()
+    # Weekends are drawn, or left out; the points stay.
+    jumps = int((np.abs(np.diff(fitted)) > 10).sum())
+    assert (jumps == 1) == (steps == "one")
+    assert (jumps > 30) == (steps == "weekdays")
+    assert ("lines: average weekday" in ax.get_ylabel()) == (steps == "one")
+    assert ax.get_lines()[0].get_ydata() == pytest.approx(series.to_numpy())
+    if steps == "one":
+        assert fitted[0] == pytest.approx(series[: days // 2].mean(), abs=1)
+        assert found.counterfactual["fitted"].iloc[5] > 140
+    plt.close("all")
+
+
+def test_lines_of_many_hours_are_of_an_average_hour():
+    hours = pd.date_range("2023-03-01", periods=24 * 25, freq="h")
+    values = 100 + 30 * np.sin(np.arange(600) / 24 * 2 * np.pi) + np.random.default_rng(2).normal(size=600)
+    ax = interrupted_time_series(pd.Series(values, index=hours), {"x": Level(hours[300])}).plot()
+    assert np.ptp(ax.get_lines()[1].get_ydata()) < 10
+    assert "average hour of the day" in ax.get_ylabel()
+    assert "weekday" not in ax.get_ylabel()
+    plt.close("all")

@@ -135,6 +135,21 @@ def test_selection_on_what_was_measured_is_taken_away_and_raw_is_wrong():
         assert found.loc[method, "low"] < 1 < found.loc[method, "high"]
 
 
+def test_equally_near_others_are_the_match_together_so_the_order_of_rows_does_not_matter():
+    rows = pd.DataFrame(
+        {
+            "treated": [1, 1, 0, 0, 0, 0, 1, 0, 0],
+            "y": [1.0, 0, 1, 0, 0, 0, 1, 1, 0],
+            "group": list("aaaaaabbb"),
+        }
+    )
+    options = {"treated": "treated", "outcome": "y", "covariates": ["group"]}
+    found = without_holdout(rows, **options)
+    # In group a half of the treated and a quarter of the others, in group b all and a half.
+    assert found.value("matching") == pytest.approx((2 * (1 / 2 - 1 / 4) + 1 * (1 - 1 / 2)) / 3)
+    pd.testing.assert_frame_equal(found.table, without_holdout(rows[::-1], **options).table)
+
+
 def test_the_sentence_gives_the_range_and_picks_none():
     found = without_holdout(chosen(), treated="treated", outcome="y", covariates=["x"])
     lowest, highest = found.table["estimate"].min(), found.table["estimate"].max()

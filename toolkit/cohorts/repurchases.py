@@ -20,6 +20,7 @@ from toolkit.cohorts.question import PurchaseQuestion, TwoPaths, answered
 from toolkit.cohorts.time_to_repurchase import TimeToRepurchase, time_to_repurchase
 from toolkit.counts import confidence_level
 from toolkit.intervals import Rate, UserSums
+from toolkit.logs.servers.stand_in import Dialect, elsewhere
 from toolkit.results import Result
 from toolkit.wording import count, counted, interval_level, percent, percent_interval
 
@@ -167,13 +168,14 @@ class Repurchase(Result):
 
         return plots.estimates(self.table, [*self.by, "definition"], "bought again", ax)
 
-    def sql(self) -> str:
-        """The query of each definition, as the log's engine reads them: to be pasted into its console one by one.
+    def sql(self, dialect: Dialect | None = None, *, table: str | None = None) -> str:
+        """The query of each definition, as an engine reads them, one by one: see `Funnel.sql` for the options.
 
         Columns: b0.. by group, `buyers` and `again_all`, and with m before them sums over complete windows: `mx` the
         buyers, `my` of these those who bought again.
         """
-        question = replace(self._need_log("a query"), path="sql")
+        question = self._need_log("a query")
+        question = replace(question, log=elsewhere(question.log, dialect, table), path="sql")
         queries = (counts_sql(question, definition) for definition in self.definitions)
         return ";\n".join(map(question.log.engine.written, queries))
 

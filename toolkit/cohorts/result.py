@@ -23,6 +23,7 @@ from toolkit.cohorts.question import RetentionQuestion
 from toolkit.cohorts.split import Split, split
 from toolkit.counts import COMPLETE, PARTIAL, confidence_level
 from toolkit.intervals import wilson
+from toolkit.logs.servers.stand_in import Dialect, elsewhere
 from toolkit.results import Result
 from toolkit.wording import count, counted, percent, percent_interval
 
@@ -331,12 +332,13 @@ class Retention(Result):
         groups = self.cells[list(self.by)].drop_duplicates() if self.by else [()]
         return plots.heat(self.table, self.period, ax) if len(groups) <= 1 else self.curve().plot(ax)
 
-    def sql(self) -> str:
-        """The query that counts the cells, as the log's engine reads it: to be pasted into its console.
+    def sql(self, dialect: Dialect | None = None, *, table: str | None = None) -> str:
+        """The query that counts the cells, as an engine reads it: see `Funnel.sql` for the options.
 
         Columns: `c`, the number of the cohort's period; b0.. by group; `size`; and r0.., who was active in each cell.
         """
-        question = replace(self._need_log("a query"), path="sql")
+        question = self._need_log("a query")
+        question = replace(question, log=elsewhere(question.log, dialect, table), path="sql")
         return question.log.engine.written(bitmaps.cells(question))
 
     def _need_log(self, what: str) -> RetentionQuestion:

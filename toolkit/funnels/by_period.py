@@ -17,6 +17,7 @@ from toolkit.funnels.question import Question
 from toolkit.funnels.result import Funnel
 from toolkit.funnels.sql import windows
 from toolkit.funnels.step_counts import StepCounts
+from toolkit.logs.servers.stand_in import Dialect, elsewhere
 from toolkit.progress import followed
 from toolkit.wording import count, counted, group_name, interval_level, percent, percent_interval, unknown
 
@@ -129,12 +130,13 @@ class PeriodFunnel(Funnel):
         name = f"{self.steps[-1] if step is None else step} per {self.steps[0] if base is None else base}"
         return wide if len(self.by) > 1 else wide.iloc[:, 0].rename(name)
 
-    def sql(self) -> str:
-        """The query that counts this funnel by period, as the log's engine reads it. See `Funnel.sql`."""
+    def sql(self, dialect: Dialect | None = None, *, table: str | None = None) -> str:
+        """The query that counts this funnel by period, as an engine reads it. See `Funnel.sql`."""
         if not self.questions:
             raise ValueError("a query needs a log")
         first, last = self.questions[0].entries[0], self.questions[-1].entries[1]
-        question = replace(self.questions[0], entries=(first, last))
+        log = elsewhere(self.questions[0].log, dialect, table)
+        question = replace(self.questions[0], log=log, entries=(first, last))
         entries = windows(replace(question, count="entries"))
         return question.log.engine.written(counts_sql(question, self.period, entries))
 

@@ -17,6 +17,7 @@ from toolkit.funnels.sentence import MANY_IN_WINDOW, Sentence
 from toolkit.funnels.sql import windows
 from toolkit.funnels.step_counts import StepCounts
 from toolkit.logs.engines import identifier
+from toolkit.logs.servers.stand_in import Dialect, elsewhere
 from toolkit.results import Result
 from toolkit.wording import interval_level
 
@@ -185,19 +186,39 @@ cluster=).
             ]
         return units.relation(f"SELECT {', '.join(columns)} FROM ({units.counted})")
 
-    def sql(self) -> str:
-        """The query that counts this funnel, as the log's engine reads it: to be pasted into its console.
+    def sql(self, dialect: Dialect | None = None, *, table: str | None = None) -> str:
+        """The query that counts this funnel, as an engine reads it: to be pasted into its console.
 
+        Parameters
+        ----------
+        dialect : {"duckdb", "spark", "clickhouse", "postgres"}, optional
+            The log's own engine, if not given. Databricks, EMR and Sail read Spark's.
+        table
+            What the log's rows are called on another engine, such as "shop.live_events": a table or view with the log's
+            columns under their names. No server is asked.
+
+        Notes
+        -----
         By nested window functions, the way that every engine has; counts are those of any other path. The columns are
         those of `toolkit.funnels.sums.reduce`: `reached_1` to `reached_k` by group, `open_1` .. still in window.
-        A log of files names them; rows of a frame are called `frame`.
+        A log of files names them; rows of a frame are called `frame`. On another engine rows of one user and moment
+        that match the same step stand in the order of their values of `by`, since a table there keeps no order.
 
         Raises
         ------
         ValueError
-            For a result from counts.
+            For a result from counts, another engine without `table`, and what that engine has no words for.
+
+        Examples
+        --------
+        >>> from toolkit import funnel, read_events
+        >>> rows = {"user_id": [1, 1], "timestamp": [1_573_473_600, 1_573_473_900], "event": ["enter", "pay"]}
+        >>> found = funnel(read_events(pd.DataFrame(rows)), ["enter", "pay"], within="1d")
+        >>> 'FROM "shop"."live_events"' in found.sql("postgres", table="shop.live_events")
+        True
         """
         question = self.step_counts.need_log("a query").question
+        question = replace(question, log=elsewhere(question.log, dialect, table))
         return question.log.engine.written(sums.reduce(question, windows(question)))
 
     def _with_times(self, units: CountingUnits) -> CountingUnits:

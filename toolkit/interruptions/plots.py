@@ -22,9 +22,18 @@ MOST_SERIES = 4
 
 
 def series(
-    table: pd.DataFrame, names: Sequence[str], marks: Sequence[Mark], unit: str, ax: Axes | None = None
+    table: pd.DataFrame,
+    names: Sequence[str],
+    marks: Sequence[Mark],
+    unit: str,
+    ax: Axes | None = None,
+    *,
+    average: str = "",
 ) -> Axes:
-    """Observed, fitted and counterfactual with its band, of one series or several; interruptions are marked."""
+    """Observed, fitted and counterfactual with its band, of one series or several; interruptions are marked.
+
+    `average`: the part of the season of which lines show an average one, such as "weekday".
+    """
     if len(names) > MOST_SERIES:
         raise ValueError(
             f"{len(names)} series are too many for one figure; keep {MOST_SERIES} at most, or draw .table"
@@ -46,11 +55,12 @@ def series(
         last = table.groupby("series", sort=False).tail(1) if many else table.tail(1)
         axes.beside(ax, last["time"].iloc[0], last["counterfactual"].iloc[0], "without", WOULD)
         axes.marked(marks, ax)
-        ax.set_ylabel(f"per {unit}" if many else f"{style.drawn(names[0])} per {unit}")
+        lines = f"; lines: average {average}" if average else ""
+        ax.set_ylabel(f"per {unit}{lines}" if many else f"{style.drawn(names[0])} per {unit}{lines}")
         axes.timed(ax, pd.api.types.is_datetime64_any_dtype(table["time"]))
-        top = max(float(np.nanmax(table[name])) for name in ("observed", "fitted"))
-        floor = min(float(np.nanmin(table[name])) for name in ("observed", "fitted", "counterfactual"))
-        ceiling = max(top, float(np.nanmax(table["counterfactual"])))
+        band = table.loc[table["time"] >= since, ["counterfactual", "low", "high"]]
+        held = np.concatenate([table[["observed", "fitted"]].to_numpy().ravel(), band.to_numpy().ravel()])
+        floor, ceiling = held[np.isfinite(held)].min(), held[np.isfinite(held)].max()
         ax.set_ylim(floor - 0.05 * (ceiling - floor), ceiling + 0.22 * (ceiling - floor))
         axes.apart(ax)
         return ax

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
-from typing import Any, TypeVar
-
-import duckdb
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
-#: Seconds before a bar appears, and between two looks at the query.
-PATIENCE, LOOK = 2.0, 0.2
+#: Seconds before a bar appears, between two looks at the query, and that a server has to end an interrupted one.
+PATIENCE, LOOK, ENDING = 2.0, 0.2, 10.0
+
+
+class Asked(Protocol):
+    """What runs a query in another thread: DuckDB's connections, and servers."""
+
+    def interrupt(self) -> None:
+        """End the query that runs."""
+
+    def query_progress(self) -> float:
+        """How much of it is done, in percent; below zero where nobody knows."""
 
 
 class Progress:
-    """Runs DuckDB in a second thread, so that the calling thread can draw a bar and be interrupted.
+    """Runs a query in a second thread, so that the calling thread can draw a bar and be interrupted.
 
     Python handles Ctrl+C between two of its own instructions, and a query is one instruction: run in the calling
     thread, a long join or window would end before the interrupt was noticed.
@@ -29,46 +38,73 @@ class Progress:
         calling thread.
     bar
         Whether to draw a bar.
+    what
+        What the bar says.
+    afar
+        Whether a server answers: nobody knows how much it has done, and one that is gone is not waited for.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection | None, *, bar: bool = True) -> None:
+    def __init__(
+        self,
+        connection: Asked | None,
+        *,
+        bar: bool = True,
+        what: str = "reading the log",
+        afar: bool = False,
+    ) -> None:
         self.connection = connection
         # The variable is tqdm's own, which its bar for notebooks does not heed.
         self._shown = bar and not os.environ.get("TQDM_DISABLE")
+        self._what, self._afar = what, afar
         self._begun = time.monotonic()
         self._bar: Any = None
-        self._pool = ThreadPoolExecutor(1)
 
     def answer(self, ask: Callable[[], T]) -> T:
         """The result of `ask`, a call that uses the connection."""
         if self.connection is None:
             return ask()
+        task = _begun(ask)
         try:
-            task = self._pool.submit(ask)
             while not wait([task], timeout=LOOK).done:
                 self._draw(self.connection)
         except BaseException:
-            self.connection.interrupt()
+            _begun(self.connection.interrupt)
+            wait([task], timeout=ENDING if self._afar else None)
             raise
         return task.result()
 
-    def _draw(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def _draw(self, connection: Asked) -> None:
         if not self._shown or time.monotonic() - self._begun < PATIENCE:
             return
         if self._bar is None:
             from tqdm.auto import tqdm
 
-            form = "{desc}: {percentage:3.0f}% |{bar}| {elapsed}"
-            self._bar = tqdm(total=100, desc="reading the log", bar_format=form, leave=False)
+            form = "{desc}: {elapsed}" if self._afar else "{desc}: {percentage:3.0f}% |{bar}| {elapsed}"
+            total = None if self._afar else 100
+            self._bar = tqdm(total=total, desc=self._what, bar_format=form, leave=False)
         self._bar.update(max(0.0, min(connection.query_progress(), 100) - self._bar.n))
+        self._bar.refresh()
 
     def __enter__(self) -> Progress:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._pool.shutdown()
         if self._bar is not None:
             _finish(self._bar)
+
+
+def _begun(ask: Callable[[], T]) -> Future[T]:
+    """A call in a thread of its own, for which no process that ends waits."""
+    task: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            task.set_result(ask())
+        except BaseException as error:
+            task.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return task
 
 
 @contextmanager
@@ -88,5 +124,5 @@ def counted_bar(total: int, desc: str, unit: str) -> Iterator[Any]:
 
 def _finish(bar: Any) -> None:
     """Close a bar at its end: JupyterLab keeps one that stops short of it, in red."""
-    bar.update(max(0, bar.total - bar.n))
+    bar.update(max(0, (bar.total or 0) - bar.n))
     bar.close()

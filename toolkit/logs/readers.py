@@ -107,11 +107,11 @@ def opened(
 ) -> Engine:
     """A source of any known kind as an engine; `roles` are the columns that stay text. See `read_events`."""
     if _on_server(source, connection):
-        from toolkit.logs.servers import remote
+        from toolkit.logs.servers import connections
 
         if names is not None or encoding is not None:
             raise ValueError("names= and encoding= are for CSV files; a table on a server brings its own")
-        return remote.opened(source, connection, arrival, timezone)
+        return connections.opened(source, connection, arrival, timezone)
     reader, shown = _reader(source, roles, names, connection, encoding)
     if arrival is not None:
         raise ValueError(

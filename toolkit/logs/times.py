@@ -238,19 +238,19 @@ def clock(
         number = sum(_is_number(value) for value in sample) * 2 > len(sample)
     if number:
         if unit is None and sample and sum(map(is_compact, sample)) >= NEARLY_ALL * len(sample):
-            _refuse_elsewhere(engine, time, "digits such as 20240618")
+            refuse_elsewhere(engine, time, "digits such as 20240618")
             return Clock(
                 f"CAST({column} AS BIGINT)" if kind in ("DOUBLE", "FLOAT") else column, "compact", timezone
             )
         if kind == "VARCHAR" and not engine.tries:
-            _refuse_elsewhere(engine, time, "numbers as text")
+            refuse_elsewhere(engine, time, "numbers as text")
         values = [float(value) for value in sample if _is_number(value)]
         return Clock(
             column, "unix", timezone, unit or (unit_of(values) if values else "s"), tries=engine.tries
         )
     if kind == "VARCHAR":
         if not engine.tries:
-            _refuse_elsewhere(engine, time, "text")
+            refuse_elsewhere(engine, time, "text")
         return Clock(column, "text", timezone)
     if kind == '"NULL"':
         raise ValueError(f"column {time!r} of {engine.source} holds no time: every row is empty")
@@ -265,7 +265,7 @@ def _of_form(engine: Engine, column: str, kind: str, timezone: str, unit: str | 
         raise ValueError(f"time_format={form!r} and time_unit={unit!r}: a column has one of the two")
     if kind.startswith("TIMESTAMP") or kind in ("DATE", "TIME"):
         raise ValueError(f"time_format={form!r} is for text; column {column} holds times already ({kind})")
-    _refuse_elsewhere(engine, column.strip('"'), f"times of the form {form!r}")
+    refuse_elsewhere(engine, column.strip('"'), f"times of the form {form!r}")
     if "%Z" in form:
         raise ValueError(f"time_format={form!r}: names of zones mean several; use %z for +0800, or timezone=")
     if not re.search("%[YyF]", form) or not re.search("%[djF]", form):
@@ -280,7 +280,7 @@ def _of_form(engine: Engine, column: str, kind: str, timezone: str, unit: str | 
     return Clock(column, "form", timezone, form=form)
 
 
-def _refuse_elsewhere(engine: Engine, time: str, what: str) -> None:
+def refuse_elsewhere(engine: Engine, time: str, what: str) -> None:
     """Refuse times that only DuckDB reads, or that an engine cannot try to read: the cast to write instead."""
     if engine.here:
         return

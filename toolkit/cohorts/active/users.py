@@ -20,6 +20,7 @@ from toolkit.cohorts.periods import Calendar, Period, calendar, shown
 from toolkit.cohorts.question import ActivityQuestion, TwoPaths, answered
 from toolkit.counts import confidence_level, one_of
 from toolkit.intervals import Rate
+from toolkit.logs.servers.stand_in import Dialect, elsewhere
 from toolkit.logs.times import instant
 from toolkit.results import Result
 from toolkit.wording import count, counted, interval_level, percent, percent_interval
@@ -130,13 +131,14 @@ class Activity(Result):
 
         return plots.active_users(self.table, self.by, ax)
 
-    def sql(self) -> str:
-        """The query of the daily counts, as the log's engine reads it: to be pasted into its console.
+    def sql(self, dialect: Dialect | None = None, *, table: str | None = None) -> str:
+        """The query of the daily counts, as an engine reads it: see `Funnel.sql` for the options.
 
         Columns: b0.. by group, `d` the day's number since 1970, `what` ("dau", "wau" or "mau"), and `n`, by which that
         many more (or fewer) were active.
         """
-        asked = replace(self._need_log("a query"), path="sql")
+        asked = self._need_log("a query")
+        asked = replace(asked, log=elsewhere(asked.log, dialect, table), path="sql")
         return asked.log.engine.written(_daily(asked))
 
     def _need_log(self, what: str) -> ActivityQuestion:

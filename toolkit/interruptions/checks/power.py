@@ -15,9 +15,10 @@ import pandas as pd
 
 from toolkit.counts import confidence_level, one_of
 from toolkit.interruptions.caveats import FEW, LEAST
-from toolkit.interruptions.design import DAYS
 from toolkit.interruptions.errors.reml import Kind, RemlFit, estimate
 from toolkit.interruptions.model import Model
+from toolkit.interruptions.seasons import DAYS
+from toolkit.interruptions.series import per
 from toolkit.intervals import student
 from toolkit.progress import followed
 from toolkit.results import Result
@@ -67,8 +68,8 @@ class Power(Result):
             effects = []
             for row in rows.to_dict("records"):
                 fall = f" or {said(row['fall'])}" if self.ratio else ""
-                per = f" a {self.unit}" if row["effect"] == "slope" else ""
-                effects.append(f"{row['effect']} {said(row['rise'])}{fall}{per} ({interval(row, said)})")
+                each = f" {per(self.unit)}" if row["effect"] == "slope" else ""
+                effects.append(f"{row['effect']} {said(row['rise'])}{fall}{each} ({interval(row, said)})")
             parts.append(f"{before} {self.unit}s before and {after} after: {', '.join(effects)}")
         closing = "".join(f" {note}." for note in self.notes)
         return (

@@ -1,16 +1,18 @@
-"""Logs that stay on a server: Spark (Databricks, EMR, Sail), ClickHouse and PostgreSQL. Only answers travel.
+"""A log that stays on a server: queries go there in its own words, and only answers travel.
 
-Each engine is told by the module of the object that the caller brings; none of their packages is imported here.
+Remote          what the servers have in common; a class with `fetched`, `typed` and `interrupt` is one more
+RemoteAnswer    a query whose answer is fetched when it is asked for
 """
 
 from __future__ import annotations
 
-import decimal
-import importlib.util
+import contextlib
 import re
-import uuid
+import threading
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -19,6 +21,7 @@ import pyarrow as pa
 
 from toolkit.logs.duckdb_engine import connect
 from toolkit.logs.engines import Batches, Relation, first_line, identifier
+from toolkit.logs.progress import Progress
 from toolkit.logs.servers import writing
 from toolkit.wording import unknown
 
@@ -41,15 +44,16 @@ TYPES = {
     **dict.fromkeys(("date", "date32"), "DATE"),
     **dict.fromkeys(("decimal", "numeric"), "DECIMAL"),
 }
-#: PostgreSQL's short names, some of which mean other types to others.
-POSTGRES = {
-    "int2": "smallint",
-    "int4": "integer",
-    "int8": "bigint",
-    "float4": "float",
-    "float8": "double",
-    "timestamp": "timestamp without time zone",
-}
+#: What drivers say of a server that went away, or that has started anew and knows the log no more.
+GONE = re.compile(
+    r"closed the connection unexpectedly|terminating connection|no connection to the server|could not receive data|"
+    r"onnection (refused|reset|aborted)|roken pipe|ailed to connect|Max retries exceeded|RETRIES_EXCEEDED|UNAVAILABLE|"
+    r"operation not found|INVALID_HANDLE|SESSION_NOT_FOUND|"
+    r"not.found.{0,80}toolkit_log_|toolkit_log_\w+.{0,40}not.found",
+    re.DOTALL | re.IGNORECASE,
+)
+#: A connection answers one query at a time, whichever logs it has and whichever threads ask them.
+_turns: weakref.WeakKeyDictionary[Any, threading.RLock] = weakref.WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,9 @@ class Remote(ABC):
 
     name: str
     dialect: str
+    #: The server's address, where it tells; and what one query at a time holds.
+    address = ""
+    turn: AbstractContextManager[Any] = contextlib.nullcontext()
     source = "the connection"
     wide = here = False
     tries = True
@@ -114,6 +121,19 @@ class Remote(ABC):
     @abstractmethod
     def typed(self, text: str) -> dict[str, str]:
         """Names and types of the columns of a query in the engine's own dialect, in its own words."""
+
+    @abstractmethod
+    def interrupt(self) -> None:
+        """Tell the server to end the query that it answers, where it can be told."""
+
+    def query_progress(self) -> float:
+        """No server says how much it has done."""
+        return -1.0
+
+    @property
+    def server(self) -> str:
+        """The server, for people."""
+        return f"{self.name} on {self.address}" if self.address else self.name
 
     def written(self, sql: str, *, pretty: bool = True) -> str:
         """A query as the engine gets it."""
@@ -176,8 +196,14 @@ class Remote(ABC):
 
     def _answered(self, ask: Callable[[str], Any], text: str) -> Any:
         try:
-            return ask(text)
+            with self.turn, Progress(self, what=f"waiting for {self.server}", afar=True) as progress:
+                return progress.answer(lambda: ask(text))
         except Exception as error:
+            if GONE.search(str(error)):
+                raise ConnectionError(
+                    f"{self.server} went away or started anew, and nothing was counted over {self.source}: connect "
+                    f"again once it is there, and read the table again with read_events ({first_line(error)})"
+                ) from error
             said = (
                 self.explained(error) or f"{self.name} cannot answer over {self.source}: {first_line(error)}"
             )
@@ -189,116 +215,22 @@ class Remote(ABC):
         )
 
 
-class Spark(Remote):
-    """A Spark frame, or a table by name: Spark, Databricks, EMR, and Sail, by Spark Connect or in the JVM."""
-
-    name, dialect = "Spark", "spark"
-
-    def __init__(self, frame: Any, source: str, arrival: str | None, timezone: str) -> None:
-        self.session = frame.sparkSession
-        view = f"toolkit_log_{uuid.uuid4().hex[:12]}"
-        frame.createOrReplaceTempView(view)
-        super().__init__(identifier(view), source, arrival, timezone)
-
-    def fetched(self, text: str) -> pa.Table:
-        """The answer to a query in Spark's own dialect."""
-        return self.session.sql(text).toArrow()
-
-    def typed(self, text: str) -> dict[str, str]:
-        """Columns as Spark plans them, which runs nothing."""
-        return {field.name: field.dataType.simpleString() for field in self.session.sql(text).schema}
-
-    def explained(self, error: Exception) -> str:
-        """Whether Parquet files hold dictionary columns, which Sail does not read."""
-        if "ictionary" in str(error):
-            return (
-                f"{self.source} has a column of dictionaries (pandas calls it categorical), which the server does not "
-                "read: write its files again with the column as text, such as frame.astype({column: 'str'})"
-            )
-        return ""
+def turn_of(connection: Any) -> threading.RLock:
+    """What a query on a connection holds while it runs."""
+    return _turns.setdefault(connection, threading.RLock())
 
 
-class ClickHouse(Remote):
-    """A table in ClickHouse, by a client of `clickhouse_connect` or a connection of `chdb`."""
-
-    name, dialect = "ClickHouse", "clickhouse"
-    conditional = ("BOOLEAN", "UTINYINT")
-    #: Without these a join fills with zeros, names mean other columns, and sums of nothing are 0.
-    SETTINGS = (
-        "join_use_nulls = 1, prefer_column_name_to_alias = 1, aggregate_functions_null_for_empty = 1, "
-        "group_by_use_nulls = 1, session_timezone = 'UTC'"
+def place_of(name: str, tables: Sequence[tuple[str, str, bool]]) -> str:
+    """The quoted name of a table, which may have its schema before it."""
+    for _, table, here in tables:
+        if here and table == name:
+            return identifier(table)
+    for schema, table, _ in tables:
+        if f"{schema}.{table}" == name:
+            return f"{identifier(schema)}.{identifier(table)}"
+    raise ValueError(
+        unknown("table", name, [table for _, table, here in tables if here], of="the connection")
     )
-
-    #: Every table: its database, its name, and whether the name alone means it.
-    CATALOG = "SELECT database, name, database = currentDatabase() FROM system.tables"
-
-    def __init__(self, client: Any, name: str, arrival: str | None, timezone: str) -> None:
-        self.client = client
-        super().__init__(_place(name, self._asked(self.CATALOG)), f"table {name}", arrival, timezone)
-
-    def written(self, sql: str, *, pretty: bool = True) -> str:
-        """A query as ClickHouse gets it, with its settings."""
-        return f"{super().written(sql, pretty=pretty)}{chr(10) if pretty else ' '}SETTINGS {self.SETTINGS}"
-
-    def fetched(self, text: str) -> pa.Table:
-        """The answer to a query in ClickHouse's own dialect."""
-        if hasattr(self.client, "query_arrow"):
-            return self.client.query_arrow(text, use_strings=True)
-        found = self.client.query(text, "ArrowStream").bytes()
-        return pa.ipc.open_stream(found).read_all() if found else pa.table({})
-
-    def typed(self, text: str) -> dict[str, str]:
-        """Columns as ClickHouse describes them, which runs nothing."""
-        described = self.fetched(f"DESCRIBE TABLE ({text})")
-        return dict(zip(described["name"].to_pylist(), described["type"].to_pylist(), strict=True))
-
-
-class Postgres(Remote):
-    """A table in PostgreSQL, by a connection of `adbc_driver_postgresql.dbapi`."""
-
-    name, dialect = "PostgreSQL", "postgres"
-    tries = False
-
-    #: Every table: its schema, its name, and whether the name alone means it.
-    CATALOG = (
-        "SELECT n.nspname, c.relname, pg_table_is_visible(c.oid) FROM pg_class c JOIN pg_namespace n "
-        "ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p')"
-    )
-
-    def __init__(self, connection: Any, name: str, arrival: str | None, timezone: str) -> None:
-        self.connection = connection
-        super().__init__(_place(name, self._asked(self.CATALOG)), f"table {name}", arrival, timezone)
-
-    def fetched(self, text: str) -> pa.Table:
-        """The answer to a query in PostgreSQL's own dialect; its decimals come as text."""
-        found = self._run(text)
-        columns = [
-            pa.array(map(_decimal, column.to_pylist())) if _kind(field) == "numeric" else column
-            for field, column in zip(found.schema, found.columns, strict=True)
-        ]
-        return pa.table(columns, names=found.column_names)
-
-    def typed(self, text: str) -> dict[str, str]:
-        """Columns as PostgreSQL plans them."""
-        return {
-            field.name: _kind(field) for field in self._run(f"SELECT * FROM ({text}) AS rows_ LIMIT 0").schema
-        }
-
-    def explained(self, error: Exception) -> str:
-        """Whether the connection is closed."""
-        if "closed" in str(error) or "no connection" in str(error):
-            return f"the connection of {self.source} is closed: open it, and read the table again with read_events"
-        return ""
-
-    def _run(self, text: str) -> pa.Table:
-        try:
-            with self.connection.cursor() as cursor:
-                cursor.execute(text)
-                return cursor.fetch_arrow_table()
-        except Exception:
-            # An error leaves a transaction that answers nothing more.
-            self.connection.rollback()
-            raise
 
 
 def _type(name: str) -> str:
@@ -317,81 +249,3 @@ def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return column
     whole = all(value is None or not (value % 1 or abs(value) >= 1 << 63) for value in column.to_pylist())
     return column.cast(pa.int64() if whole else pa.float64())
-
-
-def _decimal(text: str | None) -> decimal.Decimal | None:
-    return None if text is None else decimal.Decimal(text)
-
-
-def _kind(field: pa.Field) -> str:
-    """PostgreSQL's own name of a column's type."""
-    told: dict[bytes, bytes] = field.metadata or {}
-    name = told.get(b"POSTGRESQL:type", told.get(b"ADBC:postgresql:typname", b"unknown")).decode()
-    return POSTGRES.get(name, name)
-
-
-def _place(name: str, tables: Sequence[tuple[str, str, bool]]) -> str:
-    """The quoted name of a table, which may have its schema before it."""
-    for _, table, here in tables:
-        if here and table == name:
-            return identifier(table)
-    for schema, table, _ in tables:
-        if f"{schema}.{table}" == name:
-            return f"{identifier(schema)}.{identifier(table)}"
-    raise ValueError(
-        unknown("table", name, [table for _, table, here in tables if here], of="the connection")
-    )
-
-
-def of_spark(thing: Any) -> bool:
-    """Whether something is a frame or a session of Spark."""
-    return type(thing).__module__.startswith("pyspark.sql")
-
-
-def opened(source: Any, connection: Any, arrival: str | None, timezone: str) -> Remote:
-    """A Spark frame, or a table by name on a connection to a server, as an engine.
-
-    Raises
-    ------
-    ValueError
-        A table that is not there, with the nearest name.
-    TypeError
-        A connection of an unknown kind: which are known.
-    """
-    if connection is None:
-        return Spark(source, "the Spark frame", arrival, timezone)
-    module = type(connection).__module__
-    if not isinstance(source, str):
-        raise TypeError(f"with connection=, source is a table's name, not {type(source).__name__}")
-    if of_spark(connection):
-        return Spark(_spark_table(source, connection), f"table {source}", arrival, timezone)
-    if module.startswith(("clickhouse_connect", "chdb")):
-        return ClickHouse(connection, source, arrival, timezone)
-    if module.startswith("adbc_driver"):
-        return Postgres(connection, source, arrival, timezone)
-    raise TypeError(f"connection={connection!r} is no connection of a known kind; {_known()}")
-
-
-def _spark_table(name: str, session: Any) -> Any:
-    """A table of a session, under the name that it has there."""
-    try:
-        frame = session.table(name)
-        _ = frame.schema  # planned only when its columns are asked for
-    except Exception as error:
-        tables = [table.name for table in session.catalog.listTables()]
-        raise ValueError(unknown("table", name, tables, of="the session")) from error
-    return frame
-
-
-def _known() -> str:
-    """How each kind of connection is opened, with the line that installs what is not there."""
-    said = []
-    for name, extra, package, call in (
-        ("DuckDB", "", "duckdb", "duckdb.connect()"),
-        ("Spark or Sail", "spark", "pyspark", "SparkSession.builder.remote('sc://HOST:15002').getOrCreate()"),
-        ("ClickHouse", "clickhouse", "clickhouse_connect", "clickhouse_connect.get_client(host=HOST)"),
-        ("PostgreSQL", "postgres", "adbc_driver_postgresql", "adbc_driver_postgresql.dbapi.connect(URI)"),
-    ):
-        there = importlib.util.find_spec(package) is not None
-        said.append(f"{name}: {call}{'' if there else f' (pip install live-commerce-toolkit[{extra}])'}")
-    return "; ".join(said)

@@ -7,6 +7,7 @@ What a dialect cannot say raises an error; nothing is written that would mean so
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import sqlglot
@@ -21,7 +22,7 @@ from sqlglot.generators.spark import SparkGenerator
 LOCAL, HUGE = exp.DataType.Type.TIMESTAMPNTZ, exp.DataType.Type.INT128
 
 
-def written(sql: str, dialect: str, *, pretty: bool = False) -> str:
+def written(sql: str, dialect: str, *, pretty: bool = False, tables: Mapping[str, str] | None = None) -> str:
     """A query that DuckDB could read, as another engine gets it.
 
     Parameters
@@ -31,6 +32,8 @@ def written(sql: str, dialect: str, *, pretty: bool = False) -> str:
     dialect : {"duckdb", "spark", "clickhouse", "postgres"}
     pretty
         In lines, for people.
+    tables
+        Quoted names of tables in the query, and what these are called there.
 
     Raises
     ------
@@ -38,6 +41,12 @@ def written(sql: str, dialect: str, *, pretty: bool = False) -> str:
         What the engine has no words for.
     """
     tree = sqlglot.parse_one(sql, read="duckdb")
+    for table in list(tree.find_all(exp.Table)):
+        name = (tables or {}).get(".".join(part.sql(dialect="duckdb") for part in table.parts))
+        if name is not None:
+            called = exp.to_table(name, dialect="duckdb")
+            for place in ("this", "db", "catalog"):
+                table.set(place, called.args.get(place))
     spelling = SPELLINGS.get(dialect)
     if spelling is None:
         return tree.sql(dialect=dialect, pretty=pretty)
@@ -50,9 +59,10 @@ def written(sql: str, dialect: str, *, pretty: bool = False) -> str:
         for part in tree.find_all(exp.CTE):
             part.set("materialized", None)
     try:
-        return spelling(dialect=dialect, pretty=pretty, unsupported_level=ErrorLevel.RAISE).generate(tree)
+        text = spelling(dialect=dialect, pretty=pretty, unsupported_level=ErrorLevel.RAISE).generate(tree)
     except UnsupportedError as error:
         raise ValueError(f"{spelling.ENGINE} cannot be asked this: {str(error).splitlines()[0]}") from error
+    return f"{text}{chr(10) if pretty else ' '}{spelling.BEHIND}" if spelling.BEHIND else text
 
 
 def _spelled_here(transforms: dict[Any, Any]) -> dict[Any, Any]:
@@ -66,6 +76,8 @@ class _Spelling(Generator):
 
     ENGINE: ClassVar[str]
     MATERIALIZED: ClassVar[bool] = False
+    #: What stands behind each query.
+    BEHIND: ClassVar[str] = ""
     #: DuckDB's own functions by name, and what they mean; arguments in braces.
     FUNCTIONS: ClassVar[dict[str, str]]
 
@@ -133,6 +145,11 @@ class ClickHouseSpelling(_Spelling, ClickHouseGenerator):
     """ClickHouse, with the settings that the same counts need. A local time is an instant in UTC."""
 
     ENGINE = "ClickHouse"
+    #: Without these a join fills with zeros, names mean other columns, and sums of nothing are 0.
+    BEHIND = (
+        "SETTINGS join_use_nulls = 1, prefer_column_name_to_alias = 1, aggregate_functions_null_for_empty = 1, "
+        "group_by_use_nulls = 1, session_timezone = 'UTC'"
+    )
     TRANSFORMS: ClassVar = _spelled_here(ClickHouseGenerator.TRANSFORMS)
     FUNCTIONS: ClassVar = {
         "epoch_us": "toUnixTimestamp64Micro(toDateTime64({0}, 6))",

@@ -60,6 +60,8 @@ def anchor_model(frame: pd.DataFrame, traffic: pd.DataFrame, confidence: float) 
     -----
     Marginal likelihood by adaptive Gauss-Hermite quadrature around each anchor's own mode (Pinheiro & Bates 1995).
     """
+    from statsmodels.tools.numdiff import approx_hess3
+
     counts_table(traffic, [])
     if len(traffic) != len(frame):
         raise ValueError(f"traffic= has {len(traffic)} rows for {len(frame)} sessions")
@@ -90,7 +92,10 @@ def anchor_model(frame: pd.DataFrame, traffic: pd.DataFrame, confidence: float) 
     at = float(best.x[-1])
     low = _crossing(rise, at, -1)
     high = _crossing(rise, at, 1)
-    errors = np.sqrt(np.diag(best.hess_inv))[:-1]
+    # The search's own guess of the curvature depends on the path that it took. The spread is held where it was found:
+    # near 0 the likelihood is flat in its logarithm.
+    curvature = approx_hess3(best.x[:-1], lambda beta: likelihood(np.append(beta, at)))
+    errors = np.sqrt(np.diag(np.linalg.inv(curvature)))
     terms = pd.DataFrame({"term": ["intercept", *map(str, design.columns)], "estimate": best.x[:-1]})
     terms = terms.assign(low=best.x[:-1] - z * errors, high=best.x[:-1] + z * errors, n=len(y))
     return AnchorModel(float(np.exp(at)), low, high, terms, len(first), len(y), confidence)
