@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -187,7 +188,8 @@ def main() -> None:
     ]
     text = "\n\n".join(
         [
-            f"{date.today()}: {given.turns} turns a row, milliseconds of the processor.",
+            f"{date.today()}: {given.turns} turns a row, milliseconds of the processor; "
+            f"load average {os.getloadavg()[0]:.0f} on {os.cpu_count()} processors.",
             "## An update of a panel: the answer, its figure as a PNG and the line of Python",
             table("panel", [(f"a bare figure at {DOTS} dots an inch", fine), *updates], fine),
             "## The figure of a result, from the result to a PNG",
