@@ -441,6 +441,15 @@ def test_where_nobody_has_bought_again_the_interval_is_not_0_to_0():
     assert "0.0 % within 30 days (0 to 16.1 %, n = 20 followed that long)" in waits.sentence()
 
 
+def test_the_curve_of_second_purchases_is_drawn_to_the_day_that_its_sentence_names():
+    rows = log(("a", "2019-07-01", "pay"), ("a", "2019-07-08", "pay"), ("b", "2019-07-01", "pay"))
+    waits = repurchase(rows, observed_until="2019-11-08").waits
+    assert "within 90 days" in waits.sentence()
+    [line] = waits.plot().lines
+    assert line.get_xdata()[-1] == 90
+    assert line.get_ydata()[-1] == pytest.approx(100 * waits.at(90)["estimate"].iloc[0])
+
+
 def test_a_buyer_is_at_risk_on_a_day_that_ends_before_observation_does():
     rows = log(("a", 1, "pay"), ("b", "2019-10-31", "pay"), ("b", 5, "pay"))
     assert repurchase(rows, observed_until="2019-11-08").waits.days.query("censored > 0")["day"].tolist() == [

@@ -248,7 +248,7 @@ def derived(table: Table, asked: Metric) -> Definition:
         metric=f"{top.metric}_per_{below}",
         unit=asked.unit if asked.unit in ("ratio", "times the spend") else "CNY",
         meaning=asked.formula,
-        source_header=f"made from {asked.formula}",
+        source_header=f"the ratio {asked.formula}",
         platform=top.platform,
         kind=top.kind,
         over=over,
