@@ -79,7 +79,10 @@ class Diagnostics(Result):
 
 def _parameter(value: float) -> str:
     whole = isinstance(value, int)
-    return str(value) if whole else f"{value:.2f}" if abs(value) >= 0.01 or value == 0 else f"{value:.2g}"
+    if whole:
+        return str(value)
+    text = f"{value:.2f}" if abs(value) >= 0.01 else f"{value:.2g}" if value else "0.00"
+    return text.replace("-", "−")
 
 
 def diagnostics(model: Model) -> Diagnostics:

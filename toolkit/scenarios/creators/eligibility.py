@@ -84,8 +84,9 @@ class Eligible(Result):
             if self.unknown
             else ""
         )
+        verb = "qualifies" if row["eligible"] == 1 else "qualify"
         return (
-            f"Under {self.rule}, {count(row['eligible'])} qualify, {percent(row['estimate'])}{of_known} ({how})"
+            f"Under {self.rule}, {count(row['eligible'])} {verb}, {percent(row['estimate'])}{of_known} ({how})"
             f"{'; they hold ' + ' and '.join(kept) if kept else ''}.{missing}"
         )
 

@@ -127,7 +127,8 @@ def rule(
             )
         above.set_xlabel("fans")
         above.set_ylabel("creators at or above")
-        above.legend()
+        # The curves fall; a search for the best corner would weigh each of their points.
+        above.legend(loc="upper right")
         above.grid()
         above.set_title(style.drawn(title), y=1.0)
         at = np.arange(len(bands))
