@@ -16,6 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -361,7 +362,29 @@ def asked(rng: np.random.Generator) -> str:
     return (
         f"1,000 series of 400 days (weekday means, 3 terms) through `interrupted_time_series`, each by series: {each}. "
         f"`.multiverse()` of 1,096 days of counts with all defaults, {choices} choices: "
-        f"{time.perf_counter() - begun:.1f} s.\n"
+        f"{time.perf_counter() - begun:.1f} s.\n\n{moved(rng)}"
+    )
+
+
+def moved(rng: np.random.Generator) -> str:
+    """What an update of the panel takes, its figure included, by length and calendar."""
+    from toolkit.panels import InterruptionPanel
+
+    told = []
+    for n, calendar in product((365, 730, 1096), (None, "all")):
+        days = pd.date_range("2021-01-01", periods=n)
+        levels = 8 + 0.25 * (days.day_of_week >= 5) - 0.15 * (np.arange(n) >= n // 2)
+        visits = pd.Series(np.exp(levels + 0.05 * arma(rng, 1, n, [0.6])[0]), index=days, name="visits")
+        panel, taken = InterruptionPanel(visits, str(days[n // 2].date()), calendar=calendar), list[float]()
+        for turn in range(16):
+            begun = time.process_time()
+            panel.date.value = days[n // 2 + 1 + turn % 2]
+            taken.append(time.process_time() - begun)
+        with_it = " with the whole calendar" if calendar else ""
+        told.append(f"{n:,} days{with_it} {np.median(taken[1:]) * 1e3:.0f} ms")
+    return (
+        "An update of `InterruptionPanel`, its figure as a PNG included, of the processor, median of 15: "
+        f"{', '.join(told)}.\n"
     )
 
 

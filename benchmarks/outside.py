@@ -1,8 +1,9 @@
 """Interrupted series that the estimator was not made on: coverage, width, and what the sentence says.
 
-    uv run python -m benchmarks.outside [--series 200]
+    uv run python -m benchmarks.outside [--series 200] [--replicates 4000]
 
-Every cell asks the default of that many series one by one, as an analyst does, and reads the sentence.
+Every cell asks the default of that many series one by one, as an analyst does, and reads the sentence. Then levels that
+walk, in batches of the second number: coverage, and how far the fit lies below the top of its likelihood.
 """
 
 from __future__ import annotations
@@ -13,16 +14,21 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import minimize
 from scipy.signal import lfilter
 from tqdm.auto import tqdm
 
 from toolkit import InterruptedTimeSeries, Level, Slope, interrupted_time_series
+from toolkit.interruptions.errors.profile_likelihood import DISTANCES, NearOne, Profile
+from toolkit.interruptions.errors.reml import RemlFit, estimate
+from toolkit.intervals import student
 
 PAGE = Path(__file__).with_suffix(".md")
 #: What each clause of a sentence begins to say.
@@ -103,6 +109,22 @@ WALKS = tuple(
     Truth(f"walk with noise .5, n {n}: slope", walk, n, n // 2, "", 0.0, BOTH, PLAIN) for n in (200, 365, 730)
 )
 PARABOLA = np.sqrt(45 / 4)
+#: Of the tests that were tried, and what falls short; by hand.
+SPREAD = (
+    "*Spread*: a test at 1 % could not say that change in four of five series. With the autocorrelation and the "
+    "spread before known, and only the level to be fitted, the best one says it in 79 % of 4,000 such series at 1 "
+    "%, in 84 at 2 and in 86 at 3; with the spread before estimated, as it must be, an F test says it in 75, 81 "
+    "and 84. The clause therefore stands at 3 % on the side on which intervals are too narrow. Tried beside it, "
+    "in 1,000 series each: innovations clipped at 3 robust standard deviations (69 % at 1 %; heavy tails still "
+    "called in 4 to 6 % of series with no change), Levene's test (75; but 2 to 3 % said at 1 where few points "
+    "come after), squared normal scores of ranks (73), ranks of sizes (39)."
+)
+WALKED = (
+    "Averages of 200 days fall just short of 92 %. There a quarter of the walks is fitted with rho below .95, as "
+    "a state that returns and whose trend is told more sharply: of their slopes 71 % are covered, of all others "
+    "99 to 100 (3,000 series); estimates themselves vary alike. A relative effect on the log scale is the average "
+    "of this table, exponentiated."
+)
 TRUTHS = (
     *WALKS,
     Truth("walk .3 with noise 1, n - k 46: slope", lambda r, n: walk(r, n, 0.3, 1.0), 50, 25, "", 0.0, BOTH, PLAIN),
@@ -189,10 +211,61 @@ def numbered(place: int, series: int) -> dict[str, Any]:
     return cell(TRUTHS[place], series)
 
 
+def walking(n: int, replicates: int, searched: int) -> dict[str, Any]:
+    """Coverage of a walk with noise .5, and the log-likelihood that the fit of the first of them loses."""
+    rng = np.random.default_rng([11, n])
+    values = np.array([walk(rng, n) for _ in range(replicates)]).T
+    days = np.arange(n)
+    after = since(n, n // 2)
+    design = np.column_stack([np.ones(n), days, after, after * (days - n // 2)])
+    weights = np.zeros((3, 4))
+    weights[0, 2] = weights[1, 3] = weights[2, 2] = 1
+    weights[2, 3] = (n - n // 2 - 1) / 2
+    fit = estimate(design, values, period=7)
+    found, error, df = fit.contrast(weights)
+    covered = (np.abs(found) <= student(df, 0.95) * error).mean(0)
+    lost = [loss(fit, values, place) for place in range(searched)]
+    names = ("level", "slope", "average")
+    return {
+        "n": n,
+        **{name: f"{share:.1%}" for name, share in zip(names, covered, strict=True)},
+        "log-likelihood lost, median": f"{np.median(lost):.3f}",
+        "worst": f"{max(lost):.2f}",
+    }
+
+
+def loss(fit: RemlFit, values: np.ndarray, place: int) -> float:
+    """Log-likelihood at the highest point that a simplex finds from three starts, less that of the fit."""
+    residuals = values[:, [place]] - fit.basis @ (fit.basis.T @ values[:, [place]])
+    profile, one = Profile(fit.basis, residuals, fit.at), np.zeros(1, int)
+    near = NearOne(profile)
+
+    def below(logs: np.ndarray) -> float:
+        distance, noise = np.exp(logs)
+        return -float(near(float(np.clip(distance, DISTANCES[0], 1.6)), np.array([noise]), one)[0, 0])
+
+    rho, lam = float(fit.rho[place]), float(fit.lam[place])
+    own = np.log([1 - rho, max((1 / lam - 1) / (1 - rho**2), 1e-3)])
+    tops = [
+        -minimize(below, start, method="Nelder-Mead", options={"maxiter": 80}).fun
+        for start in (own, np.log([0.01, 0.2]), np.log([0.05, 2.0]))
+    ]
+    return max(0.0, max(tops) - float(profile(rho, np.array([lam]), one)[0, 0]))
+
+
+def listed(table: pd.DataFrame) -> list[str]:
+    """The lines of a table."""
+    rows = [" | ".join(map(str, row)) for row in table.itertuples(index=False, name=None)]
+    return [
+        f"| {line} |" for line in (" | ".join(table.columns), " | ".join("---" for _ in table.columns), *rows)
+    ]
+
+
 def main() -> None:
     """Write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--series", type=int, default=200)
+    parser.add_argument("--replicates", type=int, default=4000)
     parser.add_argument("--jobs", type=int, default=2)
     given = parser.parse_args()
     with ProcessPoolExecutor(given.jobs) as pool:
@@ -208,9 +281,25 @@ def main() -> None:
         "the median. `said`: sentences with the clause that the fault calls for, or with any where there is no fault.",
         "",
     ]
-    rows = [" | ".join(map(str, row)) for row in table.itertuples(index=False, name=None)]
-    body = [" | ".join(table.columns), " | ".join("---" for _ in table.columns), *rows]
-    PAGE.write_text("\n".join([*head, *(f"| {line} |" for line in body), ""]))
+    walks = pd.DataFrame([walking(n, given.replicates, given.series) for n in (200, 365, 730)])
+    foot = [
+        "",
+        "## Levels that walk",
+        "",
+        *wrap(
+            f"A walk of step 1 with noise .5, level and slope in the middle: {given.replicates:,} series a row (Monte "
+            f"Carlo error {100 * np.sqrt(0.92 * 0.08 / given.replicates):.1f} points), and the restricted "
+            f"log-likelihood that the fit of the first {given.series} of them loses to a simplex search from three "
+            "starts.",
+            118,
+        ),
+        "",
+        *listed(walks),
+        "",
+        *wrap(WALKED, 118),
+        "",
+    ]
+    PAGE.write_text("\n".join([*head, *listed(table), "", *wrap(SPREAD, 118), *foot]))
 
 
 if __name__ == "__main__":

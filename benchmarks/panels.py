@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -32,6 +33,7 @@ from toolkit import (
     style,
 )
 from toolkit.panels import (
+    ChangePanel,
     ExitPanel,
     InterruptionPanel,
     LiveSharePanel,
@@ -105,6 +107,8 @@ def panels() -> Iterator[tuple[str, Callable[[], object]]]:
     yield "OrderPanel", moved(orders.shares["return_rate"], (0.3, 0.2))
     lives = LiveSharePanel({"live": Power(3, 0.55), "notes": Power(1.4, 0.7)}, 1000, live_share=0.3)
     yield "LiveSharePanel", moved(lives.live_share, (0.3, 0.2))
+    change = ChangePanel(log.index(keep=["platform"]), STEPS, within="1d", by="platform")
+    yield "ChangePanel", moved(change.date, (change.date.options[13][1], change.date.options[14][1]))
     promotion = promoted()
     yield "PromotionPanel", moved(promotion.spend, (90, 99))
 
@@ -184,7 +188,8 @@ def main() -> None:
     ]
     text = "\n\n".join(
         [
-            f"{date.today()}: {given.turns} turns a row, milliseconds of the processor.",
+            f"{date.today()}: {given.turns} turns a row, milliseconds of the processor; "
+            f"load average {os.getloadavg()[0]:.0f} on {os.cpu_count()} processors.",
             "## An update of a panel: the answer, its figure as a PNG and the line of Python",
             table("panel", [(f"a bare figure at {DOTS} dots an inch", fine), *updates], fine),
             "## The figure of a result, from the result to a PNG",

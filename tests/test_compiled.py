@@ -77,6 +77,28 @@ def test_where_nothing_can_be_cached_loops_are_compiled_for_the_process() -> Non
     assert run(QUESTION + asked, NUMBA_CACHE_LOCATOR_CLASSES="ZipCacheLocator") == ["stream True"]
 
 
+def test_a_bar_says_that_loops_compile_and_goes() -> None:
+    code = """
+    import contextlib, io, toolkit.compiled
+
+    toolkit.compiled.PATIENCE, said = 0.0, io.StringIO()
+
+    @toolkit.compiled.compiled
+    def add(one, other):
+        return one + other
+
+    with contextlib.redirect_stderr(said):
+        add(1, 2)
+    *_, compiling, gone, _ = said.getvalue().split("\\r")
+    print("compiling" in compiling, repr(gone.strip()))
+    with contextlib.redirect_stderr(io.StringIO()) as later:
+        add(3, 4)
+    print(repr(later.getvalue()))
+    """
+    place = {"NUMBA_CACHE_LOCATOR_CLASSES": "ZipCacheLocator", "TQDM_DISABLE": ""}
+    assert run(code, **place) == ["True ''", "''"]
+
+
 @pytest.fixture
 def interruptible() -> Iterator[None]:
     """Ctrl+C as Python starts with it; a test run in the background has it ignored."""

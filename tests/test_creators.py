@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 
 from toolkit.scenarios.assumptions import ARITHMETIC
 from toolkit.scenarios.creators import (
@@ -439,6 +440,18 @@ def test_the_spread_of_anchors_is_net_of_their_traffic():
     assert found.p < 0.001
     assert found.anchors.sd < 0.1
     assert found.anchors.coefficients.set_index("term").loc["paid", "estimate"] == pytest.approx(0.6, abs=0.1)
+
+
+def test_anchors_who_do_not_differ_leave_the_intervals_of_a_plain_logit():
+    rng = np.random.default_rng(2)
+    who, n = np.repeat(np.arange(60), 5), np.full(300, 400)
+    traffic = pd.DataFrame({"paid": rng.random(300), "fans": rng.normal(size=300)})
+    y = rng.binomial(n, 1 / (1 + np.exp(3 + 0.8 * traffic["paid"] - 0.3 * traffic["fans"])))
+    found = shrink(y, n, anchor=who, traffic=traffic).anchors.coefficients.iloc[1:]
+    sides = np.column_stack([y, n - y])
+    plain = sm.GLM(sides, sm.add_constant(traffic), family=sm.families.Binomial()).fit().conf_int().iloc[1:]
+    width = found["high"] - found["low"]
+    assert width.tolist() == pytest.approx((plain[1] - plain[0]).tolist(), rel=0.05)
 
 
 def test_shrink_names_what_is_wrong():

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from toolkit import Level, Slope, interrupted_time_series
+from toolkit.interruptions import innovations
 
 DAYS = pd.date_range("2022-01-01", periods=300)
 AFTER = np.arange(300) >= 180
@@ -51,6 +52,17 @@ def test_a_slow_start_points_to_a_ramp_and_one_that_fades_to_a_decay():
     part = np.clip((np.arange(300) - 179) / 14, 0, 1)
     assert "use Ramp(start, end), or leave_out=" in plain(0.3 * NOISE - 3 * part)
     assert "use Decay(date, tau)" in plain(0.3 * NOISE - 3 * AFTER * (2 - part))
+
+
+def test_a_slow_start_is_no_wider_spread_and_a_wider_spread_no_slow_start():
+    part = np.clip((np.arange(300) - 179) / 14, 0, 1)
+    slow = plain(NOISE - 8 * part)
+    assert "starts slowly" in slow
+    assert "spread" not in slow
+    short = 0.4 * NOISE * np.where(np.arange(300) < 288, 1, 3)
+    wide = asked(short, Level(str(DAYS[288].date())), season=None, scale="identity").sentence()
+    assert "times that before" in wide
+    assert "its first" not in wide
 
 
 def test_a_level_that_walks_is_said_in_the_effects_sentence_too():
@@ -131,13 +143,54 @@ def test_months_may_have_a_mean_each():
     series = pd.Series(100 + NOISE[:48] + 10 * (times.month == 11), index=times)
     found = interrupted_time_series(series, {"x": Level(times[30])}, season="month")
     assert {"February", "November", "December"} <= set(found.design.names)
-    with pytest.raises(ValueError, match="needs 2 years"):
+    with pytest.raises(ValueError, match="season='month' needs 24 months at least, and the series has 20"):
         interrupted_time_series(series.iloc[:20], {"x": Level(times[10])}, season="month")
 
 
 def test_a_season_longer_than_the_series_is_refused():
     with pytest.raises(ValueError, match="400 days is longer than the series, 300"):
         asked(NOISE, season={"period": 400, "pairs": 1})
+
+
+def test_weekdays_need_two_weeks_and_a_year_a_year():
+    with pytest.raises(ValueError, match="season='week' needs 14 days at least, and the series has 12"):
+        asked(NOISE[:12], [Level(str(DAYS[6].date()))], season="week")
+    with pytest.raises(ValueError, match="season='year' needs 365 days at least, and the series has 300"):
+        asked(NOISE, season="year")
+
+
+def test_a_weekday_with_one_value_is_said_to_count_for_nothing():
+    days = DAYS[(DAYS.day_of_week != 0) | (DAYS == "2022-03-07")]
+    said = interrupted_time_series(pd.Series(NOISE[: len(days)], index=days), {"x": Level(EVENT)}).sentence()
+    assert "Monday has one value, on 2022-03-07, which its own mean takes out of the fit" in said
+
+
+def test_a_series_that_ends_with_the_event_is_said_to_and_keeps_sane_limits():
+    gone = np.where(AFTER, 0.0, np.random.default_rng(9).poisson(20, 300))
+    found = asked(gone)
+    assert "constant at 0 from 2022-06-30 on: it ended" in found.sentence()
+    effect = found.effect()
+    assert "constant at 0 from 2022-06-30 on" in effect.sentence()
+    _, low, high = effect.value("average")
+    assert -25 < low < -20 < high < -15
+    assert effect.value("relative")[1] == -1
+
+
+@pytest.mark.parametrize(
+    ("side", "said"), [(AFTER, "'x: level' acts, 120 points"), (~AFTER, "no lasting term acts")]
+)
+def test_counts_that_are_0_on_a_side_have_no_rate_ratio(side, said):
+    counts = np.where(side, 0.0, np.random.default_rng(9).poisson(20, 300))
+    with pytest.raises(ValueError, match=f"is 0 wherever {said}.* errors='auto' models"):
+        asked(counts, errors="quasi_poisson")
+
+
+def test_hours_are_told_with_their_article():
+    hours = pd.date_range("2023-03-01", periods=24 * 7, freq="h")
+    series = pd.Series(100 + NOISE[: len(hours)], index=hours)
+    found = interrupted_time_series(series, {"x": [Level(hours[90]), Slope(hours[90])]})
+    assert " an hour (" in found.effect().sentence()
+    assert " % an hour (" in found.sentence()
 
 
 def test_the_prediction_band_of_overdispersed_counts_holds_most_days():
@@ -158,3 +211,24 @@ def test_festivals_whose_days_no_source_gives_are_said_of_one_series_and_of_many
     both = found.again(series=pd.DataFrame({"a": year, "b": year + 1}))
     assert said in both.sentence()
     assert "no source" not in asked(values, calendar="618").sentence().lower()
+
+
+COLUMNS = np.column_stack([np.ones(300), AFTER]).astype(float)
+
+
+def test_heavy_tails_are_no_change_of_spread():
+    heavy = np.random.default_rng(39).standard_t(3, 300)
+    # An F test of normal values would find it at 1 in 100,000.
+    assert (heavy[~AFTER] ** 2).mean() > 2 * (heavy[AFTER] ** 2).mean()
+    assert innovations.spread(heavy, AFTER, COLUMNS) is None
+
+
+def test_values_that_repeat_others_count_for_less_in_the_spread():
+    wider = NOISE * np.where(AFTER, 1.3, 1)
+    assert innovations.spread(wider, AFTER, COLUMNS).times > 1.3
+    assert innovations.spread(wider, AFTER, COLUMNS, repeated=6.0) is None
+
+
+def test_a_change_of_spread_is_no_autocorrelation():
+    clock = asked(NOISE, season=None).series.clock
+    assert innovations.autocorrelation(NOISE * np.where(AFTER, 5, 1), AFTER, clock) is None

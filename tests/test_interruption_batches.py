@@ -240,3 +240,11 @@ def test_the_series_of_one_figure_never_share_a_colour(question):
     colours = {look.colour for look in style.looks(["app", "store", "search"]).values()}
     assert colours <= drawn
     assert len(colours) == 3
+
+
+def test_a_sentence_about_many_series_says_where_the_others_are():
+    many = pd.DataFrame({f"s{number}": series(number) for number in range(5)})
+    said = interrupted_time_series(many, {"x": Level(many.index[30])}).effect().sentence()
+    assert "s2: " in said
+    assert "s3: " not in said
+    assert "2 more series: see .table" in said

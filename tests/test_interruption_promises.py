@@ -14,7 +14,7 @@ from scipy.signal import lfilter
 
 import toolkit
 from tests.cases.segments import EFFECTS, segments
-from toolkit import Level, Slope, interrupted_time_series
+from toolkit import Decay, Level, Slope, interrupted_time_series
 from toolkit.interruptions import caveats
 from toolkit.interruptions.errors import registry
 from toolkit.interruptions.errors.ar1_noise import Correlation, Structure
@@ -47,6 +47,33 @@ def test_a_gap_whose_estimate_is_within_the_margin_but_not_its_interval_has_not_
     assert row["low"] < -0.05 < row["estimate"]
     assert row["recovered"] is None
     assert "did not recover to within 5 % by the end of the data" in found.sentence()
+
+
+def test_a_rise_is_no_recovery_and_a_fourth_series_is_said_to_be_in_the_table():
+    rise = {f"room {i}": visits(level=30.0, seed=i) for i in range(4)}
+    found = interrupted_time_series(
+        pd.DataFrame(rise), {"removed": Level(REMOVED)}, season=None, scale="identity"
+    )
+    said = found.recovery(0.05).sentence()
+    assert "room 0, removed: never more than 5 % below the counterfactual since 2019-07-31" in said
+    assert "recovered" not in said
+    assert "1 more series: see .table" in said
+    assert "1 more series: see .table" in found.effect().sentence()
+
+
+def test_slips_in_terms_and_error_models_are_refused_by_name():
+    with pytest.raises(ValueError, match="interruption 'removed' has Level.* twice; give it once"):
+        asked(terms=[Level(REMOVED), Level(REMOVED)])
+    with pytest.raises(TypeError, match="tau is a number of periods above 0, not 'x'"):
+        asked(terms=Decay(REMOVED, tau="x"))
+    with pytest.raises(ValueError, match="no error model 'arma' .did you mean 'arima'.."):
+        asked().multiverse(errors=["arma"])
+
+
+def test_a_share_of_a_lift_that_may_be_none_is_not_given():
+    said = asked(visits(level=0.0)).net((DAYS[60], DAYS[62])).sentence()
+    assert said.startswith("Net effect ")
+    assert "of the lift" not in said
 
 
 def test_a_recovery_begins_where_the_whole_interval_stays_above_the_margin_to_the_end():
@@ -260,3 +287,39 @@ def test_a_default_fit_loads_neither_statsmodels_nor_scipys_statistics():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def weeks(days):
+    """A level that falls, and weekends that are half as much again; the errors are small."""
+    when = pd.date_range("2019-05-06", periods=days)
+    values = 100 - 20 * (np.arange(days) >= days // 2) + 50 * (when.day_of_week >= 5)
+    noise = np.random.default_rng(4).normal(0, 1, days)
+    return pd.Series(values + noise, index=when, name="visits"), when[days // 2]
+
+
+@pytest.mark.parametrize(("days", "steps"), [(140, "weekdays"), (147, "one")])
+def test_lines_of_a_long_series_are_of_an_average_weekday_and_say_so(days, steps):
+    series, date = weeks(days)
+    found = interrupted_time_series(series, {"removed": Level(date)}, scale="identity")
+    ax = found.plot()
+    fitted = ax.get_lines()[1].get_ydata()
+    # Weekends are drawn, or left out; the points stay.
+    jumps = int((np.abs(np.diff(fitted)) > 10).sum())
+    assert (jumps == 1) == (steps == "one")
+    assert (jumps > 30) == (steps == "weekdays")
+    assert ("lines: average weekday" in ax.get_ylabel()) == (steps == "one")
+    assert ax.get_lines()[0].get_ydata() == pytest.approx(series.to_numpy())
+    if steps == "one":
+        assert fitted[0] == pytest.approx(series[: days // 2].mean(), abs=1)
+        assert found.counterfactual["fitted"].iloc[5] > 140
+    plt.close("all")
+
+
+def test_lines_of_many_hours_are_of_an_average_hour():
+    hours = pd.date_range("2023-03-01", periods=24 * 25, freq="h")
+    values = 100 + 30 * np.sin(np.arange(600) / 24 * 2 * np.pi) + np.random.default_rng(2).normal(size=600)
+    ax = interrupted_time_series(pd.Series(values, index=hours), {"x": Level(hours[300])}).plot()
+    assert np.ptp(ax.get_lines()[1].get_ydata()) < 10
+    assert "average hour of the day" in ax.get_ylabel()
+    assert "weekday" not in ax.get_ylabel()
+    plt.close("all")

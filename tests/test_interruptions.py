@@ -481,3 +481,14 @@ def test_a_counterfactual_that_may_be_of_any_size_overflows_nowhere():
         _, low, high = found.effect(of="fades").value("relative")
     assert low < 0
     assert 1e9 < high < np.inf
+
+
+def test_names_beside_the_curves_of_a_recovery_never_lie_on_one_another():
+    days = pd.date_range("2019-01-01", periods=60, name="date")
+    noise = np.random.default_rng(3).normal(0, 1, (60, 4))
+    many = pd.DataFrame(100 + noise, days, ["kuaishou", "douyin", "taobao_live", "xiaohongshu"])
+    ax = interrupted_time_series(many, {"rule": Level("2019-02-10")}).recovery().plot()
+    ax.figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert len(boxes) == 5  # four series and the margin
+    assert not any(one.overlaps(other) for at, one in enumerate(boxes) for other in boxes[:at])

@@ -91,7 +91,7 @@ def test_holdout_names_what_is_wrong(frame, options, says):
 
 def test_a_missing_outcome_is_not_zero():
     rows = pd.DataFrame({"arm": ["a", "b", "a", "b"], "bought": [1.0, np.nan, 0.0, 1.0]})
-    with pytest.raises(ValueError, match="row 1 has no bought"):
+    with pytest.raises(ValueError, match="bought: row 1 = nan is missing"):
         ask(rows, n=None, held="a")
 
 
@@ -133,6 +133,21 @@ def test_selection_on_what_was_measured_is_taken_away_and_raw_is_wrong():
     assert found.loc["raw", "low"] > 1
     for method in ("regression", "weighting", "matching"):
         assert found.loc[method, "low"] < 1 < found.loc[method, "high"]
+
+
+def test_equally_near_others_are_the_match_together_so_the_order_of_rows_does_not_matter():
+    rows = pd.DataFrame(
+        {
+            "treated": [1, 1, 0, 0, 0, 0, 1, 0, 0],
+            "y": [1.0, 0, 1, 0, 0, 0, 1, 1, 0],
+            "group": list("aaaaaabbb"),
+        }
+    )
+    options = {"treated": "treated", "outcome": "y", "covariates": ["group"]}
+    found = without_holdout(rows, **options)
+    # In group a half of the treated and a quarter of the others, in group b all and a half.
+    assert found.value("matching") == pytest.approx((2 * (1 / 2 - 1 / 4) + 1 * (1 - 1 / 2)) / 3)
+    pd.testing.assert_frame_equal(found.table, without_holdout(rows[::-1], **options).table)
 
 
 def test_the_sentence_gives_the_range_and_picks_none():

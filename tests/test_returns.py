@@ -79,6 +79,6 @@ def test_a_platform_counts_with_its_own_rows_alone():
     assert who_returns(small(), platform="x").table["estimate"].iloc[1] == 1
     other = who_returns(small(), platform="<b>$y</b>", definition="bought again", source="By hand")
     assert other.table["estimate"].iloc[1] == pytest.approx(1 / 20)
-    assert other.sentence().startswith("By hand · <b>$y</b> · bought again: Came back: 5.0 % in week 1")
+    assert other.sentence().startswith("By hand · <b>$y</b> · bought again: 5.0 % in week 1")
     with pytest.raises(ValueError, match="no definition 'returns'.*there are: came back, bought again"):
         who_returns(small(), definition="returns")

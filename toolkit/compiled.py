@@ -2,17 +2,22 @@
 
 compiled      the decorator of every compiled loop
 uninterrupted holds Ctrl+C back while numba is loaded or compiles
+told          a bar while numba compiles for long
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from types import FrameType
-from typing import Any
+from typing import Any, Final
+
+from toolkit.progress import PATIENCE
 
 
 @contextmanager
@@ -36,6 +41,58 @@ def uninterrupted() -> Iterator[None]:
             usual(*held[0])
 
 
+COMPILING: Final = "compiling loops, once on this machine"
+
+
+class _Spent:
+    """Seconds that this process has spent compiling, and whether it is at it."""
+
+    seconds, now = 0.0, False
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """A bar from the third second on that a process compiles: without one a first question would seem to hang.
+
+    What is loaded from the cache shows none.
+    """
+    if _Spent.now or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    from numba.core import event
+    from tqdm.auto import tqdm
+
+    bars: list[Any] = []
+    began = time.monotonic()
+    delay = max(PATIENCE - _Spent.seconds, 1e-9)
+    hidden = bool(os.environ.get("TQDM_DISABLE"))
+
+    class Bar(event.Listener):
+        """Drawn anew whenever a loop, or one that it calls, begins or ends to be compiled."""
+
+        def on_start(self, _: object) -> None:
+            if not bars:
+                form = "{desc}: {elapsed}"
+                bars.append(
+                    tqdm(
+                        desc=COMPILING, bar_format=form, delay=delay, miniters=1, leave=False, disable=hidden
+                    )
+                )
+            bars[0].update()
+
+        on_end = on_start
+
+    _Spent.now = True
+    try:
+        with event.install_listener("numba:compile", Bar()):
+            yield
+    finally:
+        _Spent.now = False
+        for bar in bars:
+            bar.close()
+            _Spent.seconds += time.monotonic() - began
+
+
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile a function when it is first called, without the interpreter's lock.
 
@@ -57,7 +114,7 @@ def compiled(function: Callable[..., Any]) -> Any:
 def _whole(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def whole(*arguments: Any) -> Any:
-        with uninterrupted():
+        with uninterrupted(), told():
             return function(*arguments)
 
     return whole

@@ -62,7 +62,7 @@ def heat(table: pd.DataFrame, period: str, ax: Axes | None = None) -> Axes:
             for j, age in enumerate(grid.columns):
                 if age in partial and partial.loc[label, age] > 0:
                     edge = Rectangle(
-                        (j, i), 1, 1, fill=False, hatch="////", edgecolor=style.QUIET, linewidth=0
+                        (j, i), 1, 1, fill=False, hatch="////", edgecolor=style.QUIET, linewidth=0, alpha=0.5
                     )
                     ax.add_patch(edge)
         sizes = table.drop_duplicates("label").set_index("label")["size"]

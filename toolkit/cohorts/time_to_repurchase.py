@@ -13,6 +13,7 @@ from scipy import special
 from toolkit.cohorts.groups import each_group, labelled
 from toolkit.cohorts.periods import DAY
 from toolkit.cohorts.purchases import first_purchases
+from toolkit.intervals import wilson
 from toolkit.results import Result
 from toolkit.wording import count, counted, interval_level, p_value, percent, percent_interval
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from toolkit.cohorts.question import PurchaseQuestion
+
+
+#: Days since the first purchase of which the sentence speaks.
+SOON, LATE = 30, 90
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -66,7 +71,8 @@ class TimeToRepurchase(Result):
     def at(self, day: int) -> pd.DataFrame:
         """The curve at a number of days: `by`, `estimate`, `low`, `high`, `n` (still at risk).
 
-        Missing beyond the day to which the last buyer is followed.
+        Missing beyond the day to which the last buyer is followed. Where nobody has bought again the interval is
+        Wilson's, of 0 among those followed that long: Greenwood's variance is then 0.
         """
         if not day >= 0:
             raise ValueError(f"day={day!r}: days since the first purchase are 0 or more")
@@ -75,8 +81,12 @@ class TimeToRepurchase(Result):
             steps = _curve(rows, self.confidence)
             known = steps[steps["day"] <= day]
             n = int((rows["again"] + rows["censored"])[rows["day"] >= day].sum())
-            values = [0.0, 0.0, 0.0] if known.empty else known[["estimate", "low", "high"]].iloc[-1].tolist()
-            lines.append([*rows[list(self.by)].iloc[0], *(values if n else [np.nan] * 3), n])
+            values = [np.nan] * 3
+            if n and known.empty:
+                values = [0.0, *(float(limit) for limit in wilson(0, n, confidence=self.confidence))]
+            elif n:
+                values = known[["estimate", "low", "high"]].iloc[-1].tolist()
+            lines.append([*rows[list(self.by)].iloc[0], *values, n])
         return pd.DataFrame(lines, columns=[*self.by, "estimate", "low", "high", "n"])
 
     @cached_property
@@ -107,7 +117,7 @@ class TimeToRepurchase(Result):
         for place, (name, rows) in enumerate(each_group(self.days, self.by)):
             longest = int(rows["day"].max()) if len(rows) else 0
             said = []
-            for day in [30, 90][: 1 + (longest >= 90)] if longest >= 30 else [longest]:
+            for day in [SOON, LATE][: 1 + (longest >= LATE)] if longest >= SOON else [longest]:
                 row = self.at(day).iloc[place]
                 said.append(
                     f"{percent(row['estimate'])} within {counted(day, 'day')} "
@@ -123,10 +133,22 @@ class TimeToRepurchase(Result):
         return f"{text}; recent buyers are assumed to behave like earlier ones."
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """A rising step for each group, with its interval."""
+        """A rising step for each group, with its interval, level from the last second purchase on to day 90."""
         from toolkit.cohorts import plots
 
-        return plots.time_to_repurchase(self.table, self.by, ax)
+        return plots.time_to_repurchase(self._followed(), self.by, ax)
+
+    def _followed(self) -> pd.DataFrame:
+        """The curves on to the last day that the sentence speaks of, as far as buyers were followed."""
+        if self.days.empty:
+            return self.table
+        last = max(LATE, *self.table["day"]) if len(self.table) else LATE
+        lines = []
+        for place, (_, rows) in enumerate(each_group(self.days, self.by)):
+            day = min(last, int(rows["day"].max()))
+            steps = labelled(_curve(rows, self.confidence), rows, self.by)
+            lines += [steps, self.at(day).iloc[[place]].assign(day=day)]
+        return pd.concat(lines, ignore_index=True)
 
 
 def time_to_repurchase(asked: PurchaseQuestion) -> TimeToRepurchase:

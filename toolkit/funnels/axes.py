@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.ticker import FuncFormatter
 
 from toolkit import style
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 #: More lines than this cannot be told apart.
 MOST_GROUPS = 12
+#: Characters of a line beside the axis.
+LONGEST = 40
 #: A unit of the time axis is used from three of it on.
 UNITS = (("days", 86_400e6), ("hours", 3_600e6), ("minutes", 60e6), ("seconds", 1e6))
 
@@ -54,11 +58,13 @@ def course(frame: pd.DataFrame, *, step: str, first: str, ax: Axes | None = None
             )
         ax.set_ylim(bottom=0)
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * 100:.3g} %"))
-        hollow = "" if frame["complete"].all() else "; hollow: window not over"
-        ax.set_ylabel(
-            f"share of those at {style.drawn(first)} that reached {style.drawn(step)}{hollow}", wrap=True
-        )
-        ax.figure.autofmt_xdate()
+        hollow = "" if frame["complete"].all() else " (hollow: window not over)"
+        said = f"share of those at {style.drawn(first)} that reached {style.drawn(step)}{hollow}"
+        ax.set_ylabel(textwrap.fill(said, LONGEST))
+        if pd.api.types.is_datetime64_any_dtype(frame["period"]):
+            locator = AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
+            ax.xaxis.set_major_locator(locator)
+            ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
         return _named(ax, frame)
 
 

@@ -46,7 +46,7 @@ def estimates(frame: pd.DataFrame, measure: str, shares: bool, ax: Axes | None =
         ax.set_ylim(len(frame) - 0.5, -0.5)
         ax.set_xlabel(style.drawn(measure))
         if shares:
-            ax.xaxis.set_major_formatter(PercentFormatter(1.0))
+            ax.xaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
     return ax
 
 
@@ -62,5 +62,5 @@ def predicted(frame: pd.DataFrame, title: str, axis: str, ax: Axes | None = None
         ax.set_ylim(len(frame) - 0.5, -0.5)
         ax.set_xlabel(f"{axis} (bar: expected)")
         ax.set_title(style.drawn(title), fontsize="medium")
-        ax.xaxis.set_major_formatter(PercentFormatter(1.0))
+        ax.xaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
     return ax

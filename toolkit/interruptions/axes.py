@@ -12,7 +12,6 @@ is_dated, when    periods as tables say them, as times or numbers
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib.dates as dates
@@ -23,7 +22,7 @@ from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter
 
 from toolkit import style
-from toolkit.wording import change
+from toolkit.wording import NOTHING, change
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,6 +33,8 @@ FAMILY = style.SETTINGS["font.family"]
 WAS, WOULD = "#222222", "#B45309"
 #: Names of interruptions closer than this share of the width are written one above the other.
 NEAR = 0.14
+#: Labels beside lines, and the points from one to the next where they stand one on another.
+BESIDE, LINE = "beside", 12.0
 
 
 def drawn(ax: Axes | None) -> Axes:
@@ -52,18 +53,35 @@ def beside(ax: Axes, x: Any, y: float, text: str, colour: str) -> None:
         va="center",
         fontsize=9,
         annotation_clip=False,
+        gid=BESIDE,
     )
 
 
 def apart(ax: Axes) -> None:
-    """Move labels at the right end away from each other."""
-    labels = sorted((text for text in ax.texts if isinstance(text, Annotation)), key=lambda text: text.xy[1])
+    """Move labels at the right end up or down, as little as it takes that none lies on another.
+
+    Called last: the limits of the axes must stand.
+    """
+    named = [text for text in ax.texts if isinstance(text, Annotation) and text.get_gid() == BESIDE]
+    labels = sorted(named, key=lambda text: text.xy[1])
     low, high = ax.get_ylim()
-    for below, above in pairwise(labels):
-        gap = (above.xy[1] - below.xy[1]) / (high - low)
-        if gap < 0.06:
-            below.set_position((5, -6))
-            above.set_position((5, 6))
+    points = ax.bbox.height * 72 / ax.figure.dpi
+    wanted = [points * (text.xy[1] - low) / (high - low) for text in labels]
+    # Labels that meet form a block, whose middle stands where its labels want to be on average.
+    blocks: list[list[float]] = []
+    for place in wanted:
+        blocks.append([place])
+        while len(blocks) > 1 and _foot(blocks[-1]) < _foot(blocks[-2]) + LINE * len(blocks[-2]):
+            last = blocks.pop()
+            blocks[-1] += last
+    given = [_foot(block) + LINE * at for block in blocks for at in range(len(block))]
+    for text, own, place in zip(labels, wanted, given, strict=True):
+        text.set_position((5, place - own))
+
+
+def _foot(block: list[float]) -> float:
+    """Where the lowest of labels that stand one on another is, in points."""
+    return sum(block) / len(block) - LINE * (len(block) - 1) / 2
 
 
 class Mark(NamedTuple):
@@ -119,11 +137,12 @@ def timed(ax: Axes, dated: bool) -> None:
 def _short(value: float, _: Any = None) -> str:
     """Large numbers in millions, as axes have little room."""
     size = abs(value)
+    text = f"{value:g}"
     if size >= 1e6:
-        return f"{value / 1e6:,.12g} M"
-    if size >= 1e4:
-        return f"{value / 1e3:,.12g} k"
-    return f"{value:g}"
+        text = f"{value / 1e6:,.12g} M"
+    elif size >= 1e4:
+        text = f"{value / 1e3:,.12g} k"
+    return text.replace("-", "−")
 
 
 def shorten(axis: Axis) -> None:
@@ -133,7 +152,12 @@ def shorten(axis: Axis) -> None:
 
 def percent(axis: Axis) -> None:
     """Shares as changes in per cent."""
-    axis.set_major_formatter(FuncFormatter(lambda value, _: change(value)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _change(value)))
+
+
+def _change(value: float) -> str:
+    """A change on an axis, where nothing is 0 % and whole numbers stand without decimals."""
+    return "0 %" if abs(value) < NOTHING else change(value).replace(".0 %", " %")
 
 
 def ranked(

@@ -2,7 +2,9 @@
 
 near                too few points on a side, no data across a date, a series that never varies
 thin                lasting terms that one or two points decide
-constant            series without variation before the first interruption
+constant            series without variation before the first interruption or from it on
+countable           counts without a finite rate ratio, which are refused
+once                a weekday with a single value
 effective_number    effective number of observations of a coefficient (Kish)
 """
 
@@ -11,8 +13,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 
 from toolkit.interruptions.design import Design
+from toolkit.interruptions.seasons import DAYS
 from toolkit.interruptions.series import Clock, Series
 from toolkit.interruptions.terms import Level, Pulse, Ramp, Slope, Term
 from toolkit.wording import counted
@@ -21,6 +25,8 @@ from toolkit.wording import counted
 LEAST, FEW = 3, 12
 #: Points from which on a series tells its errors well enough for an event near one of its ends.
 SHORT = 60
+#: Equal points in a row from which on a series has ended, or is no longer measured.
+ENDED = 7
 #: Series of a batch that are named one by one.
 MOST = 3
 #: Effective number of observations below which a lasting term has a caveat: it takes 3 to see that one is odd.
@@ -60,26 +66,35 @@ def near(series: Series, terms: Mapping[str, tuple[Term, ...]], kept: np.ndarray
 
 
 def constant(series: Series, first: int) -> list[str]:
-    """Caveats about series that are constant before the first interruption, or throughout."""
+    """Caveats about series that are constant before the first interruption, from it on, or throughout."""
     if first == 0:
         return []
-    clock, notes = series.clock, []
-    low, high = (reduce(series.values[:first], axis=0) for reduce in (np.fmin.reduce, np.fmax.reduce))
-    flat = np.flatnonzero(low == high)
+    clock, notes, sides = series.clock, [], (series.values[:first], series.values[first:])
+    low, high = (
+        np.array([reduce(side, axis=0) for side in sides]) for reduce in (np.fmin.reduce, np.fmax.reduce)
+    )
+    before, after = low == high
+    after &= (~np.isnan(sides[1])).sum(0) >= ENDED
+    flat = np.flatnonzero(before | after)
     for number in flat[:MOST]:
         which = "the series" if len(series.names) == 1 else repr(series.names[number])
-        value, after = low[number], series.values[first:, number]
-        after = after[~np.isnan(after)]
-        if (after == value).all():
-            notes.append(f"{which} is constant at {value:g} throughout: there is nothing to estimate")
+        value, other = (low[0], sides[1]) if before[number] else (low[1], sides[0])
+        rest = other[~np.isnan(other[:, number]), number]
+        if (rest == value[number]).all():
+            notes.append(f"{which} is constant at {value[number]:g} throughout: there is nothing to estimate")
             continue
-        notes.append(
-            f"{which} is constant at {value:g} before {clock.said(first)}: nothing was measured then, or nothing "
-            f"could change. What the data show is what came after: {after.mean():.4g} on average, from "
-            f"{after.min():.4g} to {after.max():.4g}, in {counted(len(after), clock.unit)}. Intervals and p values "
-            "assume the same noise before as after, and should not be trusted"
+        told = f"{rest.mean():.4g} on average, from {rest.min():.4g} to {rest.max():.4g}, in "
+        told += (
+            f"{counted(len(rest), clock.unit)}. Intervals and p values assume the same noise before as after"
         )
-    return notes if len(flat) <= MOST else [*notes, f"{len(flat) - MOST} more series are constant before"]
+        notes.append(
+            f"{which} is constant at {value[number]:g} before {clock.said(first)}: nothing was measured then, or "
+            f"nothing could change. What the data show is what came after: {told}, and should not be trusted"
+            if before[number]
+            else f"{which} is constant at {value[number]:g} from {clock.said(first)} on: it ended, or was no longer "
+            f"measured. What the data show is what was before: {told}, and should not be trusted"
+        )
+    return notes if len(flat) <= MOST else [*notes, f"{len(flat) - MOST} more series are constant on a side"]
 
 
 def thin(plan: Design, rows: np.ndarray, clock: Clock) -> list[str]:
@@ -91,6 +106,39 @@ def thin(plan: Design, rows: np.ndarray, clock: Clock) -> list[str]:
         f"{clock.said(int(there[day]))} above all: its interval should not be trusted"
         for place, (number, day) in zip(mine, effective_number(plan, rows, mine), strict=True)
         if number < THIN
+    ]
+
+
+def countable(plan: Design, rows: np.ndarray, counts: np.ndarray, names: Sequence[str]) -> None:
+    """Refuse counts, rows x series, that are 0 wherever a lasting term acts, or wherever none does.
+
+    Raises
+    ------
+    ValueError
+        Since the rate ratio is then 0 or infinite, on whose logarithm no interval stands.
+    """
+    mine = lasting(plan)
+    acts = plan.matrix[rows][:, mine] != 0
+    sides = [(f"wherever {plan.names[place]!r} acts", acts[:, i]) for i, place in enumerate(mine)]
+    for where, side in [*sides, ("wherever no lasting term acts", ~acts.any(1))]:
+        gone = ~counts[side].any(0)
+        if side.any() and gone.any():
+            raise ValueError(
+                f"series {names[int(gone.argmax())]!r} is 0 {where}, {counted(int(side.sum()), 'point')}: the "
+                "logarithm of that mean has no finite estimate; errors='auto' models log(y + 0.5)"
+            )
+
+
+def once(plan: Design, rows: np.ndarray, clock: Clock) -> list[str]:
+    """Caveats about weekdays with a single value, where each weekday has a mean of its own."""
+    if not set(DAYS) & set(plan.names):
+        return []
+    there = np.flatnonzero(rows[: plan.treated])
+    which = np.asarray(pd.DatetimeIndex(clock.times).day_of_week)[there]
+    return [
+        f"{DAYS[day]} has one value, on {clock.said(int(there[which == day][0]))}, which its own mean takes out of the "
+        "fit"
+        for day in np.flatnonzero(np.bincount(which, minlength=len(DAYS)) == 1)
     ]
 
 

@@ -1,6 +1,5 @@
 """The design matrix: trend, terms of interruptions, season, calendar, covariates and comparison series, by column.
 
-seasonal     means of weekdays, hours and months, and Fourier pairs
 Design       named columns, and the interruption that each belongs to
 build        makes the design of a series
 independent  refuses collinear columns by name
@@ -9,7 +8,6 @@ distinct     columns that are no linear combination of earlier ones
 
 from __future__ import annotations
 
-import calendar as months
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,18 +16,12 @@ import numpy as np
 import pandas as pd
 
 from toolkit import dates
+from toolkit.interruptions import seasons
 from toolkit.interruptions.series import Clock, Series
 from toolkit.interruptions.terms import Term
 from toolkit.sources.festivals import calendar as festivals
 from toolkit.wording import some
 
-MONTHS = tuple(months.month_name)[1:]
-HOURS = tuple(f"{hour:02}:00" for hour in range(24))
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-#: Periods in a year; whole years that a series must cover for a yearly season; Fourier pairs of that season.
-YEAR = {"h": 8766.0, "D": 365.25, "W": 365.25 / 7, "M": 12.0, "Q": 4.0}
-YEARS = 2
-PAIRS = 2
 #: Periods between a series and its comparison in the error covariance: far enough to be independent.
 APART = 10_000
 #: Share of a column's squares that the others leave unexplained, below which they are collinear.
@@ -107,7 +99,7 @@ def build(
     table = None if calendar is None else events(clock, calendar)
     undated = () if table is None else tuple(table.attrs.get("unknown", ()))
     more = {
-        **seasonal(clock, season, ~np.isnan(series.values).all(1)),
+        **seasons.seasonal(clock, season, ~np.isnan(series.values).all(1)),
         **_calendar(clock, table),
         **_covariates(clock, covariates),
     }
@@ -201,70 +193,6 @@ def distinct(matrix: np.ndarray) -> list[int]:
 def _numbered(term: Term, given: tuple[Term, ...]) -> str:
     same = [one for one in given if one.name == term.name]
     return term.name if len(same) == 1 else f"{term.name} {same.index(term) + 1}"
-
-
-def seasonal(clock: Clock, season: Any, known: np.ndarray | None = None) -> dict[str, np.ndarray]:
-    """Seasonal columns: a mean for each weekday, hour or month that has values, and Fourier pairs.
-
-    Parameters
-    ----------
-    known : (periods,) array of bool, optional
-        Periods with values; all if not given. A weekday without any, such as a closing day, has no column.
-    """
-    if season is None:
-        return {}
-    known = np.ones(len(clock.periods), bool) if known is None else known
-    if season == "auto":
-        days = len(clock.periods) / (24 if clock.kind == "h" else 1)
-        wanted: list[Any] = ["day"] if clock.kind == "h" and days >= 3 else []
-        wanted += ["week"] if clock.kind in ("h", "D") and days >= 21 else []
-        wanted += ["year"] if clock.kind in YEAR and len(clock.periods) >= YEARS * YEAR[clock.kind] else []
-    else:
-        wanted = [season] if isinstance(season, str | Mapping) else list(season)
-    columns: dict[str, np.ndarray] = {}
-    for one in wanted:
-        if one == "week" and clock.kind in ("h", "D"):
-            columns |= _means(clock.times.day_of_week, DAYS, known)
-        elif one == "day" and clock.kind == "h":
-            columns |= _means(clock.times.hour, HOURS, known)
-        elif one == "month" and clock.kind == "M":
-            if len(clock.periods) < YEARS * YEAR["M"]:
-                raise ValueError(
-                    f"season='month' needs {YEARS} years, and the series has {len(clock.periods)} months"
-                )
-            columns |= _means(clock.times.month - 1, MONTHS, known)
-        elif one == "year" and clock.kind in YEAR:
-            columns |= _waves(clock, YEAR[clock.kind], PAIRS, "year")
-        elif isinstance(one, Mapping) and set(one) == {"period", "pairs"}:
-            if one["period"] > len(clock.periods):
-                raise ValueError(
-                    f"a season of {one['period']:g} {clock.unit}s is longer than the series, "
-                    f"{len(clock.periods)}; drop it"
-                )
-            columns |= _waves(clock, float(one["period"]), int(one["pairs"]), f"period {one['period']:g}")
-        else:
-            raise ValueError(
-                f"season={one!r} of a series of {clock.unit}s; use 'auto', None, 'day' (hours only), 'week' (hours "
-                "and days), 'month' (months only), 'year' or {'period': 12, 'pairs': 2}"
-            )
-    return columns
-
-
-def _means(place: Any, names: Sequence[str], known: np.ndarray) -> dict[str, np.ndarray]:
-    """A column for every place that has values, the first of them apart, from which the others differ."""
-    there = np.unique(np.asarray(place)[known])
-    return {names[i]: np.asarray(place == i).astype(float) for i in there[1:]}
-
-
-def _waves(clock: Clock, period: float, pairs: int, name: str) -> dict[str, np.ndarray]:
-    angle = 2 * np.pi * clock.periods / period
-    return {
-        f"{shape.__name__} {pair} of {name}": shape(pair * angle)
-        for pair in range(1, pairs + 1)
-        for shape in (np.sin, np.cos)
-        # The highest sine of an even period is 0 everywhere.
-        if not (shape is np.sin and 2 * pair == period)
-    }
 
 
 def events(clock: Clock, given: Any) -> pd.DataFrame:

@@ -9,16 +9,14 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from toolkit.interruptions import adequacy
 from toolkit.interruptions.errors.fitted import Fit
+from toolkit.interruptions.innovations import LAGS, probability
 from toolkit.interruptions.model import Model
 from toolkit.results import Result
-from toolkit.wording import p_value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LAGS = adequacy.LAGS
 LOW = 0.05
 WEEK = 7
 
@@ -50,7 +48,11 @@ class Diagnostics(Result):
             parts = [f"{name} = {_parameter(row[name])}" for name in self.parameters]
             if row["boundary"]:
                 parts.append(f"{row['boundary']} lies at the end of its range")
-            low = [f"lag {name.rpartition('_')[2]}: p {_p(row[name])}" for name in tests if row[name] < LOW]
+            low = [
+                f"lag {name.rpartition('_')[2]}: p {probability(row[name])}"
+                for name in tests
+                if row[name] < LOW
+            ]
             parts.append(
                 f"autocorrelation is left (Ljung-Box, {', '.join(low)})"
                 if low
@@ -59,10 +61,10 @@ class Diagnostics(Result):
             if row.get("last_week_p", 1.0) < LOW:
                 parts.append(
                     f"errors return after a week (autocorrelation {row['last_week']:.2f} at lag 7, p "
-                    f'{_p(row["last_week_p"])}): errors="weekly" models that'
+                    f'{probability(row["last_week_p"])}): errors="weekly" models that'
                 )
             if row["normality"] < LOW:
-                parts.append(f"not normal (Shapiro-Wilk, p {_p(row['normality'])})")
+                parts.append(f"not normal (Shapiro-Wilk, p {probability(row['normality'])})")
             size = f"{row['largest']:+.1f}".replace("-", "−")
             parts.append(f"largest residual {size} sd on {row['largest_on']}")
             said.append(f"{row.get('series', '')}{': ' if 'series' in row else ''}{', '.join(parts)}")
@@ -77,12 +79,10 @@ class Diagnostics(Result):
 
 def _parameter(value: float) -> str:
     whole = isinstance(value, int)
-    return str(value) if whole else f"{value:.2f}" if abs(value) >= 0.01 or value == 0 else f"{value:.2g}"
-
-
-def _p(value: float) -> str:
-    text = p_value(value)
-    return text if text.startswith("<") else f"= {text}"
+    if whole:
+        return str(value)
+    text = f"{value:.2f}" if abs(value) >= 0.01 else f"{value:.2g}" if value else "0.00"
+    return text.replace("-", "−")
 
 
 def diagnostics(model: Model) -> Diagnostics:

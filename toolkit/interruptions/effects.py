@@ -15,7 +15,9 @@ import numpy as np
 import pandas as pd
 
 from toolkit.interruptions import adequacy, estimands
+from toolkit.interruptions.caveats import constant
 from toolkit.interruptions.model import Model
+from toolkit.interruptions.series import per
 from toolkit.results import Result
 from toolkit.wording import amount, change, counted, interval, interval_level, some
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 ESTIMANDS = ("average", "cumulative", "relative")
+#: Series whose effects a sentence tells.
+MOST = 3
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -48,15 +52,17 @@ class Effect(Result):
         """The effect in words."""
         names = self.table["series"].unique() if "series" in self.table else [None]
         parts = []
-        for name in names[:3]:
+        for name in names[:MOST]:
             rows = self.table if name is None else self.table[self.table["series"] == name]
             rows = rows.set_index("estimand")
             mean, share = (rows.loc[key] for key in ("average", "relative"))
             text = (
-                f"{change(share['estimate'])} ({interval(share, change)}), {amount(mean['estimate'])} a {self.unit} "
+                f"{change(share['estimate'])} ({interval(share, change)}), {amount(mean['estimate'])} {per(self.unit)} "
                 f"({interval(mean, amount)}), n = {mean['n']:,}"
             )
             parts.append(text if name is None else f"{name}: {text}")
+        if len(names) > MOST:
+            parts.append(f"{len(names) - MOST} more series: see .table")
         start, end = self.table["start"].iloc[0], self.table["end"].iloc[0]
         when = f"on {start}" if start == end else f"from {start} to {end}"
         closing = f"; {'; '.join(self.caveats)}." if self.caveats else "."
@@ -143,7 +149,8 @@ def effect(
         caveats.append(f"{counted(lost, clock.unit)} whose covariates are missing are left out")
     if np.isnan(found[:, ESTIMANDS.index("relative"), 0]).any():
         caveats.append("no relative effect: the counterfactual is not above 0")
-    caveats += adequacy.warnings(model)
+    first = min(clock.place(term.at) for given in model.interruptions.values() for term in given)
+    caveats += [*constant(model.series, first), *adequacy.warnings(model)]
     table = pd.DataFrame(
         {
             "series": np.repeat(model.series.names, len(ESTIMANDS)),

@@ -55,11 +55,11 @@ class Estimands:
         some = would > 0
         below = np.where(some, would, 1.0)[:, None]
         ratio = np.where(some, was, np.nan) / below[:, 0]
-        if self.scale.ratio:
-            # The logarithm of the ratio is nearly normal, and for one period exactly a contrast.
-            relative = moves[0] / np.where(was > 0, was, 1.0)[:, None] - moves[1] / below
-        else:
-            relative = (moves[0] - np.where(some, ratio, 0.0)[:, None] * moves[1]) / below
+        relative = (moves[0] - np.where(some, ratio, 0.0)[:, None] * moves[1]) / below
+        # The logarithm of the ratio is nearly normal, and for one period exactly a contrast; unless hardly anything is
+        # left but the shift, whose logarithm tells nothing of the mean's.
+        logs = self.scale.ratio & (self.was.mean(1) > self.scale.shift)
+        relative[logs] = (moves[0] / np.where(was > 0, was, 1.0)[:, None] - moves[1] / below)[logs]
         cumulative = self._slopes(self.would, self.instead, self.present)
         weights = np.stack([(moves[0] - moves[1]) / len(self.at), relative, cumulative], 1)
         # A counterfactual that is all but unknown may be of any size, and its fourth power beyond any number.
@@ -69,13 +69,15 @@ class Estimands:
         reach = student(df, self.confidence) * error
         average = _around((self.was - self.would).mean(1), reach[:, 0])
         share = _around(ratio - 1, reach[:, 1])
-        if self.scale.ratio:
-            ratios = ratio[:, None] * np.exp(_around(np.zeros(len(ratio)), reach[:, 1]))
-            share = ratios - 1
+        if logs.any():
+            ratios = ratio[logs, None] * np.exp(_around(np.zeros(int(logs.sum())), reach[logs, 1]))
+            share[logs] = ratios - 1
             # What was is seen, and the counterfactual lies between its quotients by the ratio's limits: their
             # difference is no more symmetric than they are, and holds 0 where the ratio holds 1.
-            mapped = self.was.mean(1)[:, None] * (1 - 1 / np.where(ratios > 0, ratios, np.nan))
-            average = np.where(np.isnan(mapped), average, mapped)
+            mapped = self.was.mean(1)[logs, None] * (1 - 1 / np.where(ratios > 0, ratios, np.nan))
+            average[logs] = np.where(np.isnan(mapped), average[logs], mapped)
+        if self.scale.ratio:
+            share = np.maximum(share, -1.0)
         return {
             "average": average,
             "cumulative": self._cumulative(cumulative, error[:, 2], df[:, 2]),

@@ -111,7 +111,11 @@ class Model:
         for number, (scale_of, *pattern) in enumerate(patterns.T):
             mine, rows = np.flatnonzero(which.ravel() == number), np.array(pattern, bool)
             design.independent(plan, rows)
-            notes += caveats.thin(plan, rows, clock)
+            notes += [*caveats.thin(plan, rows, clock), *caveats.once(plan, rows, clock)]
+            if question.linked:
+                caveats.countable(
+                    plan, rows, values[np.ix_(rows, mine)], [checked.names[one] for one in mine]
+                )
             fit = registry.fit(
                 question.errors,
                 plan.matrix[rows],

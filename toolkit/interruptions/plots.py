@@ -22,9 +22,18 @@ MOST_SERIES = 4
 
 
 def series(
-    table: pd.DataFrame, names: Sequence[str], marks: Sequence[Mark], unit: str, ax: Axes | None = None
+    table: pd.DataFrame,
+    names: Sequence[str],
+    marks: Sequence[Mark],
+    unit: str,
+    ax: Axes | None = None,
+    *,
+    average: str = "",
 ) -> Axes:
-    """Observed, fitted and counterfactual with its band, of one series or several; interruptions are marked."""
+    """Observed, fitted and counterfactual with its band, of one series or several; interruptions are marked.
+
+    `average`: the part of the season of which lines show an average one, such as "weekday".
+    """
     if len(names) > MOST_SERIES:
         raise ValueError(
             f"{len(names)} series are too many for one figure; keep {MOST_SERIES} at most, or draw .table"
@@ -45,14 +54,15 @@ def series(
             axes.beside(ax, rows["time"].iloc[-1], rows["fitted"].iloc[-1], said, colour)
         last = table.groupby("series", sort=False).tail(1) if many else table.tail(1)
         axes.beside(ax, last["time"].iloc[0], last["counterfactual"].iloc[0], "without", WOULD)
-        axes.apart(ax)
         axes.marked(marks, ax)
-        ax.set_ylabel(f"per {unit}" if many else f"{style.drawn(names[0])} per {unit}")
+        lines = f"; lines: average {average}" if average else ""
+        ax.set_ylabel(f"per {unit}{lines}" if many else f"{style.drawn(names[0])} per {unit}{lines}")
         axes.timed(ax, pd.api.types.is_datetime64_any_dtype(table["time"]))
-        top = max(float(np.nanmax(table[name])) for name in ("observed", "fitted"))
-        floor = min(float(np.nanmin(table[name])) for name in ("observed", "fitted", "counterfactual"))
-        ceiling = max(top, float(np.nanmax(table["counterfactual"])))
+        band = table.loc[table["time"] >= since, ["counterfactual", "low", "high"]]
+        held = np.concatenate([table[["observed", "fitted"]].to_numpy().ravel(), band.to_numpy().ravel()])
+        floor, ceiling = held[np.isfinite(held)].min(), held[np.isfinite(held)].max()
         ax.set_ylim(floor - 0.05 * (ceiling - floor), ceiling + 0.22 * (ceiling - floor))
+        axes.apart(ax)
         return ax
 
 
@@ -97,20 +107,13 @@ def recovery(gaps: pd.DataFrame, margin: float, ax: Axes | None = None) -> Axes:
             if name is not None:
                 axes.beside(ax, rows["time"].iloc[-1], rows["gap"].iloc[-1], style.drawn(name), colour)
         ax.axhline(0, color=style.QUIET, linewidth=0.9)
-        ax.axhline(-margin, color=WOULD, linewidth=1.1, linestyle=(0, (4, 2)))
-        ax.annotate(
-            "margin",
-            (1, -margin),
-            xycoords=("axes fraction", "data"),
-            xytext=(0, 2),
-            textcoords="offset points",
-            ha="right",
-            color=WOULD,
-            fontsize=9,
-        )
+        ends = gaps["time"].iloc[[0, -1]]
+        ax.plot(ends, [-margin, -margin], color=WOULD, linewidth=1.1, linestyle=(0, (4, 2)))
+        axes.beside(ax, gaps["time"].iloc[-1], -margin, "margin", WOULD)
         ax.set_ylabel("gap to the counterfactual")
         axes.timed(ax, isinstance(gaps["time"].iloc[0], pd.Timestamp))
         axes.percent(ax.yaxis)
+        axes.apart(ax)
         return ax
 
 

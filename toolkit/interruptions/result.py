@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from toolkit.interruptions import adequacy, diagnostics, effects, net_effect, recoveries
+from toolkit.interruptions import adequacy, diagnostics, effects, net_effect, recoveries, seasons
 from toolkit.interruptions.checks import breaks, multiverse, placebo, sensitivity
 from toolkit.interruptions.errors import registry
 from toolkit.interruptions.model import Model
+from toolkit.interruptions.series import per
 from toolkit.interruptions.terms import Pulse, Ramp
 from toolkit.intervals import student, two_sided
 from toolkit.multiplicity import adjusted
@@ -32,6 +33,17 @@ class InterruptedTimeSeries(Model, Result):
     are on different scales, a column `scale` says which of them; estimates on the identity scale are no ratios.
 
     A question with options is a method, a part of the answer a property; each is documented where it is computed.
+
+    Examples
+    --------
+    >>> from toolkit import Level, interrupted_time_series
+    >>> days = pd.date_range("2019-07-01", periods=60)
+    >>> noise = np.random.default_rng(1).normal(0, 1, 60)
+    >>> visits = pd.Series(np.where(days < "2019-07-31", 100, 80) + noise, index=days)
+    >>> found = interrupted_time_series(visits, {"removed": Level("2019-07-31")}, scale="identity")
+    >>> found.table[["interruption", "term", "estimate", "low", "high"]].round(1)
+      interruption   term  estimate   low  high
+    0      removed  level     -19.3 -20.2 -18.4
     """
 
     effect = effects.effect
@@ -114,9 +126,10 @@ class InterruptedTimeSeries(Model, Result):
                 f"({method})"
             )
         else:
+            each = f" {per(self.series.clock.unit)}"
             parts = [
                 f"{row['interruption']}: {row['term']} {said(row['estimate'])}"
-                f"{f' a {self.series.clock.unit}' if row['term'].startswith('slope') else ''} ({interval(row, said)})"
+                f"{each if row['term'].startswith('slope') else ''} ({interval(row, said)})"
                 for row in table.to_dict("records")
             ]
             text = "; ".join(parts)
@@ -129,14 +142,19 @@ class InterruptedTimeSeries(Model, Result):
         return f"{text}{against} ({interval_level(self.confidence)}s; n = {n}; {self.estimator}).{closing}"
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Observed, fitted and counterfactual with its band; interruptions are marked by name."""
+        """Observed, fitted and counterfactual with its band; interruptions are marked by name.
+
+        Lines of a long series are of an average weekday, or hour of the day, and say so.
+        """
         from toolkit.interruptions import plots
         from toolkit.interruptions.axes import Mark
 
-        clock, marks = self.series.clock, []
+        clock, marks = self.series.clock, list[Mark]()
+        matrix, average = seasons.averaged(self.design.names, self.design.matrix, clock)
+        drawn = replace(self, design=replace(self.design, matrix=matrix)) if average else self
         for name, given in self.interruptions.items():
             for term in given:
                 at = clock.place(term.at)
                 end = clock.times[clock.place(term.end)] if isinstance(term, Pulse | Ramp) else None
                 marks.append(Mark(name, clock.times[at], end, at / len(clock.periods)))
-        return plots.series(self.counterfactual, self.series.names, marks, clock.unit, ax)
+        return plots.series(drawn.counterfactual, self.series.names, marks, clock.unit, ax, average=average)

@@ -2,6 +2,7 @@
 
 Clock    consecutive periods of one length, and the number of the period that holds a date
 Series   values of one or many series on a clock
+per      "an hour", "a day"
 read     checks a pandas Series or DataFrame and puts it on its clock
 """
 
@@ -79,7 +80,7 @@ class Clock:
         except (TypeError, ValueError) as error:
             if str(error).startswith(repr(date)):  # its reason is known
                 raise
-            wanted = "a date" if self.dated else "a whole number, as the series' index"
+            wanted = "a date; write '2019-07-31'" if self.dated else "a whole number, as the series' index is"
             raise ValueError(f"{date!r} is not {wanted}") from error
         if isinstance(self.index, pd.PeriodIndex):
             if stamp.tz is not None and self.zone is None:
@@ -112,6 +113,11 @@ class Clock:
     def span(self) -> str:
         """The first and the last period as text."""
         return f"from {self.said(0)} to {self.said(len(self.index) - 1)}"
+
+
+def per(unit: str) -> str:
+    """One period, with its article."""
+    return f"an {unit}" if unit == "hour" else f"a {unit}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,8 +20,8 @@ from toolkit.wording import count, percent
 
 #: The largest shares on the sliders: live commerce sees returns of a half and more, commissions of up to a half.
 MOST: Final = {"return_rate": 0.8, "commission": 0.5}
-HEIGHT: Final = 6.4
-MARGINS: Final = {"left": 0.17, "right": 0.95, "top": 0.94, "bottom": 0.09, "hspace": 0.45}
+HEIGHT: Final = 5.4
+MARGINS: Final = {"left": 0.17, "right": 0.95, "top": 0.93, "bottom": 0.1, "hspace": 0.4}
 
 
 class OrderPanel(Panel):

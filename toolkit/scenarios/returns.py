@@ -64,7 +64,7 @@ class WhoReturns(Result):
 
     def sentence(self) -> str:
         """The curve in words, with its definition and caveats."""
-        return f"{self.name}: {self.cohorts.sentence()}"
+        return f"{self.name}: {self.cohorts.sentence().removeprefix('Came back: ')}"
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """The curve with its interval; the title says whose it is."""

@@ -22,7 +22,8 @@ from toolkit.sources.mechanisms import PLATFORMS, RELATIONS, TIERS, TYPES, Mecha
 from toolkit.sources.truth import Tally, as_json, fingerprint, visit_rates
 from toolkit.sources.visits import DAYS, Accounts, Platform, Visits, spread
 
-#: Monday in China. Four whole weeks before National Day and the presale of Double Eleven, so that rates are constant.
+#: Monday in China. Four whole weeks before National Day and the presale of Double Eleven, so that the rates of a visit
+#: are constant.
 START = np.datetime64("2019-09-01T16:00:00", "us")
 USERS, SEED = 70_000, 2019
 #: Users drawn and held in memory at a time. A change of it changes every log that is larger.

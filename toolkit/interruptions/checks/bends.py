@@ -170,7 +170,9 @@ def averaged(rows: pd.DataFrame, logs: Sequence[bool], confidence: float) -> pd.
         For every row whether its interval is symmetric in the logarithm of the ratio.
     """
     on_log, limits = np.asarray(logs), rows[LIMITS].to_numpy().T
-    middle, low, high = np.where(on_log, np.log1p(np.where(on_log, limits, 0.0)), limits)
+    middle, low, high = np.where(
+        on_log, np.log1p(np.where(on_log, np.maximum(limits, -1 + 1e-12), 0.0)), limits
+    )
     spread = (high - low) / 2 / float(student(np.inf, confidence))
     weights = rows["weight"].to_numpy()
 

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from toolkit.interruptions import design
+from toolkit.interruptions import seasons
 from toolkit.interruptions.caveats import FEW
-from toolkit.interruptions.design import YEAR, YEARS
 from toolkit.interruptions.errors import registry
 from toolkit.interruptions.estimands import Estimands
 from toolkit.interruptions.model import Model
@@ -198,6 +197,10 @@ def multiverse(
     over = clock.times[start], clock.times[last]
     relative = np.isfinite(_effect(model, names, over, "relative")[0])
     estimand = "relative" if relative else "average"
+    for name in errors:
+        registry.find(
+            name
+        )  # a name that is none is refused here, a model that cannot be fitted becomes a note
     choices = [(asked.errors, asked.season, None), *product(errors, seasons, windows)]
     cuts = {wide: _cut(model, names, start, wide) for wide in (None, *windows)}
     lines = []
@@ -246,7 +249,7 @@ def _scale(model: Model) -> ScaleName:
 def _seasons(model: Model) -> list[Any]:
     clock, asked = model.series.clock, model.question.season
     found = [asked, None]
-    if clock.kind == "D" and len(clock.periods) >= YEARS * YEAR["D"] and asked != "week":
+    if clock.kind == "D" and len(clock.periods) >= seasons.YEARS * seasons.YEAR["D"] and asked != "week":
         found.append("week")
     return found
 
@@ -259,7 +262,7 @@ def _apart(
     clocks = {wide: read(cut["series"]).clock if cut else model.series.clock for wide, cut in cuts.items()}
     for name, season, wide in choices:
         try:
-            columns: Any = tuple(design.seasonal(clocks[wide], season))
+            columns: Any = tuple(seasons.seasonal(clocks[wide], season))
         except ValueError:
             columns = str(season)  # refused by name, with its reason
         word = registry.DEFAULT if name == "auto" else name

@@ -15,9 +15,10 @@ import pandas as pd
 
 from toolkit.counts import confidence_level, one_of
 from toolkit.interruptions.caveats import FEW, LEAST
-from toolkit.interruptions.design import DAYS
 from toolkit.interruptions.errors.reml import Kind, RemlFit, estimate
 from toolkit.interruptions.model import Model
+from toolkit.interruptions.seasons import DAYS
+from toolkit.interruptions.series import per
 from toolkit.intervals import student
 from toolkit.progress import followed
 from toolkit.results import Result
@@ -67,8 +68,8 @@ class Power(Result):
             effects = []
             for row in rows.to_dict("records"):
                 fall = f" or {said(row['fall'])}" if self.ratio else ""
-                per = f" a {self.unit}" if row["effect"] == "slope" else ""
-                effects.append(f"{row['effect']} {said(row['rise'])}{fall}{per} ({interval(row, said)})")
+                each = f" {per(self.unit)}" if row["effect"] == "slope" else ""
+                effects.append(f"{row['effect']} {said(row['rise'])}{fall}{each} ({interval(row, said)})")
             parts.append(f"{before} {self.unit}s before and {after} after: {', '.join(effects)}")
         closing = "".join(f" {note}." for note in self.notes)
         return (
@@ -176,11 +177,12 @@ def power(
     if draws < 100:
         raise ValueError(f"draws={draws}: fewer than 100 simulated studies say little of {share:g}")
     _check(rho, lam, sd, share, confidence, terms, season)
-    lengths = [periods] if isinstance(periods, int | np.integer | tuple) else list(periods)
+    lengths = [
+        _sides(one) for one in (periods if isinstance(periods, list | range | np.ndarray) else [periods])
+    ]
     known = student(np.inf, 0.95) * np.sqrt(share * (1 - share) / draws)
     lines: list[list[Any]] = []
-    for one in followed(lengths, "lengths"):
-        before, after = (int(side) for side in (one if isinstance(one, tuple) else (one, one)))
+    for before, after in followed(lengths, "lengths"):
         if min(before, after) < LEAST:
             raise ValueError(f"{before} periods before and {after} after: {LEAST} on each side at least")
         matrix, contrasts = _design(before, after, terms, trend, season)
@@ -211,6 +213,16 @@ def power(
         ratio,
         tuple(notes),
     )
+
+
+def _sides(given: Any) -> tuple[int, int]:
+    """Periods before and after, checked."""
+    sides = given if isinstance(given, tuple) else (given, given)
+    if len(sides) != 2 or any(
+        isinstance(side, bool) or not isinstance(side, int | np.integer) for side in sides
+    ):
+        raise TypeError(f"periods={given!r}; give a whole number, a pair (before, after), or a list of these")
+    return int(sides[0]), int(sides[1])
 
 
 def _check(

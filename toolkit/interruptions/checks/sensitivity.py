@@ -18,6 +18,7 @@ from toolkit.interruptions.checks import bends
 from toolkit.interruptions.checks.bends import BEND, LIMITS, STRAIGHT, Asked
 from toolkit.interruptions.errors.reml import RemlFit
 from toolkit.interruptions.model import Model
+from toolkit.interruptions.series import per
 from toolkit.progress import followed
 from toolkit.results import Result
 from toolkit.wording import amount, change, counted, interval, interval_level, percent, some
@@ -117,15 +118,15 @@ class Sensitivity(Result):
         if np.isnan(self.breakdown["bend"]):
             return []
         said, shown = change if self.relative else amount, self.shown
-        taken = f"A bend of {said(self.breakdown['bend'])} a {self.unit} on {self.breakdown['date']} would bring the "
-        taken += "interval to 0"
+        taken = f"A bend of {said(self.breakdown['bend'])} {per(self.unit)} on {self.breakdown['date']} would bring "
+        taken += "the interval to 0"
         if shown is None:
             return [taken]
         limits = {"low": shown["bend_low"], "high": shown["bend_high"]}
         return [
             taken,
-            f"The bend that the series shows best is {said(shown['bend'])} a {self.unit} ({interval(limits, said)}; on "
-            f"{shown['date']})",
+            f"The bend that the series shows best is {said(shown['bend'])} {per(self.unit)} ({interval(limits, said)}; "
+            f"on {shown['date']})",
         ]
 
     def plot(self, ax: Axes | None = None) -> Axes:

@@ -151,12 +151,16 @@ class Structure:
         band = np.vstack([np.ones(len(here)), np.r_[links, 0.0]])
         return np.asarray(lapack.dtbtrs(band, out, uplo="L")[0] / np.sqrt(pivots)[:, None])
 
-    @cached_property
-    def traces(self) -> np.ndarray:
-        """tr(V^-1 dV_a V^-1 dV_b) for a, b in (scale, rho, lam), in time proportional to the length."""
+    def traces(self, parameters: int = 3) -> np.ndarray:
+        """tr(V^-1 dV_a V^-1 dV_b) for a, b in (scale, rho, lam), in time proportional to the length.
+
+        Without the third, of a state alone, whose lam is 1.
+        """
         # With L = log|V| = log|R| + log|B|: tr(V^-1 V_a V^-1 V_b) = tr(V^-1 V_ab) - L_ab.
         c, lam, n = self.correlation, self.lam, len(self.correlation.at)
         once, twice = c.log_det_slopes
+        if parameters == 2:
+            return np.array([[n, once], [once, self._curved() - twice]])
         without = -c.inverse
         without[1] += 1
         slope, curve, mixed = (self._moved(band) for band in (c.inverse_slope, c.inverse_curve, without))

@@ -310,7 +310,9 @@ def _adjustment(structures: Sequence[Structure], basis: np.ndarray, kind: Kind) 
         solved = structure.solve(basis)
         by_rho = structure.by_rho(solved)
         # dV_a V^-1 X for a in (scale, rho, lam).
-        moved = [basis, structure.lam * by_rho, structure.correlate(solved) - solved][:parameters]
+        moved = [basis, structure.lam * by_rho]
+        if parameters == 3:
+            moved.append(structure.correlate(solved) - solved)
         unmoved = [structure.solve(one) for one in moved]
         normal.append(basis.T @ solved)
         p.append([-solved.T @ one for one in moved])
@@ -321,6 +323,6 @@ def _adjustment(structures: Sequence[Structure], basis: np.ndarray, kind: Kind) 
     bent = {(0, 1): -by_one[1], (1, 1): np.array(twice)}
     if parameters == 3:
         bent |= {(0, 2): -by_one[2], (1, 2): np.array(mixed)}
-    traces = np.array([structure.traces[:parameters, :parameters] for structure in structures])
+    traces = np.array([structure.traces(parameters) for structure in structures])
     prior = PRIOR[:parameters, :parameters]
     return adjusted(np.array(normal), list(by_one), [list(row) for row in by_two], bent, traces, prior)

@@ -48,38 +48,46 @@ class Propensity:
         return one - other, float(np.sqrt(influence @ influence)), float(odds.sum() ** 2 / (odds @ odds))
 
     def matched(self, y: np.ndarray) -> tuple[float, float]:
-        """The effect on the treated by their nearest others, with replacement, and its error."""
-        partner = self._nearest(self.score[self.treated], self.score[~self.treated])
+        """The effect on the treated by their nearest others, with replacement, and its error.
+
+        Notes
+        -----
+        Where several others are equally near, all of them are the match, so that the order of rows does not matter.
+        """
+        values, group, size = np.unique(self.score[~self.treated], return_inverse=True, return_counts=True)
+        nearest = _nearest(self.score[self.treated], values)
         others = y[~self.treated]
-        effects = y[self.treated] - others[partner]
+        effects = y[self.treated] - (np.bincount(group, others) / size)[nearest]
         estimate, n = float(effects.mean()), len(effects)
-        times = np.bincount(partner, minlength=len(others))
-        used = times > 1
-        noise = self._own_variance(others)
-        spread = ((effects - estimate) ** 2).sum() + (times[used] * (times[used] - 1) * noise[used]).sum()
+        # An other among m equals stands for 1/m of each of the treated matched to them (Abadie & Imbens 2006).
+        times = np.bincount(nearest, minlength=len(values))
+        noise = np.bincount(group, self._own_variance(others, group, size))
+        spread = ((effects - estimate) ** 2).sum() + (times * (times - 1) / size**2 * noise).sum()
         return estimate, float(np.sqrt(spread)) / n
 
     def distances(self) -> np.ndarray:
         """How far each treated unit is from its nearest other, in log odds."""
         one, other = self.logit[self.treated], self.logit[~self.treated]
-        return np.asarray(np.abs(one - other[self._nearest(one, other)]))
+        values = np.unique(other)
+        return np.asarray(np.abs(one - values[_nearest(one, values)]))
 
-    def _own_variance(self, others: np.ndarray) -> np.ndarray:
-        """Of each other unit's outcome, from the one next to it in the propensity."""
-        order = np.argsort(self.score[~self.treated], kind="stable")
+    def _own_variance(self, others: np.ndarray, group: np.ndarray, size: np.ndarray) -> np.ndarray:
+        """Of each other unit's outcome: among its equals, or from the one next to it in the propensity."""
+        order = np.argsort(group, kind="stable")
         ordered = others[order]
         found = np.empty(len(others))
         found[order] = (ordered - np.append(ordered[1:], ordered[-2])) ** 2 / 2
-        return found
+        mean = np.bincount(group, others) / size
+        equals = np.bincount(group, (others - mean[group]) ** 2) / np.maximum(size - 1, 1)
+        return np.where(size[group] > 1, equals[group], found)
 
-    @staticmethod
-    def _nearest(wanted: np.ndarray, there: np.ndarray) -> np.ndarray:
-        """The position of the nearest value for each wanted one; of equal ones the first row."""
-        values, first = np.unique(there, return_index=True)
-        right = np.clip(np.searchsorted(values, wanted), 0, len(values) - 1)
-        left = np.maximum(right - 1, 0)
-        nearer = np.abs(wanted - values[left]) <= np.abs(values[right] - wanted)
-        return np.asarray(first[np.where(nearer, left, right)])
+
+def _nearest(wanted: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The position of the nearest of these sorted values for each wanted one."""
+    right = np.clip(np.searchsorted(values, wanted), 0, len(values) - 1)
+    left = np.maximum(right - 1, 0)
+    nearer = np.abs(wanted - values[left]) <= np.abs(values[right] - wanted)
+    return np.asarray(np.where(nearer, left, right))
 
 
 def propensity(treated: np.ndarray, covariates: np.ndarray) -> Propensity:
