@@ -77,6 +77,34 @@ def concentration_cells() -> Iterator[Cell]:
             yield {"data": name, "n": n}, one, 1.0 if n < 1000 else 0.5
 
 
+def period_cells() -> Iterator[Cell]:
+    """Gini, HHI and the share of the largest of the same creators in another period, from the sessions of one."""
+    measures: dict[str, resampling.Measure] = {
+        "gini": inequality.gini_of_sorted,
+        "hhi": inequality.hhi,
+        "top1": partial(inequality.top_of_sorted, who=1),
+    }
+    for n, sessions, cv in (
+        (40, 3, 1.0),
+        (40, 5, 1.0),
+        (40, 20, 1.0),
+        (100, 10, 0.5),
+        (100, 30, 2.0),
+        (400, 8, 1.5),
+    ):
+
+        def one(rng: np.random.Generator, n=n, sessions=sessions, cv=cv) -> Drawn:
+            mean, shape = rng.lognormal(0, 1, n)[:, None], cv**-2
+            now, later = (mean * rng.gamma(shape, 1 / shape, (n, sessions)) for _ in range(2))
+            owner = np.repeat(np.arange(n), sessions)
+            ends = resampling.of_sessions(now.ravel(), owner, measures, LEVEL, seed=int(rng.integers(2**31)))
+            then = np.sort(later.sum(1))
+            names = {"gini": "Gini", "hhi": "HHI", "top1": "the largest"}
+            return {names[name]: (*ends[name], float(measure(then))) for name, measure in measures.items()}
+
+        yield {"creators": n, "sessions each": sessions, "spread of a session, cv": cv}, one, 1.0
+
+
 def jump_cells() -> Iterator[Cell]:
     """The robust interval of a jump on published designs, with rounded x, and with heavy errors."""
     lee = (
@@ -275,6 +303,7 @@ def saturation_cells() -> Iterator[Cell]:
 
 SECTIONS: dict[str, Callable[[], Iterator[Cell]]] = {
     "concentration": concentration_cells,
+    "another period": period_cells,
     "jump": jump_cells,
     "holdout": holdout_cells,
     "without a holdout": without_cells,

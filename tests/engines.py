@@ -215,8 +215,10 @@ def port_of_postgres() -> int:
 
 @functools.cache
 def postgres() -> Any:
-    """A connection to it."""
-    return connected(port_of_postgres())
+    """A connection to it, closed before it ends."""
+    connection = connected(port_of_postgres())
+    atexit.register(connection.close)
+    return connection
 
 
 def _post(engine: str, table: pa.Table, name: str) -> dict[str, Any]:

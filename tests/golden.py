@@ -61,8 +61,11 @@ def opened(case: Case, names: set[str], engine: str, *, numbered: bool = False) 
     if numbered:
         codes = pd.Series(pd.factorize(frame["user"])[0], index=frame.index, dtype="Int64")
         frame["user"] = codes.where(codes >= 0) * 1_000_003 - 5
-    frame["at"] = pd.to_datetime(frame["at"], unit="us", utc=True)
     options = {"user": "user", "time": "at", "timezone": case.params.get("tz", "Asia/Shanghai")}
+    clock = case.params.get("times", "instant")
+    if clock == "text" and engine == "postgres":
+        raise Skipped("PostgreSQL is not asked to read text as times")
+    frame["at"] = _clock(frame["at"], clock, options["timezone"])
     if engine == "duckdb":
         frame["event"] = pd.Categorical(frame["event"], categories=sorted(names))
         return read_events(frame, **options)
@@ -70,6 +73,18 @@ def opened(case: Case, names: set[str], engine: str, *, numbered: bool = False) 
     declared = pd.DataFrame({"event": sorted(names)}).reindex(columns=frame.columns)
     return engines.log(
         engine, pd.concat([frame, declared.astype(frame.dtypes)], ignore_index=True), **options
+    )
+
+
+def _clock(micros: pd.Series, clock: str, timezone: str) -> pd.Series:
+    """Times as a case's log writes them: instants, local text, or Unix numbers of a unit."""
+    if clock in ("s", "ms", "us"):
+        return micros // {"s": 1_000_000, "ms": 1_000, "us": 1}[clock]
+    instants = pd.to_datetime(micros, unit="us", utc=True)
+    return (
+        instants
+        if clock == "instant"
+        else instants.dt.tz_convert(timezone).dt.strftime("%Y-%m-%d %H:%M:%S.%f")
     )
 
 

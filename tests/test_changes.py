@@ -38,6 +38,9 @@ def test_a_planted_fall_is_found_at_its_step_and_segment_and_is_rate_not_mix():
     assert found.table.loc[found.table["part"] == "segment", "name"].iloc[0] == "tier_3"
     assert "click to pay" in found.sentence()
     assert "most of all tier_3" in found.sentence()
+    fell = found.sentence().split("it fell by ")[1]
+    low, high = fell.split("interval ")[1].split(";")[0].split(" to ")
+    assert 0 < float(low) < float(fell.split()[0]) < float(high)
 
 
 def test_steps_and_segments_add_up_to_the_change():

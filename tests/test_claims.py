@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
-VERDICTS = {"holds", "holds in part", "not as told", "found again", "arithmetic", "input", "open"}
+VERDICTS = {"holds", "holds in part", "not as told", "found again", "arithmetic", "input"}
 ROWS = [
     [cell.strip() for cell in line.strip("| ").split(" | ")]
     for line in (NOTEBOOKS / "README.md").read_text(encoding="utf-8").splitlines()
     if re.match(r"\| \d+ \|", line)
 ]
-LINKED = [row for row in ROWS if "#" in row[2]]
 
 
 def sections(name):
@@ -41,12 +40,6 @@ def test_all_seventy_one_claims_have_a_row_and_a_verdict():
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
-def test_a_link_leads_to_a_notebook(row):
-    name = re.search(r"\(<?([^#)>]+)", row[2])[1]
-    assert (NOTEBOOKS / name).exists()
-
-
-@pytest.mark.parametrize("row", LINKED, ids=lambda row: row[0])
 def test_a_figure_stands_in_the_output_of_the_linked_section(row):
     name, anchor = re.search(r"\(<([^#]+)#([^>]+)>\)", row[2]).groups()
     named = {heading.replace(" ", "-"): text for heading, text in sections(name).items()}
@@ -59,5 +52,5 @@ def test_a_figure_stands_in_the_output_of_the_linked_section(row):
 
 def test_what_was_found_or_computed_has_a_figure():
     for row in ROWS:
-        if row[4] in ("found again", "arithmetic") and "#" in row[2]:
+        if row[4] in ("found again", "arithmetic", "not as told"):
             assert "**" in row[5], f"claim {row[0]}"

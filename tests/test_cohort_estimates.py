@@ -101,8 +101,8 @@ def test_cells_that_are_not_complete_are_left_out_of_the_curve():
 def test_the_sentence_of_a_curve_ends_with_the_last_week_that_is_known():
     cells = [("a", 0, 50, 50), ("a", 1, 50, 30), ("a", 2, 50, 20), ("a", 3, 50, None)]
     assert cohorts(*cells).curve().sentence() == (
-        "Came back: 60.0 % in week 1 (95 % interval 46.2 to 72.4 %, n = 50) and 40.0 % in week 2 (95 % interval "
-        "27.6 to 53.8 %, n = 50)."
+        "Came back: 60.0 % in week 1 (95 % interval 46.2 to 72.4 %, n = 50) and 40.0 % in week 2 "
+        "(27.6 to 53.8 %, n = 50)."
     )
     assert "50 users in 1 cohort by week" in cohorts(*cells).sentence()
 

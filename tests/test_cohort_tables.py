@@ -75,13 +75,14 @@ WIDE = TIDY.pivot(index="cohort", columns="age", values="retained")
         WIDE.rename(columns=lambda age: f"Month {age}").reset_index(),
         WIDE.rename(columns=str).reset_index().assign(size=100),
         WIDE.rename(columns=lambda age: f"M+{age}").reset_index(),
+        WIDE.rename(columns=lambda age: f"第{age}周").reset_index(names="周"),
     ],
-    ids=["a pivot", "named months", "with sizes", "M+1"],
+    ids=["a pivot", "named months", "with sizes", "M+1", "第1周"],
 )
 def test_a_wide_matrix_is_refused_with_the_line_that_melts_it(wide):
     with pytest.raises(ValueError, match="the table is wide, with a column for each period") as error:
         Retention.from_counts(wide)
-    fix = str(error.value).split("period, ", 1)[1].split(", and give")[0]
+    fix = str(error.value).split("period, ", 1)[1].split("; `retained`")[0].split(", and give")[0]
     melted = eval(fix, {"frame": wide})  # the fix is what a reader runs
     if "size" not in melted:
         assert "give each row the `size` of its cohort" in str(error.value)

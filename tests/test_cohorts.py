@@ -11,6 +11,7 @@ from tests.golden_cohorts import PATHS, failures, offered
 from tests.oracle_cohorts import answer
 from toolkit import Step, read_events
 from toolkit.cohorts import Activity, Definition, Repurchase, Retention, activity, repurchase, retention
+from toolkit.intervals import wilson
 
 OWN = Path(__file__).parent / "cases" / "cohorts"
 SHARED = Path(__file__).parents[2] / "shared" / "reference" / "cohort"
@@ -434,6 +435,12 @@ def test_times_to_a_second_purchase_are_kaplan_and_meiers():
     assert np.isnan(waits.at(40)["estimate"].iloc[0])
 
 
+def test_where_nobody_has_bought_again_the_interval_is_not_0_to_0():
+    waits = repurchase(log(*((f"u{i}", 1, "pay") for i in range(20))), observed_until="2019-12-30").waits
+    assert waits.at(30)[["estimate", "low", "high"]].to_numpy()[0] == pytest.approx([0, *wilson(0, 20)])
+    assert "0.0 % within 30 days (0 to 16.1 %, n = 20 followed that long)" in waits.sentence()
+
+
 def test_the_curve_of_second_purchases_is_drawn_to_the_day_that_its_sentence_names():
     rows = log(("a", "2019-07-01", "pay"), ("a", "2019-07-08", "pay"), ("b", "2019-07-01", "pay"))
     waits = repurchase(rows, observed_until="2019-11-08").waits
@@ -652,7 +659,7 @@ def test_an_empty_log_is_an_error_unless_it_was_observed():
         ),
         ({"definition": ["7d", "7d"]}, "give one name or several different ones"),
         ({"event": "buy"}, "no event 'buy'"),
-        ({"event": None}, "would make every row a purchase"),
+        ({"event": None}, "would make every row a purchase; name the event that is one: "),
         ({"by": "room"}, "no by column 'room'"),
     ],
 )
@@ -714,7 +721,7 @@ def test_a_result_from_counts_is_the_same_result_and_says_what_needs_a_log():
     pd.testing.assert_frame_equal(first.curve().table, again.curve().table)
     with pytest.raises(ValueError, match="next-day retention needs a log"):
         _ = again.d1
-    with pytest.raises(ValueError, match="by='room'"):
+    with pytest.raises(ValueError, match="not broken down by 'room': ask retention with by='room'"):
         again.curve(by="room")
     counts = pd.DataFrame({"definition": ["ours"], "n": [263], "repurchased": [81]})
     # Newcombe (1998), Statistics in Medicine 17, 857-872, table I: 81 of 263.

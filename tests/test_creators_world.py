@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from toolkit.scenarios.creators import concentration, eligible, fit_and_conversion, jump, moves, shrink, tail
-from toolkit.scenarios.promotion import holdout
+from toolkit.scenarios.promotion import holdout, without_holdout
 from toolkit.sources.creators import simulate_creators
 from toolkit.sources.truth import fingerprint
 
@@ -102,3 +102,16 @@ def test_two_creators_hold_what_was_planted_and_the_tail_is_zipfs():
     listed = products[products["platform"] == "xiaohongshu"]["orders"]
     row = tail(listed).table.set_index("measure").loc["survival_exponent"]
     assert row["low"] < 1 / PLANTED["tail"]["zipf"] < row["high"]
+
+
+def test_what_a_launch_brings_is_found_by_band():
+    plan, rows = PLANTED["launch"], table("launch")
+    rows = rows.assign(exposure=np.log(rows["exposure"]), after=rows["month"].isin(plan["after"]))
+    means = rows.pivot_table(
+        index=["creator", "band", "live"], columns="after", values="exposure"
+    ).reset_index()
+    for band, gain in zip(plan["bands"], plan["gain"], strict=True):
+        own = means[means["band"] == band].rename(columns={False: "before", True: "now"})
+        found = without_holdout(own, treated="live", outcome="now", before="before").table.set_index("method")
+        row = found.loc["difference in differences"]
+        assert row["low"] < np.log1p(gain) < row["high"]

@@ -158,7 +158,7 @@ def test_rungs_of_any_order_are_named_as_such_and_the_sentence_names_the_mode():
     answer = funnel(rows, ["enter", "cart", "pay"], within="1d", mode="any")
     assert answer.table["step"].tolist() == ["any 1 of 3", "any 2 of 3", "any 3 of 3"]
     assert answer.sentence().startswith(
-        "0.0 % (95 % interval 0.00 to 56.15 %) of 3 users at any 1 of 3 reached any 3 "
+        "0.0 % (95 % interval 0 to 56.1 %) of 3 users at any 1 of 3 reached any 3 "
     )
     assert "within 1 day, steps in any order" in answer.sentence()
     strict = funnel(rows, ["enter", "pay"], within="1d", mode="strict")

@@ -349,6 +349,23 @@ def test_an_empty_log_is_an_error_unless_it_was_observed():
     assert reached(funnel(empty, ["enter", "pay"], within="1d", observed_until="2019-11-11")) == [0, 0]
 
 
+@pytest.mark.parametrize("by", [[], ["platform"]])
+def test_a_table_with_a_column_for_each_step_is_refused_with_the_line_that_melts_it(by):
+    wide = pd.DataFrame({"platform": ["douyin"], "enter": [80], "pay": [48]})[[*by, "enter", "pay"]]
+    with pytest.raises(ValueError, match="no column 'step': if each of enter, pay is a step") as error:
+        Funnel.from_counts(wide)
+    melted = eval(str(error.value).split("per step, ", 1)[1], {"frame": wide})
+    assert Funnel.from_counts(melted).table["reached"].tolist() == [80, 48]
+
+
+def test_a_table_whose_columns_have_other_names_is_refused_with_the_line_that_names_them():
+    named = pd.DataFrame({"步骤": ["进入", "支付"], "人数": [80, 48]})
+    with pytest.raises(ValueError, match="no column 'step'; say which one it is") as error:
+        Funnel.from_counts(named)
+    renamed = eval(str(error.value).split("it is: ")[1], {"frame": named})
+    assert Funnel.from_counts(renamed).table["reached"].tolist() == [80, 48]
+
+
 def test_a_lone_step_object_counts_who_did_one_thing():
     assert reached(funnel(ROWS, [Step("enter")], within="1d")) == [2]
 
@@ -461,7 +478,8 @@ def test_a_comparison_says_which_rate_differs_by_how_many_points():
     )
     frame["n"] = [80, 48, 70, 42]
     assert (
-        "No rate is distinguishable from that of kuaishou"
+        "No rate is distinguishable from that of kuaishou; the widest gap: the rate from enter to pay of douyin lies "
+        "0.0 points below that of kuaishou (95 % interval −15.4 to 15.3 points, n = 80 and 70) (Holm over 1 test;"
         in Funnel.from_counts(frame).compare(to="kuaishou").sentence()
     )
 

@@ -41,6 +41,10 @@ NAN = math.nan
         (wording.points(NAN), "unknown"),
         (wording.points_interval(-0.05, 0.1), "−5.0 to 10.0"),
         (wording.points_interval(0.001, 0.1), "0.1 to 10.0"),
+        (wording.points_interval(-0.0003, 0.1), "−0.030 to 10.0"),
+        (wording.points_interval(0.0, 0.1), "0.0 to 10.0"),
+        (wording.percent_interval(0.0, 0.7935), "0 to 79.3 %"),
+        (wording.percent_interval(0.0, 0.0034), "0 to 0.34 %"),
         (wording.points_interval(NAN, 0.1), "no interval: too few"),
         (wording.points_interval(0.1, NAN), "no interval: too few"),
         (wording.change(0.5), "+50.0 %"),
@@ -68,6 +72,7 @@ def test_numbers_read_as_they_are_written_in_a_report(said, text):
 
 def test_a_missing_group_has_a_name_that_no_value_has():
     assert wording.group_name([None, "a", 3]) == "<null> a 3"
+    assert wording.group_name([pd.Timestamp("2019-09-02"), "a"]) == "2019-09-02 a"
     assert (
         wording.group_name([NAN]) == wording.group_name([pd.NA]) == wording.group_name([pd.NaT]) == "<null>"
     )

@@ -550,6 +550,13 @@ def test_days_that_may_be_day_first_are_decided_by_the_column_or_refused(tmp_pat
 def test_a_series_out_of_a_workbook_and_what_cannot_be_one(tmp_path):
     book = workbook(tmp_path, [["日期", "GMV"], [20260301, "3,400.00"], [20260302, 12]])
     assert read_series(book, "GMV").tolist() == [3400, 12]
+    two_lines = [
+        ["日期", "流量", ""],
+        ["", "曝光人数", "观看人数"],
+        ["2026-03-01", 9, 3],
+        ["2026-03-02", 8, 4],
+    ]
+    assert read_series(workbook(tmp_path, two_lines), "观看人数").tolist() == [3, 4]
     with pytest.raises(ValueError, match="no column holds times"):
         read_series(csv(tmp_path, [["a", "b"], ["x", "1"]]), "b")
     with pytest.raises(ValueError, match="holds 'oops', no number"):

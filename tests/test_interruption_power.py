@@ -96,3 +96,9 @@ def test_power_has_five_faces_and_warns_of_short_studies():
 def test_power_refuses_by_name(options, message):
     with pytest.raises(ValueError, match=message):
         power(options.pop("periods"), **options)
+
+
+@pytest.mark.parametrize("periods", ["x", 30.5, True, (30, 30, 30), [30, "x"]])
+def test_lengths_of_a_study_are_whole_numbers_or_pairs(periods):
+    with pytest.raises(TypeError, match="give a whole number, a pair .before, after., or a list of these"):
+        power(periods)

@@ -14,7 +14,7 @@ from scipy.signal import lfilter
 
 import toolkit
 from tests.cases.segments import EFFECTS, segments
-from toolkit import Level, Slope, interrupted_time_series
+from toolkit import Decay, Level, Slope, interrupted_time_series
 from toolkit.interruptions import caveats
 from toolkit.interruptions.errors import registry
 from toolkit.interruptions.errors.ar1_noise import Correlation, Structure
@@ -47,6 +47,33 @@ def test_a_gap_whose_estimate_is_within_the_margin_but_not_its_interval_has_not_
     assert row["low"] < -0.05 < row["estimate"]
     assert row["recovered"] is None
     assert "did not recover to within 5 % by the end of the data" in found.sentence()
+
+
+def test_a_rise_is_no_recovery_and_a_fourth_series_is_said_to_be_in_the_table():
+    rise = {f"room {i}": visits(level=30.0, seed=i) for i in range(4)}
+    found = interrupted_time_series(
+        pd.DataFrame(rise), {"removed": Level(REMOVED)}, season=None, scale="identity"
+    )
+    said = found.recovery(0.05).sentence()
+    assert "room 0, removed: never more than 5 % below the counterfactual since 2019-07-31" in said
+    assert "recovered" not in said
+    assert "1 more series: see .table" in said
+    assert "1 more series: see .table" in found.effect().sentence()
+
+
+def test_slips_in_terms_and_error_models_are_refused_by_name():
+    with pytest.raises(ValueError, match="interruption 'removed' has Level.* twice; give it once"):
+        asked(terms=[Level(REMOVED), Level(REMOVED)])
+    with pytest.raises(TypeError, match="tau is a number of periods above 0, not 'x'"):
+        asked(terms=Decay(REMOVED, tau="x"))
+    with pytest.raises(ValueError, match="no error model 'arma' .did you mean 'arima'.."):
+        asked().multiverse(errors=["arma"])
+
+
+def test_a_share_of_a_lift_that_may_be_none_is_not_given():
+    said = asked(visits(level=0.0)).net((DAYS[60], DAYS[62])).sentence()
+    assert said.startswith("Net effect ")
+    assert "of the lift" not in said
 
 
 def test_a_recovery_begins_where_the_whole_interval_stays_above_the_margin_to_the_end():

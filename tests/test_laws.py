@@ -2,7 +2,7 @@
 
 Some examples run with every test; thousands by one command:
 
-    EXAMPLES=3000 uv run pytest -n 0 tests/test_laws.py
+    EXAMPLES=3000 uv run pytest -n 0 tests/test_laws.py tests/test_fuzz.py
 """
 
 from __future__ import annotations

@@ -138,6 +138,12 @@ def test_a_missing_column_names_the_nearest(tmp_path):
         read_events(ROWS, time="timestmp")
 
 
+def test_a_log_says_which_columns_it_reads_and_how():
+    assert repr(read_events(ROWS)).startswith(
+        "EventLog: the frame (user user_id, event event, time timestamp: t"
+    )
+
+
 def test_a_file_without_a_header_row_is_recognised(tmp_path):
     path = tmp_path / "log.csv"
     ROWS.to_csv(path, index=False, header=False)
@@ -210,7 +216,7 @@ def test_a_source_that_is_not_there_is_named(tmp_path):
         read_events(tmp_path)
     with pytest.raises(ValueError, match="neither Parquet"):
         read_events("log.dat")
-    with pytest.raises(ValueError, match=r"an Excel workbook: read it with pandas\.read_excel"):
+    with pytest.raises(ValueError, match=r"an Excel workbook: give pandas\.read_excel"):
         read_events("log.xlsx")
     with pytest.raises(TypeError, match="cannot read events from int"):
         read_events(7)

@@ -17,6 +17,8 @@ from PIL import Image, ImageDraw
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 CELLS, LINES, NAMES, BYTES = 25, 10, 8, 150_000
+# A longer line of code scrolls in a window of 1,280 pixels.
+WIDTH = 100
 # Words of prose to a line of code: below, a script; above, an essay.
 LEAST_PROSE, MOST_PROSE = 10, 40
 # Where packages come from, and where files lie on one machine.
@@ -53,6 +55,8 @@ def faults(text: str) -> list[str]:
     for cell in code:
         if "parameters" in cell.metadata.get("tags", []):
             found += _parameter_faults(cell.source)
+    if any(len(line) > WIDTH for cell in code for line in cell.source.splitlines()):
+        found.append(f"has a line of code of more than {WIDTH} characters")
     if len(text.encode()) > BYTES:
         found.append(f"is larger than {BYTES // 1000} kB")
 
@@ -158,6 +162,7 @@ def test_a_notebook_without_fault_has_none():
         ({"outputs": output("display_data", data={"text/html": "/home/me/log.csv"})}, "names '/home/'"),
         ({"outputs": output("stream", name="stdout", text="x" * BYTES)}, "larger than 150 kB"),
         ({"source": "x = 1\n" * 11}, "more than 10 lines"),
+        ({"source": "x = " + "1 + " * 25 + "1"}, "of more than 100 characters"),
         ({"source": "N, M = 2, 3", "at": 2}, "not one name a line"),
         ({"source": "\n".join(f"N{at} = 2" for at in range(9)), "at": 2}, "more than 8 parameters"),
         ({"source": "import os"}, "an import in code cell 4"),

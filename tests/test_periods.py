@@ -96,6 +96,8 @@ def test_a_series_goes_straight_into_an_interrupted_time_series():
 def test_comparisons_leave_out_periods_that_are_not_complete():
     compared = funnel(random_log(4), STEPS, within="1d", period="day").compare(to="2024-06-01")
     assert "2024-06-09" not in compared.table["period"].astype(str).tolist()
+    assert " of 2024-06-0" in compared.sentence()
+    assert "00:00:00" not in compared.sentence()
 
 
 def test_the_sentence_says_how_many_periods_are_not_over():

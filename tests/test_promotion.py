@@ -91,7 +91,7 @@ def test_holdout_names_what_is_wrong(frame, options, says):
 
 def test_a_missing_outcome_is_not_zero():
     rows = pd.DataFrame({"arm": ["a", "b", "a", "b"], "bought": [1.0, np.nan, 0.0, 1.0]})
-    with pytest.raises(ValueError, match="row 1 has no bought"):
+    with pytest.raises(ValueError, match="bought: row 1 = nan is missing"):
         ask(rows, n=None, held="a")
 
 

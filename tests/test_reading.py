@@ -139,7 +139,7 @@ def archive(name):
     ("harm", "said"),
     [
         (archive("log.csv"), "is a zip archive: unpack it first"),
-        (archive("xl/workbook.xml"), r"is an Excel workbook: read it with pandas\.read_excel"),
+        (archive("xl/workbook.xml"), r"is an Excel workbook: give pandas\.read_excel"),
         (lambda path: path.write_bytes(b"PAR1 and so on"), "is Parquet: name it .parquet"),
         (lambda path: path.write_text(HEADER + ROWS, "utf-16"), "UTF-16 text: pass encoding='utf-16'"),
         (lambda path: path.write_text(HEADER + ROWS, "utf-16-le"), "encoding='utf-16-le'"),

@@ -171,17 +171,20 @@ print(funnel(quick(), {STEPS}, within="1h").table["reached"].tolist())
         env={name: value for name, value in os.environ.items() if name != "TQDM_DISABLE"},
         cwd=ROOT,
     )
-    shown = b""
-    while b"waiting for" not in shown and (more := child.stderr.read1()):
-        shown += more
-    name = {"postgres": f"PostgreSQL on 127.0.0.1:{server.port}", "sail": "Spark on 127.0.0.1"}[engine]
-    assert f"waiting for {name}" in shown.decode()
-    child.send_signal(signal.SIGINT)
-    # Asleep for a minute, or longer, the server would not answer the next question unless it had heard of it.
-    out, error = child.communicate(timeout=50)
-    assert out.decode().splitlines() == ["interrupted", "[30, 20, 10]"], error.decode()
-    if engine == "sail":
-        server.stop()
+    try:
+        shown = b""
+        while b"waiting for" not in shown and (more := child.stderr.read1()):
+            shown += more
+        name = {"postgres": f"PostgreSQL on 127.0.0.1:{server.port}", "sail": "Spark on 127.0.0.1"}[engine]
+        assert f"waiting for {name}" in shown.decode()
+        child.send_signal(signal.SIGINT)
+        # Asleep for a minute, or longer, the server would not answer the next question unless it had heard of it.
+        out, error = child.communicate(timeout=50)
+        assert out.decode().splitlines() == ["interrupted", "[30, 20, 10]"], error.decode()
+    finally:
+        child.kill()
+        if engine == "sail":
+            server.stop()
 
 
 @pytest.mark.parametrize("engine", ["postgres", "clickhouse", "sail"])

@@ -61,8 +61,14 @@ def test_each_group_has_a_curve_in_minutes_or_hours():
 
 def test_the_sentence_gives_the_median_its_n_and_the_share_at_the_end():
     said = funnel(log([(0, 10), (0, 30), (0, None)]), ["enter", "pay"], within="40min").times.sentence()
-    assert "median 10 minutes" in said
-    assert "66.7 % by 40 minutes, n = 3" in said
+    assert "median 10 minutes of the 2 who converted" in said
+    assert "66.7 % (22.6 to 99.1 %) within 40 minutes, n = 3" in said
+
+
+def test_the_limits_of_a_median_are_said_in_its_unit():
+    users = [(0, minutes) for minutes in [1] * 7 + [2] * 3 + [5] * 7]
+    said = funnel(log(users), ["enter", "pay"], within="40min").times.sentence()
+    assert "median 2 minutes (95 % interval 1 to 5 minutes)" in said
 
 
 def test_no_one_who_converts_is_said():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from numbers import Real
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,10 +45,15 @@ def refuse_taken(by: Collection[Any], columns: Collection[str]) -> None:
 def counts_table(frame: Any, needed: Sequence[str]) -> pd.DataFrame:
     """A table of counts, checked: a frame with rows and the columns that are needed."""
     if not isinstance(frame, pd.DataFrame):
-        raise TypeError(f"counts are a DataFrame with {some(needed)}, not {type(frame).__name__}")
+        read = "; read the file first, as with pd.read_csv" if isinstance(frame, str | Path) else ""
+        raise TypeError(f"counts are a DataFrame with {some(needed)}, not {type(frame).__name__}{read}")
     for name in needed:
         if name not in frame.columns:
             raise ValueError(unknown("column", name, frame.columns, of="the counts"))
+        if isinstance(frame[name], pd.DataFrame):
+            raise ValueError(
+                f"column {name!r} stands {frame[name].shape[1]} times in the counts; keep one of them"
+            )
     if not len(frame):
         raise ValueError("the table of counts has no rows")
     return frame
@@ -88,6 +94,8 @@ def numbers(
         bad &= ~np.isnan(values) | (fault == "is missing or not a number")
         if bad.any():
             at = int(np.flatnonzero(bad)[0])
+            if str(given.iloc[at]).strip().endswith("%"):
+                fault = "is a rate: give counts"
             raise ValueError(f"{row_name(frame, at, keys)}: {column} = {given.iloc[at]} {fault}")
     return values
 

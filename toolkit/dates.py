@@ -111,10 +111,10 @@ def single(date: Any, form: Form) -> pd.Timestamp:
     if isinstance(date, int | np.integer) and not isinstance(date, bool):
         date = str(date)
         if not (_SOLID.fullmatch(date) and int(date[:4]) in YEARS):
-            raise ValueError(f"{date} is not a date")
+            raise ValueError(f"{date} is not a date; write '2019-07-31'")
     text = date.strip() if isinstance(date, str) else ""
     if _YEARLESS.fullmatch(text):
-        raise ValueError(f"{date!r} is not a date: it has no year")
+        raise ValueError(f"{date!r} is not a date: it has no year; write '2019-07-31'")
     if (numbers := _NUMBERS.fullmatch(text)) is None:
         stamp = pd.Timestamp(date)
         if pd.isna(stamp):
@@ -125,7 +125,7 @@ def single(date: Any, form: Form) -> pd.Timestamp:
     if form in readings and len(readings) > 1:
         return pd.Timestamp(readings[form])
     if not readings:
-        raise ValueError(f"{date!r} is not a date")
+        raise ValueError(f"{date!r} is not a date; write '2019-07-31'")
     if form and form not in readings and "year first" not in readings:
         raise ValueError(f"{date!r} is not a date that is {form}, as those of the series are")
     if len(set(readings.values())) > 1:

@@ -25,6 +25,26 @@ def counted(number: float, noun: str, plural: str | None = None) -> str:
     return f"{count(number)} {noun if number == 1 else plural or noun + 's'}"
 
 
+def duration(time: pd.Timedelta) -> str:
+    """A length of time in days, hours, minutes and seconds.
+
+    Examples
+    --------
+    >>> duration(pd.Timedelta("90min")), duration(pd.Timedelta("1s"))
+    ('1 hour 30 minutes', '1 second')
+    """
+    parts = [
+        (time.components.days, "day"),
+        (time.components.hours, "hour"),
+        (time.components.minutes, "minute"),
+    ]
+    whole = [counted(number, name) for number, name in parts if number]
+    seconds = (time - time.floor("min")).total_seconds()
+    if seconds or not whole:
+        whole.append(f"{seconds:g} second{'s' * (seconds != 1)}")
+    return " ".join(whole)
+
+
 def some(names: Sequence[Any], most: int = 12) -> str:
     """Names as a list in a sentence, cut where it grows long."""
     shown = ", ".join(map(str, names[:most]))
@@ -32,8 +52,8 @@ def some(names: Sequence[Any], most: int = 12) -> str:
 
 
 def group_name(values: Iterable[Any]) -> str:
-    """A group's name from the values of its `by` columns."""
-    return " ".join(NULL if pd.isna(value) else str(value) for value in values)
+    """A group's name from the values of its `by` columns; a midnight is its day."""
+    return " ".join(NULL if pd.isna(value) else str(value).removesuffix(" 00:00:00") for value in values)
 
 
 def unknown(what: str, name: Any, known: Iterable[Any], of: str = "", most: int = 12) -> str:
@@ -67,6 +87,8 @@ def percent_interval(low: float, high: float) -> str:
     """An interval of a rate as per cent."""
     if math.isnan(low):
         return "unknown"
+    if low == 0:
+        return f"0 to {percent(high)}"
     digits = 1 if low >= 0.01 else 2 if low >= 0.001 or high >= 0.01 else None
     return f"{percent(low, digits).removesuffix(' %')} to {percent(high, digits)}"
 
@@ -83,7 +105,12 @@ def points_interval(low: float, high: float) -> str:
     if math.isnan(low) or math.isnan(high):
         return "no interval: too few"
     digits = min(_digits(low), _digits(high))
-    return _signed(f"{low * 100:.{digits}f} to {high * 100:.{digits}f}")
+    limits = []
+    for limit in (low, high):
+        # A limit that is rounded to 0 would hide on which side of it the interval ends.
+        lost = limit != 0 and round(limit * 100, digits) == 0
+        limits.append(f"{limit * 100:.{_digits(limit) if lost else digits}f}")
+    return _signed(" to ".join(limits))
 
 
 def change(share: float) -> str:

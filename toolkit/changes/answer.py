@@ -60,8 +60,14 @@ def what_changed(
     Notes
     -----
     Intervals stand on how much days differ (`toolkit.clusters`), p values are adjusted by Holm over the change, its
-    steps and all segments. The placebo says how often two neighbouring earlier spans, as long as the shorter side,
-    differ as much. It says when and where, not why: what else happened that day changes it too.
+    steps and all segments. What a step adds is Das Gupta's decomposition of a product, what mix and rate of segments
+    add is Kitagawa's (`toolkit.decompositions`). The placebo says how often two neighbouring earlier spans, as long as
+    the shorter side, differ as much. It says when and where, not why: what else happened that day changes it too.
+
+    References
+    ----------
+    Das Gupta (1993), Standardization and Decomposition of Rates, US Census Bureau P23-186, chapter 2. Kitagawa (1955),
+    JASA 50, 1168-1194.
 
     Examples
     --------

@@ -109,7 +109,7 @@ def of_log(log: EventLog, steps: Sequence[str | Step], by: Sequence[str], within
     """Days of the entry, those whose window is not over left out."""
     if within is None:
         raise ValueError(
-            "say how long after the entry a step counts, such as within='1d': no window is no end"
+            "say how long after the entry a step counts, within='1d': without a window no day is ever complete"
         )
     found = funnel(log, steps, within=within, by=list(by), period="day")
     assert isinstance(found, PeriodFunnel)  # asked by period

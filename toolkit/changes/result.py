@@ -39,6 +39,16 @@ class WhatChanged(Result):
         Days at the end whose window is not over.
     notes : tuple of str
         What a reader must know of how the counts came about.
+
+    Examples
+    --------
+    >>> from toolkit import what_changed
+    >>> days = pd.date_range("2024-06-01", periods=8).astype(str)
+    >>> rows = [(day, step, n) for at, day in enumerate(days)
+    ...         for step, n in (("enter", 1000), ("pay", (90 if at < 4 else 60) + at % 3))]
+    >>> found = what_changed(pd.DataFrame(rows, columns=["date", "step", "n"]), at="2024-06-05")
+    >>> found.sentence().partition(";")[0]
+    'Of those at enter, 6.1 % reached pay after and 9.1 % before: it fell by 3.0 points (95 % interval 2.8 to 3.1'
     """
 
     table: pd.DataFrame
@@ -70,7 +80,7 @@ class WhatChanged(Result):
         text = (
             f"Of those at {self.steps[0]}, {percent(whole['after'])} reached {self.steps[-1]} after and "
             f"{percent(whole['before'])} before: it {moved} by {points(abs(whole['estimate']), sign=False)} "
-            f"({self._range(whole)}; n = {count(whole['n_after'])} in {counted(self.days[1], 'day')} and "
+            f"({self._moved(whole)}; n = {count(whole['n_after'])} in {counted(self.days[1], 'day')} and "
             f"{count(whole['n_before'])} in {self.days[0]})"
         )
         if self.quiet:
@@ -104,9 +114,13 @@ class WhatChanged(Result):
         levels = {side: float(self.table.iloc[0][side]) for side in ("before", "after")}
         return plots.course(self.curve, levels=levels, title=self.finding(), steps=self.steps, ax=ax)
 
-    def _range(self, row: pd.Series, level: bool = True) -> str:
-        said = f"{interval_level(self.confidence)} " if level else ""
-        return f"{said}{points_interval(row['low'], row['high'])}"
+    def _moved(self, row: pd.Series) -> str:
+        """The interval of a rise or a fall as such: a fall by 3 points lies between 2.8 and 3.1."""
+        low, high = (row["low"], row["high"]) if row["estimate"] > 0 else (-row["high"], -row["low"])
+        return f"{interval_level(self.confidence)} {points_interval(low, high)}"
+
+    def _range(self, row: pd.Series) -> str:
+        return points_interval(row["low"], row["high"])
 
     def _steps(self) -> str:
         steps = self.table[self.table["part"] == "step"]
@@ -115,7 +129,7 @@ class WhatChanged(Result):
         sure = "" if top["p_adjusted"] < 1 - self.confidence else ", not distinguishable from 0 by itself"
         return (
             f"{_share(top['share'])} of the change is {before} to {top['name']} ({percent(top['before'])} before, "
-            f"{percent(top['after'])} after; it adds {points(top['estimate'])}, {self._range(top, level=False)}{sure})"
+            f"{percent(top['after'])} after; it adds {points(top['estimate'])}, {self._range(top)}{sure})"
         )
 
     def _segments(self) -> str:
@@ -126,8 +140,8 @@ class WhatChanged(Result):
             top = own.loc[["segment"]].iloc[0]
             said.append(
                 f"by {name} it is {more}, {points(own.loc[more, 'estimate'])} "
-                f"({self._range(own.loc[more], level=False)}), "
-                f"and most of all {top['name']}, {points(top['estimate'])} ({self._range(top, level=False)})"
+                f"({self._range(own.loc[more])}), "
+                f"and most of all {top['name']}, {points(top['estimate'])} ({self._range(top)})"
             )
         return f"; {'; '.join(said)}" if said else ""
 

@@ -92,7 +92,12 @@ def retention(
     -----
     rate = retained / size. A cell is complete when its whole period is observed for every user of the cohort,
     future when its period has begun for none (then it is missing, not 0), else partial (right-censored): marked, and
-    left out of pooled rates.
+    left out of pooled rates. Intervals of cells are Wilson's; those of pooled rates allow for cohorts that differ
+    (`Retention.curve`).
+
+    References
+    ----------
+    Wilson (1927), JASA 22, 209-212.
 
     Examples
     --------

@@ -353,7 +353,15 @@ def _tested(
 def _mix_of_cohorts(
     found: CohortComparison, sides: Sequence[Side], groups: pd.DataFrame, reference: int
 ) -> tuple[str, ...]:
-    """A warning where the gap that leads is that of other cohorts, not of the same ones (direct standardisation)."""
+    """A warning where the gap that leads is that of other cohorts, not of the same ones.
+
+    Cohorts weigh as Mantel and Haenszel's strata do, n m / (n + m), so that one that a group has few users of says
+    little.
+
+    References
+    ----------
+    Greenland & Robins (1985), Biometrics 41, 55-68, for the variance of the gap.
+    """
     lines = found.differences_found
     lines = lines[lines["low"].notna() & lines["p"].notna()]
     if not len(lines):
@@ -367,14 +375,21 @@ def _mix_of_cohorts(
     both = both[(both["eligible"] > 0) & (both["eligible_reference"] > 0)]
     if not len(both):
         return ()
-    gaps = both["retained_eligible"] / both["eligible"]
-    gaps -= both["retained_eligible_reference"] / both["eligible_reference"]
-    same = float(np.average(gaps, weights=both["eligible"]))
+    n, m = both["eligible"].to_numpy(float), both["eligible_reference"].to_numpy(float)
+    p, q = (
+        both["retained_eligible"].to_numpy(float) / n,
+        both["retained_eligible_reference"].to_numpy(float) / m,
+    )
+    weights = n * m / (n + m) / (n * m / (n + m)).sum()
+    same = float(weights @ (p - q))
+    error = float(np.sqrt(weights**2 @ (p * (1 - p) / n + q * (1 - q) / m)))
+    reach = float(intervals.student(np.inf, found.confidence)) * error
     # Worth a word where it is more than half of the gap, and more than its standard error.
     if abs(row["estimate"] - same) < max(abs(row["estimate"]) / 2, (row["high"] - row["low"]) / 4):
         return ()
     few = some([str(getattr(name, "date", lambda name=name: name)()) for name in both.index], 3)
     return (
-        f"warning: cohorts weigh differently in the two groups: over the same cohorts ({few}), weighted as in "
-        f"{names[at]}, the gap is {points(same)} (composition of cohorts)",
+        f"warning: cohorts weigh differently in the two groups: over the same cohorts ({few}) {names[at]} less "
+        f"{names[reference]} is {points(same)} ({points_interval(same - reach, same + reach)}, Mantel-Haenszel "
+        "weights): composition of cohorts",
     )

@@ -59,20 +59,18 @@ class Curve(Result):
     @property
     def in_words(self) -> str:
         """The rates of the first and the last period after the first event, group by group."""
-        parts = []
+        parts, level = [], f"{interval_level(self.confidence)} "
         for name, rows in each_group(self.table, self.by):
             known = rows[(rows["age"] > 0) & (rows["n"] > 0)]
             known = rows[rows["n"] > 0] if known.empty else known
             later = " or later" if self.kind == "rolling" else ""
-            said = (
-                [
-                    f"{percent(row['estimate'])} in {aged(self.period, row)}{later} ({interval_level(self.confidence)} "
+            said = [] if len(known) else [f"no {self.period} is complete yet"]
+            for _, row in known.iloc[[0, -1][: len(known)]].iterrows():
+                said.append(
+                    f"{percent(row['estimate'])} in {aged(self.period, row)}{later} ({level}"
                     f"{percent_interval(row['low'], row['high'])}, n = {count(row['n'])})"
-                    for row in [known.iloc[0], known.iloc[-1]][: len(known)]
-                ]
-                if len(known)
-                else [f"no {self.period} is complete yet"]
-            )
+                )
+                level = ""
             parts.append(f"{name}{': ' if name else ''}{' and '.join(said)}")
         return "; ".join(parts)
 

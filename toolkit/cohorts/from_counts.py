@@ -115,18 +115,24 @@ def _refuse_wide(frame: Any) -> None:
     """An error that says how to melt a matrix of cohorts by period."""
     if not isinstance(frame, pd.DataFrame) or {"age", "retained"} <= set(frame.columns):
         return
-    named = [name for name in frame.columns if re.fullmatch(r"\D{0,12}\d{1,4}", str(name))]
+    named = [name for name in frame.columns if re.fullmatch(r"\D{0,12}\d{1,4}\D{0,4}", str(name))]
     if len(named) < 2:
         return
     others = [name for name in frame.columns if name not in named]
-    reset = "" if "cohort" in frame.columns else '.rename_axis("cohort").reset_index()'
+    reset = ""
+    if "cohort" not in frame.columns:
+        reset = '.rename_axis("cohort").reset_index()'
+        if others and isinstance(frame.index, pd.RangeIndex):
+            reset = f'.rename(columns={{{others[0]!r}: "cohort"}})'
+            others = others[1:]
     kept = list(dict.fromkeys(["cohort", *others]))
     number = (
         ""
         if all(isinstance(name, int) for name in named)
-        else ('.assign(age=lambda t: t["age"].astype(str).str.extract(r"(\\d+)$")[0].astype(int))')
+        else ('.assign(age=lambda t: t["age"].astype(str).str.extract(r"(\\d+)")[0].astype(int))')
     )
     size = "" if "size" in frame.columns else ", and give each row the `size` of its cohort"
+    size += "; `retained` is a count of users, not a rate"
     raise ValueError(
         f"the table is wide, with a column for each period ({some(named, 3)}): make it one row per cohort and period, "
         f'frame{reset}.melt(id_vars={kept}, var_name="age", value_name="retained"){number}{size}'

@@ -14,7 +14,7 @@ from toolkit.cohorts.periods import DAY, MOST_DAYS, Calendar, whole
 from toolkit.cohorts.question import PurchaseQuestion
 from toolkit.counts import one_of
 from toolkit.sources import definitions
-from toolkit.wording import unknown
+from toolkit.wording import duration, unknown
 
 Kind = Literal["windows", "within", "month"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -98,7 +98,10 @@ def definition_of(given: Any) -> Definition:
         if length is not pd.NaT and re.search(r"[a-zA-Z]", given):
             days = length / pd.Timedelta(1, "D")
             return Definition(
-                given, "within", days=days, said=f"bought again within {given} of their first purchase"
+                given,
+                "within",
+                days=days,
+                said=f"bought again within {duration(length)} of their first purchase",
             )
     raise ValueError(f"{unknown('definition', given, named)}; or give a length of time such as '7d'")
 

@@ -22,7 +22,7 @@ from toolkit.counts import confidence_level
 from toolkit.intervals import Rate, UserSums
 from toolkit.logs.servers.stand_in import Dialect, elsewhere
 from toolkit.results import Result
-from toolkit.wording import count, counted, interval_level, percent, percent_interval
+from toolkit.wording import count, counted, interval_level, percent, percent_interval, some
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,7 +67,14 @@ class Repurchase(Result):
 
     @classmethod
     def from_counts(cls, frame: pd.DataFrame, *, confidence: float = 0.95) -> Repurchase:
-        """The same result from counts: `definition`, `n` (buyers), `repurchased`, and columns to break down by.
+        """The same result from counts, for those who hold no log.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            Tidy: `definition`, `n` (buyers whose window is complete), `repurchased` (of these), and any columns to
+            break down by.
+        confidence : float
 
         Raises
         ------
@@ -231,7 +238,13 @@ def repurchase(
     -----
     A window is closed: a second purchase at its last moment counts. Only buyers whose window is complete count. Two
     rows of one moment are two purchases, unless `dedupe` says otherwise. Where a definition looks back further than
-    the log reaches there is no estimate, and a note.
+    the log reaches there is no estimate, and a note. Intervals are Wilson's where a buyer counts once, clustered by
+    buyer elsewhere. Buyers whose window is not complete are right-censored: `Repurchase.waits` has them too, in a
+    Kaplan-Meier curve.
+
+    References
+    ----------
+    Wilson (1927), JASA 22, 209-212. Kaplan & Meier (1958), JASA 53, 457-481.
 
     Examples
     --------
@@ -250,7 +263,9 @@ def repurchase(
     if not names or len(set(names)) < len(names):
         raise ValueError(f"definition={names!r}; give one name or several different ones")
     if event is None:
-        raise ValueError("event=None would make every row a purchase; name the event, such as 'pay'")
+        raise ValueError(
+            f"event=None would make every row a purchase; name the event that is one: {some(list(log.events))}"
+        )
     question = PurchaseQuestion(
         log=log,
         purchases=filters.matching(log, event, "event"),

@@ -25,7 +25,7 @@ from toolkit.counts import COMPLETE, PARTIAL, confidence_level
 from toolkit.intervals import wilson
 from toolkit.logs.servers.stand_in import Dialect, elsewhere
 from toolkit.results import Result
-from toolkit.wording import count, counted, percent, percent_interval
+from toolkit.wording import count, counted, percent, percent_interval, some
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -149,6 +149,24 @@ class Retention(Result):
         ----------
         by
             Columns of this result to keep apart: all of them if not given, () for none.
+
+        Returns
+        -------
+        Curve
+
+        Raises
+        ------
+        ValueError
+            For a column that the cohorts are not broken down by.
+
+        Notes
+        -----
+        Cells that are observed for some of their users only (right-censored) are left out. Wilson intervals, with n
+        divided by a design effect, since users of one cohort resemble each other (Rao and Scott).
+
+        References
+        ----------
+        Wilson (1927), JASA 22, 209-212. Rao & Scott (1992), Biometrics 48, 577-585.
         """
         names = self.by if by is None else (by,) if isinstance(by, str) else tuple(by)
         return self._whole if names == self.by else self._pooled(names)
@@ -160,8 +178,9 @@ class Retention(Result):
     def _pooled(self, names: tuple[str, ...]) -> Curve:
         for name in names:
             if name not in self.by:
+                now = f"; they are by {some(self.by)}" if self.by else ""
                 raise ValueError(
-                    f"by={name!r}: the cohorts were not split by it but by {list(self.by) or 'nothing'}"
+                    f"the cohorts are not broken down by {name!r}{now}: ask retention with by={name!r}"
                 )
         table = pooled(self.cells, names, self.confidence)
         return Curve(table, names, self.period, self.kind, self.confidence, self._censored)
@@ -228,6 +247,22 @@ class Retention(Result):
         Split
             Retention of active users from one period to the next: its change and the composition and rate component
             of that (Kitagawa decomposition), with the same fixed users followed through both spans beside it.
+
+        Raises
+        ------
+        ValueError
+            For a result from counts, a column that the cohorts are not broken down by, spans that overlap, and a span
+            without a whole period.
+
+        Notes
+        -----
+        With shares w and retention r of groups, 0 before and 1 after: mix = sum (w1 - w0) (r1 + r0) / 2 and
+        rate = sum (r1 - r0) (w1 + w0) / 2, which add up to the change. That retention can rise while that of every
+        group falls is Simpson's paradox.
+
+        References
+        ----------
+        Kitagawa (1955), JASA 50, 1168-1194.
         """
         return split(self._need_log("a split"), mix, before, after)
 

@@ -13,6 +13,7 @@ from scipy import special
 from toolkit.cohorts.groups import each_group, labelled
 from toolkit.cohorts.periods import DAY
 from toolkit.cohorts.purchases import first_purchases
+from toolkit.intervals import wilson
 from toolkit.results import Result
 from toolkit.wording import count, counted, interval_level, p_value, percent, percent_interval
 
@@ -70,7 +71,8 @@ class TimeToRepurchase(Result):
     def at(self, day: int) -> pd.DataFrame:
         """The curve at a number of days: `by`, `estimate`, `low`, `high`, `n` (still at risk).
 
-        Missing beyond the day to which the last buyer is followed.
+        Missing beyond the day to which the last buyer is followed. Where nobody has bought again the interval is
+        Wilson's, of 0 among those followed that long: Greenwood's variance is then 0.
         """
         if not day >= 0:
             raise ValueError(f"day={day!r}: days since the first purchase are 0 or more")
@@ -79,8 +81,12 @@ class TimeToRepurchase(Result):
             steps = _curve(rows, self.confidence)
             known = steps[steps["day"] <= day]
             n = int((rows["again"] + rows["censored"])[rows["day"] >= day].sum())
-            values = [0.0, 0.0, 0.0] if known.empty else known[["estimate", "low", "high"]].iloc[-1].tolist()
-            lines.append([*rows[list(self.by)].iloc[0], *(values if n else [np.nan] * 3), n])
+            values = [np.nan] * 3
+            if n and known.empty:
+                values = [0.0, *(float(limit) for limit in wilson(0, n, confidence=self.confidence))]
+            elif n:
+                values = known[["estimate", "low", "high"]].iloc[-1].tolist()
+            lines.append([*rows[list(self.by)].iloc[0], *values, n])
         return pd.DataFrame(lines, columns=[*self.by, "estimate", "low", "high", "n"])
 
     @cached_property

@@ -81,7 +81,8 @@ class Comparison(Result):
         found = lines[lines["p_adjusted"] < 1 - self.confidence]
         method = f"Holm over {counted(self.tests, 'test')}; {self.method}"
         if not len(found):
-            return f"No rate is distinguishable from that of {self.reference} ({method})."
+            widest = self._undecided(lines)
+            return f"No rate is distinguishable from that of {self.reference}{widest} ({method})."
         closing = f"{len(found)} of {self.tests} rates differ ({method})."
         large = found[found["n"] >= LEAST]
         if not len(large):
@@ -90,6 +91,12 @@ class Comparison(Result):
                 f"{self.reference}; {closing}"
             )
         return f"{self._finding(large)}; {closing}"
+
+    def _undecided(self, lines: pd.DataFrame) -> str:
+        """The end-to-end gap whose interval reaches furthest from 0 on one side, where no rate differs."""
+        whole = lines[lines["rate"] == ("from_first" if len(self.steps) > 2 else "from_previous")]
+        whole = whole[whole["low"].notna() & whole["high"].notna()]
+        return f"; the widest gap: {self._gap(_widest(whole)).replace('The', 'the', 1)}" if len(whole) else ""
 
     def _finding(self, found: pd.DataFrame) -> str:
         """The gap that leads among the differences that are distinguishable from 0, and where it arises."""

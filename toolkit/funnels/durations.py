@@ -16,7 +16,7 @@ from toolkit.funnels.question import Question
 from toolkit.funnels.step_counts import StepCounts
 from toolkit.intervals import UserSums, design_effect, quantile_ranks, student
 from toolkit.results import Result
-from toolkit.wording import count, interval_level, percent
+from toolkit.wording import count, interval_level, percent, percent_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +31,7 @@ CURVE = ["group", "time", "estimate", "low", "high", "at_risk"]
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Times(Result):
-    """How long it takes to convert. Made by `Funnel.times`.
+    """How long it takes to convert (Kaplan-Meier curve). Made by `Funnel.times`.
 
     Attributes
     ----------
@@ -52,6 +52,17 @@ class Times(Result):
     ----------
     Kaplan & Meier (1958), JASA 53, 457-481. Kalbfleisch & Prentice (2002), The Statistical Analysis of Failure Time
     Data, section 1.4.
+
+    Examples
+    --------
+    >>> from toolkit import funnel, read_events
+    >>> rows = {"user_id": [1, 1, 2, 2], "event": ["enter", "pay"] * 2,
+    ...         "timestamp": pd.to_datetime(["2019-11-11 20:00", "2019-11-11 20:09", "2019-11-11 20:00",
+    ...                                      "2019-11-11 20:05"])}
+    >>> times = funnel(read_events(pd.DataFrame(rows)), ["enter", "pay"], within="1d").times
+    >>> times.table.loc[times.table["quantile"] == 0.5, ["step", "estimate", "n"]]
+      step        estimate  n
+    2  pay 0 days 00:05:00  2
     """
 
     table: pd.DataFrame
@@ -65,18 +76,19 @@ class Times(Result):
         said = []
         for at, (name, own) in enumerate(self.curve.groupby("group", sort=False)):
             row, end = last.iloc[at], own.iloc[-1]
-            share = (
-                f"{percent(end['estimate'])} by {_length(end['time'])}, n = {count(own['at_risk'].iloc[0])}"
-            )
+            share = percent(end["estimate"])
+            if end["low"] == end["low"]:
+                share += f" ({percent_interval(end['low'], end['high'])})"
+            share += f" within {_length(end['time'])}, n = {count(own['at_risk'].iloc[0])}"
             half = f"median {_length(row['estimate'])}"
             if row["low"] == row["low"] and row["high"] == row["high"]:
-                half += (
-                    f" ({interval_level(self.confidence)} {_length(row['low'])} to {_length(row['high'])})"
-                )
-            half = f"{half} of {count(row['n'])}" if row["n"] else "nobody converted"
+                limits = _lengths(row["low"], row["high"], like=row["estimate"])
+                half += f" ({interval_level(self.confidence)} {limits})"
+            half = f"{half} of the {count(row['n'])} who converted" if row["n"] else "nobody converted"
             said.append(f"{name + ': ' if name else ''}{half}; {share}")
         return (
-            f"Time from {self.steps[0]} to {self.steps[-1]}: {'. '.join(said)} (users in window as censored)."
+            f"Time from {self.steps[0]} to {self.steps[-1]}: {'. '.join(said)} (Kaplan-Meier: who is still in window "
+            "is right-censored)."
         )
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -159,10 +171,21 @@ def _length(time: pd.Timedelta) -> str:
     """A length of time in its largest unit."""
     if pd.isna(time):
         return "unknown"
-    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+    unit, length = _unit(time)
+    return f"{time.total_seconds() / length:.3g} {unit}"
+
+
+def _lengths(low: pd.Timedelta, high: pd.Timedelta, *, like: pd.Timedelta) -> str:
+    """The limits of a length of time in the unit of their estimate."""
+    unit, length = _unit(like)
+    return f"{low.total_seconds() / length:.3g} to {high.total_seconds() / length:.3g} {unit}"
+
+
+def _unit(time: pd.Timedelta) -> tuple[str, int]:
+    for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
         if time.total_seconds() >= 2 * length:
-            return f"{time.total_seconds() / length:.3g} {unit}s"
-    return f"{time.total_seconds():.3g} seconds"
+            return unit, length
+    return "seconds", 1
 
 
 def quantiles(counts: StepCounts, units: CountingUnits, confidence: float) -> pd.DataFrame:

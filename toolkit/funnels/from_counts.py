@@ -54,6 +54,7 @@ def grouped(frame: pd.DataFrame) -> pd.DataFrame:
 
 def step_counts(frame: pd.DataFrame, cluster: str | None = None) -> StepCounts:
     """Steps, groups and counts from a tidy frame, checked. See `Funnel.from_counts`."""
+    _refuse_without_steps(frame)
     if cluster is not None:
         return _clustered(frame, cluster)
     counts_table(frame, ["step"])
@@ -91,6 +92,24 @@ def step_counts(frame: pd.DataFrame, cluster: str | None = None) -> StepCounts:
         in_window=still,
         notes=_days_as_groups(frame, by),
     )
+
+
+def _refuse_without_steps(frame: Any) -> None:
+    """An error that says how to melt a table with a column for each step, or what to call its columns."""
+    if not isinstance(frame, pd.DataFrame) or {"step", *COUNT_COLUMNS} & {*frame.columns}:
+        return
+    counts = [name for name in frame.columns if pd.api.types.is_numeric_dtype(frame[name])]
+    others = [name for name in frame.columns if name not in counts]
+    if len(counts) > 1:
+        raise ValueError(
+            f"no column 'step': if each of {some(counts, 4)} is a step, make it one row per step, "
+            f'frame.melt(id_vars={others}, var_name="step", value_name="n")'
+        )
+    if counts and others:
+        raise ValueError(
+            f"no column 'step'; say which one it is: frame.rename(columns={{{others[-1]!r}: \"step\", "
+            f'{counts[0]!r}: "n"}})'
+        )
 
 
 def _clustered(frame: pd.DataFrame, cluster: str) -> StepCounts:

@@ -45,6 +45,16 @@ class Funnel(Result):
     excluded : int or None
         Counting units that reached less because of `exclude`; None where nothing is excluded.
 
+    Notes
+    -----
+    A rate is the share of those at one step who reached a later one, those still in window (right-censored) in the
+    denominator. Intervals: Wilson's score interval where each unit counts once; where users count more than once, the
+    same at the effective number of observations, n over the design effect of users as clusters.
+
+    References
+    ----------
+    Wilson (1927), JASA 22, 209-212.
+
     Examples
     --------
     >>> counts = pd.DataFrame({"step": ["enter", "cart", "pay"], "n": [200, 60, 20]})
@@ -241,6 +251,23 @@ cluster=).
         -------
         Comparison
             With intervals, and p values adjusted by Holm over all of them.
+
+        Raises
+        ------
+        ValueError
+            For an unknown group, a funnel without groups or with one, and two funnels of other steps; the message
+            names them.
+
+        Notes
+        -----
+        Differences of rates by Newcombe's hybrid of Wilson limits, ratios by the score interval (Koopman), clustered
+        by user where users count more than once. What each step adds to the end-to-end gap is Das Gupta's
+        decomposition of a product, its Shapley value.
+
+        References
+        ----------
+        Newcombe (1998), Statistics in Medicine 17, 873-890. Koopman (1984), Biometrics 40, 513-517. Holm (1979),
+        Scandinavian Journal of Statistics 6, 65-70. Das Gupta (1993), US Census Bureau P23-186, chapter 2.
         """
         if isinstance(to, Funnel):
             both = comparison.side_by_side(self.step_counts, to.step_counts)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from toolkit.funnels.question import Question
 from toolkit.funnels.step_counts import ALONE, StepCounts
-from toolkit.wording import count, counted, interval_level, percent, percent_interval
+from toolkit.wording import count, duration, interval_level, percent, percent_interval
 
 #: Groups that a sentence names one by one; of more it names the highest and the lowest.
 NAMED_GROUPS = 5
@@ -50,7 +50,7 @@ class Sentence:
         counts, (first, last) = self.counts, (self.counts.steps[0], self.counts.steps[-1])
         entered = counts.reached[:, 0]
         if not entered.sum():
-            return f"None of the {self._units()} is at {first}{self._caveats([])}."
+            return f"No rate: nobody is counted at {first}{self._caveats([])}."
         named = self._named()
         ways = [self._way(counts, at, level=at == named[0]) for at in named]
         if not counts.by:
@@ -131,9 +131,10 @@ class Sentence:
         still = int(np.nansum(self.counts.in_window))
         if not still or (self.question is not None and self.question.within is None):
             return []
-        of = count(self.counts.reached[:, 0].sum())
+        of = self.counts.reached[:, 0].sum()
         are = "is" if still == 1 else "are"
-        said = f"{count(still)} of these {of} {are} still in window (right-censored) and may go on"
+        these = f"{count(still)} of these {count(of)}" if of > 1 else "this one"
+        said = f"{these} {are} still in window (right-censored) and may go on"
         if self.complete is None:
             return [said]
         texts = {text: at for at, text in enumerate(self.complete.texts)}
@@ -175,16 +176,4 @@ class Sentence:
 
 
 def _length(within: int | None) -> str:
-    if within is None:
-        return " with no limit of time"
-    length = pd.Timedelta(within, "us")
-    parts = [
-        (length.components.days, "day"),
-        (length.components.hours, "hour"),
-        (length.components.minutes, "minute"),
-    ]
-    whole = [counted(number, name) for number, name in parts if number]
-    seconds = (length - length.floor("min")).total_seconds()
-    if seconds or not whole:
-        whole.append(f"{seconds:g} second{'s' * (seconds != 1)}")
-    return f" within {' '.join(whole)}"
+    return " with no limit of time" if within is None else f" within {duration(pd.Timedelta(within, 'us'))}"

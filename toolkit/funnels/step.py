@@ -46,7 +46,10 @@ class Step:
         if events is None and self.where is None:
             events = self.name
         if events is not None:
-            events = (events,) if isinstance(events, str) else tuple(events)
+            events = (events,) if isinstance(events, str) else events
+            if not isinstance(events, Iterable):
+                raise TypeError(f"step {self.name!r}: event is a name or a list of names, not {self.event!r}")
+            events = tuple(events)
             if not events:
                 raise ValueError(f"step {self.name!r}: event is an empty list; name an event, or give where=")
             if not all(isinstance(event, str) for event in events):

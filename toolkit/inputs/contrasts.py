@@ -23,7 +23,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Contrast(Result):
-    """Two ratios and their difference: export, metric, estimate, low, high, n."""
+    """A ratio of one export beside that of another, and their difference. Made by `Export.compare`.
+
+    `table`: export, metric, estimate, low, high, n, a row for each ratio and one for the difference.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from toolkit import read_export
+    >>> rows = {"主播抖音号": list("甲甲乙乙"), "直播开始时间": [f"2026/3/{day} 19:30" for day in (1, 2, 1, 3)],
+    ...         "直播间观看人数": [1000, 1200, 900, 1100], "直播间成交人数": [40, 60, 27, 50]}
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "直播明细.csv"
+    >>> pd.DataFrame(rows).to_csv(file, index=False)
+    >>> export = read_export(file)
+    >>> export.compare(export, "buyers_per_viewer").table[["estimate", "n"]].round(3)
+       estimate  n
+    0     0.042  4
+    1     0.042  4
+    2     0.000  8
+    """
 
     table: pd.DataFrame
     definitions: tuple[Definition, Definition]

@@ -20,9 +20,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class MeasureGaps(Result):
-    """Each group against one: group, reference, metric, estimate, low, high, ratio and its limits, n, n_reference.
+    """Gaps of a ratio between each group of sessions or days and one of them. Made by `Measures.compare`.
 
-    All intervals hold together at `confidence`: each is as wide as Bonferroni asks for.
+    `table`: group, reference, metric, estimate, low, high, ratio and its limits, n, n_reference. All intervals hold
+    together at `confidence`: each is as wide as Bonferroni asks for.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from toolkit import read_export
+    >>> rows = {"主播抖音号": list("甲甲乙乙"), "直播开始时间": [f"2026/3/{day} 19:30" for day in (1, 2, 1, 3)],
+    ...         "直播间观看人数": [1000, 1200, 900, 1100], "直播间成交人数": [40, 60, 27, 50]}
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "直播明细.csv"
+    >>> pd.DataFrame(rows).to_csv(file, index=False)
+    >>> gaps = read_export(file).measure("buyers_per_viewer", by="account_id").compare(to="乙")
+    >>> gaps.table[["group", "reference", "estimate", "n", "n_reference"]].round(3)
+      group reference  estimate  n  n_reference
+    0     甲         乙     0.007  2            2
     """
 
     table: pd.DataFrame

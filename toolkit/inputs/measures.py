@@ -39,7 +39,23 @@ class Ratio:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Measures(Result):
-    """A ratio by group: by..., metric, [bound], estimate, low, high, n (rows that it rests on)."""
+    """A ratio that sessions or days make together, by group. Made by `Export.measure`.
+
+    `table`: by..., metric, [bound], estimate (sum over sum, not a mean of ratios), low, high, n (rows that it rests
+    on).
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from toolkit import read_export
+    >>> rows = {"主播抖音号": list("甲甲乙乙"), "直播开始时间": [f"2026/3/{day} 19:30" for day in (1, 2, 1, 3)],
+    ...         "直播间观看人数": [1000, 1200, 900, 1100], "直播间成交人数": [40, 60, 27, 50]}
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "直播明细.csv"
+    >>> pd.DataFrame(rows).to_csv(file, index=False)
+    >>> read_export(file).measure("buyers_per_viewer").table.round(3)
+                  metric  estimate    low   high  n
+    0  buyers_per_viewer     0.042  0.031  0.058  4
+    """
 
     table: pd.DataFrame
     definition: Definition

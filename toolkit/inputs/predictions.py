@@ -33,9 +33,22 @@ MANY = 2_000
 
 @dataclass(frozen=True, repr=False, eq=False)
 class OwnPast(Result):
-    """Each step's rate in one session, and where the other sessions say that it should lie.
+    """Steps' rates in one session, and where the others say that they should lie. Made by `Export.against_own`.
 
     `table` has step, n (people at the step before), observed, expected, low, high, p, p_adjusted (Holm).
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from toolkit import read_export
+    >>> rows = {"主播抖音号": "甲", "直播开始时间": [f"2026/3/{day} 19:30" for day in range(1, 10)],
+    ...         "直播间观看人数": 1000, "直播间成交人数": [48, 46, 50, 48, 46, 50, 48, 46, 10]}
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "直播明细.csv"
+    >>> pd.DataFrame(rows).to_csv(file, index=False)
+    >>> read_export(file).against_own().table[["step", "observed", "expected", "low", "high"]].round(3)
+      step  observed  expected    low   high
+    0  pay      0.01     0.048  0.032  0.066
+
     """
 
     table: pd.DataFrame

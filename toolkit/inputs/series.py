@@ -15,7 +15,7 @@ from toolkit.inputs.columns import ZONE
 from toolkit.inputs.definitions import Definition, canonical
 from toolkit.inputs.exports.fields import TOTALS
 from toolkit.inputs.exports.frames import Table
-from toolkit.inputs.exports.headers import headers_of
+from toolkit.inputs.exports.headers import below, headers_of
 from toolkit.inputs.exports.kinds import normal
 from toolkit.inputs.faults import ExportError, Notes
 from toolkit.inputs.files.opening import open_file
@@ -150,6 +150,8 @@ def _sheet(place: Path, value: str) -> tuple[tuple[str, ...], list[Row], Period 
         for at, row in enumerate(sheet.rows[:300]):
             headers = headers_of(row)
             if any(normal(header) == normal(value) for header in headers if header):
+                if at and not all(headers):
+                    headers = below(headers_of(sheet.rows[at - 1]), headers)
                 above = " ".join(str(raw) for line in sheet.rows[:at] for raw in line if raw is not None)
                 return headers, _rows(sheet, at), period_in(place.name) or period_in(above)
             if not seen and sum(map(bool, headers)) > 1:

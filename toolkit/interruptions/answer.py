@@ -86,7 +86,7 @@ def interrupted_time_series(
     covariates. Periods are counted, not days: a slope is a change per period. The errors' covariance is
     s2 (lam rho^|h| + (1 - lam) 1[h = 0]), lam the share of the AR(1) in the variance. Intervals: the Kenward-Roger
     variance, one to one and a half times the plain one, and Satterthwaite degrees of freedom, 2 at least; with fewer
-    than some 48 points also averaged over the error parameters (`toolkit.interruptions.errors.model_averaging`).
+    than some 48 points by model averaging over the error parameters (`toolkit.interruptions.errors.model_averaging`).
     Coverage is measured in benchmarks/interruptions.md.
 
     It estimates what changed at a date, not why: whatever else happened then is in the effect too.

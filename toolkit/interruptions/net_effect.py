@@ -52,9 +52,10 @@ class Net(Result):
             row = {one["what"]: one for one in rows.to_dict("records")}
             lift, left = row["window"], row["net"]
             around = sum(row[side]["estimate"] for side in ("before", "after") if side in row)
-            share = f", {change(around / lift['estimate'])} of the lift" if lift["estimate"] > 0 else ""
+            # Of a lift that may be none a share says nothing.
+            share = f", {change(around / lift['estimate'])} of the lift" if lift["low"] > 0 else ""
             parts.append(
-                f"{'' if name is None else f'{name}: '}net effect {amount(left['estimate'])} "
+                f"{'Net effect' if name is None else f'{name}: net effect'} {amount(left['estimate'])} "
                 f"({interval(left, amount)}), n = {counted(left['n'], self.unit)}: the window adds "
                 f"{amount(lift['estimate'])} ({interval(lift, amount)}), the {self.unit}s around it "
                 f"{amount(around)}{share}"
@@ -94,6 +95,21 @@ def net(
     -----
     Each day of the span has a term of its own, so that the counterfactual comes from all other days and from the
     errors' correlation with them: a mean, as in `effect`. Pulses inside the span are taken out of the model.
+
+    Examples
+    --------
+    >>> from toolkit import Pulse, interrupted_time_series
+    >>> days = pd.date_range("2019-07-01", periods=60)
+    >>> noise = np.random.default_rng(1).normal(0, 1, 60)
+    >>> shape = np.where(days == "2019-08-08", 50, np.where((days >= "2019-08-01") & (days < "2019-08-08"), -5, 0))
+    >>> sales = pd.Series(100 + shape + noise, index=days)
+    >>> found = interrupted_time_series(sales, {"festival": Pulse("2019-08-08", "2019-08-08")}, scale="identity")
+    >>> found.net(("2019-08-08", "2019-08-08")).table[["what", "estimate", "n"]].round(1)
+         what  estimate   n
+    0  window      50.9   1
+    1  before     -34.9   7
+    2   after      -2.4   7
+    3     net      13.6  15
     """
     clock = model.series.clock
     spans = _spans(clock, window, before, after)

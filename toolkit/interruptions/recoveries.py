@@ -37,6 +37,7 @@ class Recovery(Result):
     gaps: pd.DataFrame
     confidence: float
     unit: str
+    start: str
 
     rates: ClassVar[frozenset[str]] = frozenset({"margin", "estimate", "low", "high"})
 
@@ -45,11 +46,11 @@ class Recovery(Result):
         parts = []
         for row in self.table.head(3).to_dict("records"):
             margin = f"{row['margin'] * 100:g} %"
-            when = (
-                f"recovered to within {margin} on {row['recovered']}"
-                if row["recovered"]
-                else f"did not recover to within {margin} by the end of the data"
-            )
+            when = f"did not recover to within {margin} by the end of the data"
+            if row["recovered"]:
+                when = f"recovered to within {margin} on {row['recovered']}"
+            if row["recovered"] == self.start:
+                when = f"never more than {margin} below the counterfactual since {row['recovered']}"
             indistinct = (
                 f"not distinguishable from 0 since {row['indistinct']}"
                 if row["indistinct"]
@@ -60,6 +61,8 @@ class Recovery(Result):
                 f"{name}{row['interruption']}: {when}; at the end the gap is {change(row['estimate'])} "
                 f"({interval(row, change)}, n = {row['n']:,}), {indistinct}"
             )
+        if len(self.table) > len(parts):
+            parts.append(f"{len(self.table) - len(parts)} more series: see .table")
         return f"{'. '.join(parts)} ({interval_level(self.confidence)}s, each {self.unit} by itself)."
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -93,6 +96,17 @@ def recovery(model: Model, margin: float = 0.05, *, of: str | Sequence[str] | No
     Recovered: the first period from which the whole interval of the gap lies above -margin until the end of the data,
     not the first at which the estimate does. An interval that merely includes 0 rewards noise, so that
     "not distinguishable from 0" is reported apart. Intervals are of each period by itself.
+
+    Examples
+    --------
+    >>> from toolkit import Level, interrupted_time_series
+    >>> days = pd.date_range("2019-07-01", periods=60)
+    >>> noise = np.random.default_rng(1).normal(0, 1, 60)
+    >>> visits = pd.Series(np.where(days < "2019-07-31", 100, 80) + noise, index=days)
+    >>> found = interrupted_time_series(visits, {"removed": Level("2019-07-31")}, scale="identity")
+    >>> found.recovery().table[["margin", "recovered", "estimate", "low", "high"]].round(2)
+       margin recovered  estimate  low  high
+    0    0.05      None      -0.2 -0.2 -0.19
     """
     if not 0 < margin < 1:
         raise ValueError(f"margin is a share of the counterfactual between 0 and 1, as 0.05 is, not {margin}")
@@ -121,7 +135,7 @@ def recovery(model: Model, margin: float = 0.05, *, of: str | Sequence[str] | No
     )
     if len(names_of) == 1:
         table, gaps = table.drop(columns="series"), gaps.drop(columns="series")
-    return Recovery(table, gaps, model.confidence, clock.unit)
+    return Recovery(table, gaps, model.confidence, clock.unit, clock.said(int(asked[0])))
 
 
 def _since(holds: np.ndarray, periods: np.ndarray, clock: Clock) -> str | None:

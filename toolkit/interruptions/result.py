@@ -33,6 +33,17 @@ class InterruptedTimeSeries(Model, Result):
     are on different scales, a column `scale` says which of them; estimates on the identity scale are no ratios.
 
     A question with options is a method, a part of the answer a property; each is documented where it is computed.
+
+    Examples
+    --------
+    >>> from toolkit import Level, interrupted_time_series
+    >>> days = pd.date_range("2019-07-01", periods=60)
+    >>> noise = np.random.default_rng(1).normal(0, 1, 60)
+    >>> visits = pd.Series(np.where(days < "2019-07-31", 100, 80) + noise, index=days)
+    >>> found = interrupted_time_series(visits, {"removed": Level("2019-07-31")}, scale="identity")
+    >>> found.table[["interruption", "term", "estimate", "low", "high"]].round(1)
+      interruption   term  estimate   low  high
+    0      removed  level     -19.3 -20.2 -18.4
     """
 
     effect = effects.effect

@@ -80,7 +80,7 @@ class Clock:
         except (TypeError, ValueError) as error:
             if str(error).startswith(repr(date)):  # its reason is known
                 raise
-            wanted = "a date" if self.dated else "a whole number, as the series' index"
+            wanted = "a date; write '2019-07-31'" if self.dated else "a whole number, as the series' index is"
             raise ValueError(f"{date!r} is not {wanted}") from error
         if isinstance(self.index, pd.PeriodIndex):
             if stamp.tz is not None and self.zone is None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -168,6 +169,8 @@ class Decay:
 
     def column(self, clock: Clock) -> np.ndarray:
         """The term at every period of the clock."""
+        if isinstance(self.tau, bool) or not isinstance(self.tau, Real):
+            raise TypeError(f"tau is a number of periods above 0, not {self.tau!r}")
         if not self.tau > 0:
             raise ValueError(f"tau is a number of periods above 0, not {self.tau}")
         since = clock.periods - clock.place(self.at)
@@ -192,7 +195,7 @@ def listed(interruptions: Mapping[str, Term | Sequence[Term]]) -> dict[str, tupl
     TypeError
         For interruptions without names, or a term that is none, such as a bare date.
     ValueError
-        For no interruption, or a name without terms.
+        For no interruption, a name without terms, or one with the same term twice.
     """
     example = '{"removed": Level("2019-07-31")}'
     if not isinstance(interruptions, Mapping):
@@ -209,5 +212,7 @@ def listed(interruptions: Mapping[str, Term | Sequence[Term]]) -> dict[str, tupl
             )
         if not terms:
             raise ValueError(f"interruption {name!r} has no term; say what it does, such as Level(date)")
+        if twice := [term for at, term in enumerate(terms) if term in terms[:at]]:
+            raise ValueError(f"interruption {name!r} has {twice[0]} twice; give it once")
         found[str(name)] = tuple(terms)
     return found

@@ -32,6 +32,14 @@ class EventLog(Source):
     ----------
     memory : Index, optional
         The rows as arrays, where `index` has made them.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = {"user_id": [1, 1], "timestamp": ["2019-11-11 20:00", "2019-11-11 20:05"], "event": ["enter", "pay"]}
+    >>> log = read_events(pd.DataFrame(rows))
+    >>> log.facts.rows, log.properties
+    (2, [])
     """
 
     memory: Index | None = None
@@ -85,6 +93,8 @@ class EventLog(Source):
         `toolkit.limit` allows.
         """
         names = self._kept(keep)
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
+            raise TypeError(f"limit={limit!r}; give the most rows to read, a whole number")
         engine, rows = self.engine, self.facts.rows
         if limit is None and not engine.here:
             raise ValueError(
@@ -152,7 +162,8 @@ class EventLog(Source):
 
     def __repr__(self) -> str:
         kept = "" if self.memory is None else ", indexed"
-        return f"EventLog: {self.source} (user {self.user}, {self.clock.said}, event {self.event}{kept})"
+        columns = f"user {self.user}, event {self.event}, time {self.time}: {self.clock.said}"
+        return f"EventLog: {self.source} ({columns}{kept})"
 
 
 def read_events(
@@ -180,7 +191,8 @@ def read_events(
         Columns that say who, when and what. All others are properties. Day and time of day in two columns are
         ``time=["Date", "Time"]``. One column of time per stage is ``time={"created": "create_time", "paid":
         "pay_time"}``: each stage that has a time becomes a row, and its name the event. Where each row is one
-        event and no column names it, ``event=None``.
+        event and no column names it, as in a list of orders, ``event=None``: all are then of the event "row", as in
+        ``repurchase(log, event="row")``.
     time_format
         How times are written that are no ISO text, such as "%d/%m/%Y %H:%M": the directives of `strptime`.
     names
@@ -213,6 +225,8 @@ def read_events(
 
     Notes
     -----
+    A workbook is read by pandas first: ``read_events(pd.read_excel(path, engine="calamine"))``.
+
     Threads may ask one log at the same time, and so may a process after a fork. Relative paths are resolved when
     the log is opened, so it also works from another folder. Logs of files can be pickled and copied; those of
     frames, relations and tables raise a TypeError that says why not. Rows without a user or a time are counted and

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import duckdb
 
+from toolkit.logs.engines import WHOLE
 from toolkit.logs.source import Source
 from toolkit.wording import unknown
+
+if TYPE_CHECKING:
+    from sqlglot import exp
 
 
 def condition(log: Source, text: str, owner: str) -> tuple[str, set[str]]:
@@ -61,18 +67,35 @@ def condition(log: Source, text: str, owner: str) -> tuple[str, set[str]]:
             name = _spelled(node.name, log)
             columns.add(name)
             node.set("this", exp.to_identifier(name, quoted=True))
+    if not log.engine.here:
+        _refuse_fractions(tree, log, owner, text)
     sql = tree.sql(dialect="duckdb", comments=False)
     try:
         kind = next(iter(log.engine.types(f"SELECT ({sql}) AS c FROM {log.engine.table} LIMIT 0").values()))
     except (ValueError, duckdb.Error) as error:
         cause = str(error.__cause__ or error).strip().splitlines()[0]
         texts = [name for name in sorted(columns) if log.columns[name] == "VARCHAR"]
-        fix = f"; {texts[0]} is text: TRY_CAST({texts[0]} AS DOUBLE) is its number" if texts else ""
+        number = f"{'TRY_CAST' if log.engine.tries else 'CAST'}({texts[0]} AS DOUBLE)" if texts else ""
+        fix = f"; {texts[0]} is text: {number} is its number" if texts else ""
         raise ValueError(f"{owner}: where={text!r} cannot be computed on this log: {cause}{fix}") from error
     if kind not in log.engine.conditional:
         raise ValueError(f"{owner}: where={text!r} is {kind}, not true or false; compare it with something")
     log.engine.conditions[text] = f"({sql})", columns
     return log.engine.conditions[text]
+
+
+def _refuse_fractions(tree: exp.Condition, log: Source, owner: str, text: str) -> None:
+    """Refuse `//` of what are no whole numbers: DuckDB keeps a fraction, other engines cut it off."""
+    from sqlglot import exp
+
+    for node in tree.find_all(exp.IntDiv):
+        kinds = {log.columns[column.name] for column in node.find_all(exp.Column)}
+        numbers = [one.this for one in node.find_all(exp.Literal) if not one.is_string]
+        if kinds - WHOLE or any(not number.isdecimal() for number in numbers):
+            raise ValueError(
+                f"{owner}: where={text!r} divides by // what are no whole numbers, which engines do not do alike: "
+                "write / and floor()"
+            )
 
 
 def _spelled(name: str, log: Source) -> str:

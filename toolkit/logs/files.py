@@ -16,8 +16,8 @@ CSV = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".csv.zst")
 PARQUET = (".parquet", ".pq")
 #: What to do with a file of another kind, by the end of its name.
 OTHERS = {
-    ".xlsx": "an Excel workbook: read it with pandas.read_excel and give the frame, or save it as CSV",
-    ".xls": "an Excel workbook: read it with pandas.read_excel and give the frame, or save it as CSV",
+    ".xlsx": "an Excel workbook: give pandas.read_excel(path, engine='calamine'), or save it as CSV",
+    ".xls": "an Excel workbook: give pandas.read_excel(path, engine='calamine'), or save it as CSV",
     ".zip": "a zip archive: unpack it first",
     ".json": "JSON: read it with pandas.read_json and give the frame",
     ".jsonl": "JSON lines: read it with pandas.read_json(path, lines=True) and give the frame",

@@ -191,7 +191,10 @@ def refuse_missing(engine: Engine, roles: Sequence[tuple[str, str]], *, headless
                 f"{text}. Its delimiter is none of , ; | and tab: give pd.read_csv(path, sep=...)"
             )
         if headless and there and not {*needed} & {*engine.columns}:
-            text += ". A file without a header row? Name its columns: names="
+            text += (
+                ". Say which columns they are: user=, time=, event=. A file without a header row? Name its "
+            )
+            text += "columns: names="
         if isinstance(reader, InMemory) and name in _index_names(reader.rows):
             text += ". Its index has that name: reset_index() makes a column of it"
         raise ValueError(text)

@@ -66,8 +66,8 @@ def estimates(
         ax.set_ylim(len(shown) - 0.5, -0.5)
         if null is not None:
             ax.axvline(null * scale, color=style.INK, linewidth=1)
-        ax.set_xlabel(f"{axis}, %" if rate else axis)
-        ax.set_title(title)
+        ax.set_xlabel(style.drawn(f"{axis}, %" if rate else axis))
+        ax.set_title(style.drawn(title))
         ax.grid(axis="x")
     return ax
 
@@ -114,11 +114,11 @@ def curves(
             )
         if "x" in log:
             ax.set_xscale("log")
-        if "y" in log:
+        if "y" in log and (frame[list(lines)] > 0).to_numpy().any():
             ax.set_yscale("log")
-        ax.set_xlabel(axes[0])
-        ax.set_ylabel(axes[1])
-        ax.set_title(title)
+        ax.set_xlabel(style.drawn(axes[0]))
+        ax.set_ylabel(style.drawn(axes[1]))
+        ax.set_title(style.drawn(title))
         if len(lines) > 1:
             ax.legend()
         ax.grid()

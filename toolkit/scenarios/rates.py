@@ -15,6 +15,7 @@ from toolkit import style
 from toolkit.funnels import Funnel
 from toolkit.funnels.from_counts import grouped
 from toolkit.results import Result
+from toolkit.scenarios.assumptions import finite, plain
 from toolkit.wording import change, count, group_name, percent, percent_interval, some, unknown
 
 if TYPE_CHECKING:
@@ -87,11 +88,11 @@ class WhatIf(Result):
         if changes:
             numbers += f" instead of {count(self.buyers_now)},"
         numbers += f" of {count(self.table['reached'].iloc[0])} who reach {steps[0]}"
-        if self.gmv is not None and self.gmv_now is not None:
+        if self.amount_per_buyer is not None and self.gmv is not None and self.gmv_now is not None:
             numbers += f"; GMV {self.currency} {count(self.gmv)}"
             if changes:
                 numbers += f" instead of {count(self.gmv_now)}"
-            numbers += f" at {self.amount_per_buyer:,g} a buyer"
+            numbers += f" at {plain(self.amount_per_buyer)} a buyer"
         caveat = (
             " This is arithmetic on assumed rates and has no interval: it is no forecast." if changes else ""
         )
@@ -167,6 +168,8 @@ def what_if(
     >>> answer.buyers_now, answer.buyers, answer.gmv
     (50, 75, 6000.0)
     """
+    if not isinstance(rates, Mapping):
+        raise TypeError(f"rates are a dict of step to rate, not {type(rates).__name__}")
     rows, wanted = _rows(counts, group)
     steps = [str(step) for step in rows["step"]]
     for step, rate in rates.items():
@@ -174,7 +177,8 @@ def what_if(
             raise ValueError(unknown("rate to step", step, steps[1:]))
         if isinstance(rate, bool) or not isinstance(rate, Real) or not 0 <= rate <= 1:
             raise ValueError(f"rate {rate!r} to step {step!r}: give a number between 0 and 1")
-    if amount_per_buyer is not None and not 0 <= amount_per_buyer < math.inf:
+    amount = None if amount_per_buyer is None else finite("amount_per_buyer", amount_per_buyer)
+    if amount is not None and amount < 0:
         raise ValueError(f"amount_per_buyer={amount_per_buyer!r}: give an amount of 0 or more")
     reached = [int(number) for number in rows["reached"]]
     pairs = pairwise(reached)
@@ -194,7 +198,6 @@ def what_if(
         would_reach=[round(number) for number in expected],
     )
     columns = ["step", "reached", "from_previous", "low", "high", "assumed", "would_reach"]
-    amount = None if amount_per_buyer is None else float(amount_per_buyer)
     return WhatIf(table[[*broken_down_by(table), *columns]], wanted, amount, currency, source)
 
 
@@ -211,8 +214,12 @@ def groups(table: pd.DataFrame) -> list[tuple[Any, ...]]:
 
 def checked(counts: Funnel | pd.DataFrame) -> pd.DataFrame:
     """The table of a funnel, or of the counts that `Funnel.from_counts` takes; a table's own limits stay."""
-    if not isinstance(counts, pd.DataFrame):
+    if isinstance(counts, Funnel):
         return counts.table
+    if not isinstance(counts, pd.DataFrame):
+        raise TypeError(
+            f"counts are a Funnel or a DataFrame with step and reached, not {type(counts).__name__}"
+        )
     table, given = Funnel.from_counts(counts).table, grouped(counts)
     return table.assign(**{name: given[name].to_numpy() for name in ("low", "high") if name in given})
 

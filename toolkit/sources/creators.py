@@ -14,42 +14,20 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from scipy import special, stats
+from scipy import special
 
 from toolkit.sources.definitions import read
-from toolkit.sources.dice import Dice
+from toolkit.sources.draws import Draws
 from toolkit.sources.truth import as_json, fingerprint
 
 SEED = 2019
 MONTHS = [str(month) for month in pd.period_range("2018-07", "2020-06", freq="M")]
 CATEGORIES = 8
-#: From exponents of uniform numbers: never 0 or 1.
-_RANGE = 2.0**32
 Assumed = dict[str, dict[str, Any]]
 
 
-class Draws(Dice):
-    """Draws by the inverse of a distribution, from the same stable stream of whole numbers."""
-
-    def uniform(self, size: int) -> np.ndarray:
-        """Between 0 and 1, neither included."""
-        return np.asarray((self.words(size).astype(float) + 0.5) / _RANGE)
-
-    def normal(self, size: int) -> np.ndarray:
-        """Standard normal."""
-        return np.asarray(special.ndtri(self.uniform(size)))
-
-    def binomial(self, n: Any, p: Any, size: int) -> np.ndarray:
-        """Successes of n."""
-        return np.asarray(stats.binom.ppf(self.uniform(size), n, p), int)
-
-    def poisson(self, mean: Any, size: int) -> np.ndarray:
-        """Counts with this mean."""
-        return np.asarray(stats.poisson.ppf(self.uniform(size), mean), int)
-
-
 def simulate_creators(folder: str | Path, *, seed: int = SEED) -> dict[str, Any]:
-    """Creators, their months, thresholds, sessions, goods, promotions, orders, sales and traffic.
+    """Creators, their months, thresholds, sessions, goods, promotions, orders, sales, traffic and a launch.
 
     Parameters
     ----------
@@ -391,6 +369,27 @@ def traffic(dice: Draws, assumed: Assumed) -> pd.DataFrame:
     )
 
 
+def launch(dice: Draws, assumed: Assumed) -> pd.DataFrame:
+    """Exposure of 2,000 creators before and after live opens, by band; some go live and gain."""
+    plan, size, frames = assumed["launch"], 2000, []
+    names, goes, gain = (np.array(plan[name]) for name in ("bands", "goes_live", "gain"))
+    band = dice.below(len(names), size)
+    live = dice.uniform(size) < goes[band]
+    usual = np.array(plan["exposure"], float)[band] * np.exp(0.5 * dice.normal(size))
+    for month in (*plan["before"], *plan["after"]):
+        opened = month in plan["after"]
+        grown = (1 + plan["growth"] * opened) * np.where(live & opened, 1 + gain[band], 1.0)
+        exposure = np.round(usual * grown * np.exp(0.25 * dice.normal(size)))
+        columns = {
+            "creator": np.arange(size) + 1,
+            "month": month,
+            "band": names[band],
+            "live": live.astype(int),
+        }
+        frames.append(pd.DataFrame({**columns, "exposure": exposure.astype(int)}))
+    return pd.concat(frames, ignore_index=True)
+
+
 TABLES: dict[str, Callable[[Draws, Assumed], pd.DataFrame]] = {
     "creators": creators,
     "months": months,
@@ -402,6 +401,7 @@ TABLES: dict[str, Callable[[Draws, Assumed], pd.DataFrame]] = {
     "sales": sales,
     "products": products,
     "traffic": traffic,
+    "launch": launch,
 }
 
 if __name__ == "__main__":

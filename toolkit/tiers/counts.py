@@ -153,7 +153,7 @@ class Counts:
     def place(self, platform: Any) -> int:
         """The position of a platform, or an error that names those there are."""
         if str(platform) not in self.platforms:
-            raise ValueError(f"no platform {str(platform)!r}; there are {some(list(self.platforms))}")
+            raise ValueError(unknown("platform", platform, self.platforms))
         return self.platforms.index(str(platform))
 
     def pairs(self, to: Any = None) -> list[tuple[int, int]]:

@@ -8,7 +8,6 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from toolkit.counts import one_of
 from toolkit.funnels import Funnel, StepCounts
 from toolkit.funnels.step_counts import ALONE
 from toolkit.wording import counted
@@ -62,7 +61,6 @@ def repeats(counts: StepCounts) -> str:
 
 def _movements(counts: StepCounts, platform: str, tier: str, movers: Movers | None) -> list[str]:
     """Where users count who were seen in several tiers; that must have been chosen."""
-    one_of("movers", movers, (*MOVERS, None))
     split = tier in counts.hold or counts.unit == "entries"
     counted_at = "split" if split else counts.attribution
     if movers is not None and MOVERS[movers] != counted_at:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -209,16 +209,19 @@ def compare(
 
     Notes
     -----
-    Kitagawa decomposition with mean weights: of a gap between platforms 1 and 0 with shares w and rates r of tiers,
-    mix = sum (w1 - w0) (r1 + r0) / 2 and rate = sum (r1 - r0) (w1 + w0) / 2, which add up to the gap. Neither is a
-    cause: what would happen if users moved between tiers or platforms is another question. Intervals: see
-    `toolkit.propagation`. Where users count more than once (pairs, entries) they are clustered by user, also
-    across platforms. By cluster, a rate's and a share's error is the sum of what each cluster adds to it, and so
-    are those of all their functions: days on which all tiers fall together make a gap as unsure as it is.
+    Kitagawa decomposition with mean weights: of a gap between platforms 1 and 0 with shares w and rates r of tiers, mix
+    = sum (w1 - w0) (r1 + r0) / 2 and rate = sum (r1 - r0) (w1 + w0) / 2, which add up to the gap. Neither is a cause:
+    what would happen if users moved between tiers or platforms is another question. Where the order of two platforms
+    reverses at one common mix of tiers (Simpson's paradox) `Gaps.reverses` is true; `Gaps.ratios` says by its E-value
+    how strong an unmeasured confounder would have to be. Intervals: see `toolkit.propagation`. Where users count more
+    than once (pairs, entries) they are clustered by user, also across platforms. By cluster, a rate's and a share's
+    error is the sum of what each cluster adds to it, and so are those of all their functions: days on which all tiers
+    fall together make a gap as unsure as it is.
 
     References
     ----------
-    Kitagawa (1955), JASA 50, 1168-1194.
+    Kitagawa (1955), JASA 50, 1168-1194. Simpson (1951), Journal of the Royal Statistical Society B 13, 238-241.
+    VanderWeele & Ding (2017), Annals of Internal Medicine 167, 268-274.
 
     Examples
     --------
@@ -235,6 +238,7 @@ def compare(
     """
     confidence = confidence_level(confidence)
     one_of("adjust", adjust, METHODS)
+    one_of("movers", movers, (*get_args(Movers), None))
     found = counts_of(
         counts,
         platform=platform,

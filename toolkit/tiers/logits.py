@@ -17,7 +17,7 @@ from toolkit.propagation import Precision
 from toolkit.tiers.counts import Counts
 from toolkit.tiers.estimates import Estimates
 from toolkit.tiers.ratios import strata
-from toolkit.wording import count, p_value, points, points_interval
+from toolkit.wording import amount, count, interval, p_value, points, points_interval, some
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 INFINITE = 12.0
 #: Steps of iteratively reweighted least squares, and how still the coefficients must lie at the end.
 STEPS, STILL = 50, 1e-9
+#: Coefficients that a sentence names; the table has all.
+NAMED_TERMS = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +74,15 @@ class Coefficients(Estimates):
     axis: ClassVar = "log odds ratio"
 
     def sentence(self) -> str:
-        """What the model is, what it compares with, and how many units it was fitted to."""
-        terms = ", ".join(self.table["term"].iloc[1:])
-        return f"Logit with {terms}; {self.level}s, n = {count(self.table['n'].iloc[0])}{self.closing()}"
+        """The first log odds ratios, platforms before tiers, with intervals, and how many units they are of."""
+        rows = self.table.iloc[1:]
+        parts = [
+            f"{row['term']} {amount(row['estimate'])} ({interval(row, amount)})" for _, row in rows.iterrows()
+        ]
+        return (
+            f"Log odds ratios: {some(parts, NAMED_TERMS)} ({self.level}s, n = {count(self.table['n'].iloc[0])})"
+            f"{self.closing()}"
+        )
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -143,12 +151,10 @@ class GapTests(Estimates):
         limit = round(1 - self.confidence, 10)
         found = rows[rows[column] < limit]
         if not len(found):
-            return f"No pair's odds ratio is shown to differ between tiers at p < {limit:g}{self.closing()}"
-        pairs = ", ".join(
-            f"{row.platform} and {row.reference} ({_p(getattr(row, column))}, n = "
-            f"{count(row.n)} and {count(row.n_reference)})"
-            for row in found.itertuples()
-        )
+            known = rows[rows[column].notna()]
+            least = f": {_pair(known.loc[known[column].idxmin()], column)}" if len(known) else ""
+            return f"No pair's odds ratio is shown to differ between tiers{least}{self.closing()}"
+        pairs = ", ".join(_pair(row, column) for _, row in found.iterrows())
         return f"The odds ratio differs between tiers for {len(found)} of {len(rows)} pairs: {pairs}{self.closing()}"
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -344,9 +350,11 @@ def _precision(counts: Counts, found: Fit, cells: np.ndarray | None = None) -> P
     return Precision(found.fitted, size, freedom, error, skewed, correlation, blocks=blocks)
 
 
-def _p(p: float) -> str:
-    text = p_value(p)
-    return f"p {text}" if text.startswith("<") else f"p = {text}"
+def _pair(row: pd.Series, column: str) -> str:
+    """A pair of platforms with the p value of its test, and its n."""
+    text = p_value(row[column])
+    p = f"p {text}" if text.startswith("<") else f"p = {text}"
+    return f"{row['platform']} and {row['reference']} ({p}, n = {count(row['n'])} and {count(row['n_reference'])})"
 
 
 def _infinite(found: Fit | None) -> str:

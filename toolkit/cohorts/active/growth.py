@@ -61,8 +61,8 @@ class Growth(Result):
             if not len(rows):
                 continue
             last = rows.iloc[-1]
-            text = f"{name}{': ' if name else ''}{counted(last['active'], 'user')} active in the {self.period} of "
-            text += str(last["start"].date())
+            when = "on" if self.period == "day" else f"in the {self.period} of"
+            text = f"{name}{': ' if name else ''}{counted(last['active'], 'user')} active {when} {last['start'].date()}"
             if not pd.isna(last["new"]):
                 text += (
                     f", of whom {count(last['new'])} new, {count(last['retained'])} retained and "

@@ -51,7 +51,7 @@ class Activity(Result):
     --------
     >>> import pandas as pd
     >>> Activity.from_counts(pd.DataFrame({"day": ["2019-11-30"], "dau": [81], "mau": [263]}))
-    Activity: 81 users active on 2019-11-30, 30.8 % (95 % interval 25.5 to 36.6 %) of the 263 of the last 30 days.
+    Activity: 81 users active on 2019-11-30, 30.8 % (95 % interval 25.5 to 36.6 %) of 263 in the last 30 days.
     """
 
     table: pd.DataFrame
@@ -65,7 +65,14 @@ class Activity(Result):
 
     @classmethod
     def from_counts(cls, frame: pd.DataFrame, *, confidence: float = 0.95) -> Activity:
-        """The same result from counts: `day`, `dau`, and if there are any `wau`, `mau`, columns to break down by.
+        """The same result from counts, for those who hold no log.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            `day`, `dau`, and if there are any `wau`, `mau` (distinct users of the 7 and 30 days that end with the day),
+            and columns to break down by.
+        confidence : float
 
         Raises
         ------
@@ -96,6 +103,16 @@ class Activity(Result):
         period : {"day", "week", "month"}
         week_start : int
             0 for Monday to 6 for Sunday.
+
+        Returns
+        -------
+        Growth
+            Counts of users: active = new + retained + resurrected, and churned of the period before.
+
+        Raises
+        ------
+        ValueError
+            For a result from counts, an unknown period, or a week_start that is no weekday.
         """
         asked = self._need_log("growth accounting")
         return growth_accounting(asked, calendar(asked.log.timezone, period, week_start))
@@ -114,7 +131,9 @@ class Activity(Result):
                 text += ", 30 days not observed yet"
             else:
                 limits = f"{interval_level(self.confidence)} {percent_interval(last['low'], last['high'])}"
-                text += f", {percent(last['stickiness'])} ({limits}) of the {count(last['mau'])} of the last 30 days"
+                text += (
+                    f", {percent(last['stickiness'])} ({limits}) of {count(last['mau'])} in the last 30 days"
+                )
             weeks = lines["dau"].astype(float)
             if len(weeks) >= 14:
                 ends = count(weeks[:7].mean()), count(weeks[-7:].mean())

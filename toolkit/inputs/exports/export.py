@@ -38,7 +38,22 @@ _FIRST = ("session", "day", "order", "hour", "channel", "item", "note", "creator
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Export(Result):
-    """What a dashboard's files say: tables by name, also as attributes, and what each column means."""
+    """What a dashboard's files say: tables by name, also as attributes, and what each column means.
+
+    Made by `read_export`.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from toolkit import read_export
+    >>> rows = {"主播抖音号": list("甲甲乙乙"), "直播开始时间": [f"2026/3/{day} 19:30" for day in (1, 2, 1, 3)],
+    ...         "直播间观看人数": [1000, 1200, 900, 1100], "直播间成交人数": [40, 60, 27, 50]}
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "直播明细.csv"
+    >>> pd.DataFrame(rows).to_csv(file, index=False)
+    >>> export = read_export(file)
+    >>> export.session["viewers"].tolist(), export.definition("viewers").unit
+    ([1000, 1200, 900, 1100], 'people')
+    """
 
     kind: str
     platform: str

@@ -41,14 +41,19 @@ def headers_of(row: Row) -> tuple[str, ...]:
     return tuple("" if is_missing(raw) else str(raw).strip(" \t\r\n\ufeff\u200b") for raw in row)
 
 
+def below(upper: Sequence[str], lower: Sequence[str]) -> tuple[str, ...]:
+    """Two lines of headers as one: where the lower one is blank, as under a merged cell, the upper one names."""
+    size = max(len(upper), len(lower))
+    pairs = zip(_padded(tuple(upper), size), _padded(tuple(lower), size), strict=True)
+    return tuple(under or over for over, under in pairs)
+
+
 def line_at(rows: Sequence[Row], at: int, kind: Kind) -> Line | None:
     """The header line that begins at a row, one row high or two."""
     one = _line(headers_of(rows[at]), at, 1, kind)
     if at + 1 < len(rows):
         upper, lower = headers_of(rows[at]), headers_of(rows[at + 1])
-        size = max(len(upper), len(lower))
-        pairs = zip(_padded(upper, size), _padded(lower, size), strict=True)
-        both = _line(tuple(below or above for above, below in pairs), at, 2, kind)
+        both = _line(below(upper, lower), at, 2, kind)
         below_alone = _line(lower, at + 1, 1, kind)
         best = max(line.known for line in (one, below_alone) if line is not None) if one or below_alone else 0
         grouped = below_alone is not None and one is None and _groups(rows[at])
@@ -163,16 +168,21 @@ def _is_day(row: Row, column: int) -> bool:
 def _unknown(
     sheets: Sequence[Sheet], kinds: tuple[Kind, ...], every: frozenset[str], where: str
 ) -> ExportError:
-    lines = [headers_of(row) for sheet in sheets for row in islice(sheet.rows, LOOKED_AT)]
-    lines = [line for line in lines if sum(bool(cell) for cell in line) >= 2]
+    rows = [[headers_of(row) for row in islice(sheet.rows, LOOKED_AT)] for sheet in sheets]
+    lines = [
+        (below(own[at - 1], line) if at and not all(line) else line, line)
+        for own in rows
+        for at, line in enumerate(own)
+        if sum(map(bool, line)) >= 2
+    ]
     if not lines:
         return ExportError(
             "not_an_export",
             f"{where} holds no table: no row has two cells. Download the table itself from the dashboard",
             found="no table",
         )
-    known = [sum(normal(cell) in every for cell in line if cell) for line in lines]
-    best = lines[known.index(max(known))]
+    known = [sum(normal(cell) in every for cell in line if cell) for _, line in lines]
+    best = lines[known.index(max(known))][0]
     found = [header for header in best if header]
 
     def share(kind: Kind) -> int:
@@ -183,8 +193,8 @@ def _unknown(
     offered += f". {near[0].name} is told by {_lacking(near[0], found)}" if near else ""
     return ExportError(
         "unknown_kind",
-        f"{where} is of no known kind. Its headers: {some(found)}{offered}. Start a definition from the error's draft, "
-        "and give it with definitions=",
+        f"{where} is of no known kind. Its headers: {some(found)}{offered}. Start a definition from the error's "
+        ".draft, and give it with definitions=; for one column of it read_series(path, column) is enough",
         found=", ".join(found),
         draft=draft(found, kinds),
     )
@@ -218,11 +228,13 @@ def draft(headers: Sequence[str], kinds: Iterable[Kind], *, named: Kind | None =
         )
         return f'"{escaped}"'
 
+    met = {column.metric for header in headers if (column := known.get(normal(header))) is not None}
+    table, key = ("day", "date") if "date" in met and "start" not in met else ("session", "start")
     lines = [
         'kind = "mine.table"',
         'platform = "douyin"  # or taobao_live, kuaishou, xiaohongshu',
-        'table = "session"  # or day, hour, item, sku, channel, order, note, creator, ad',
-        'key = ["start"]  # the columns that tell rows apart',
+        f'table = "{table}"  # one of session, day, hour, item, sku, channel, order, note, creator, ad',
+        f'key = ["{key}"]  # the columns that tell rows apart',
         f"found_by = [{', '.join(quoted(header) for header in headers[:3])}]  # headers that give it away",
         'defaults = {scope = "room", seen = "session", window = "session"}',
         'source = "where these headers were read"',

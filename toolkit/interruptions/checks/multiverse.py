@@ -197,6 +197,10 @@ def multiverse(
     over = clock.times[start], clock.times[last]
     relative = np.isfinite(_effect(model, names, over, "relative")[0])
     estimand = "relative" if relative else "average"
+    for name in errors:
+        registry.find(
+            name
+        )  # a name that is none is refused here, a model that cannot be fitted becomes a note
     choices = [(asked.errors, asked.season, None), *product(errors, seasons, windows)]
     cuts = {wide: _cut(model, names, start, wide) for wide in (None, *windows)}
     lines = []

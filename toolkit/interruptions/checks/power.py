@@ -177,11 +177,12 @@ def power(
     if draws < 100:
         raise ValueError(f"draws={draws}: fewer than 100 simulated studies say little of {share:g}")
     _check(rho, lam, sd, share, confidence, terms, season)
-    lengths = [periods] if isinstance(periods, int | np.integer | tuple) else list(periods)
+    lengths = [
+        _sides(one) for one in (periods if isinstance(periods, list | range | np.ndarray) else [periods])
+    ]
     known = student(np.inf, 0.95) * np.sqrt(share * (1 - share) / draws)
     lines: list[list[Any]] = []
-    for one in followed(lengths, "lengths"):
-        before, after = (int(side) for side in (one if isinstance(one, tuple) else (one, one)))
+    for before, after in followed(lengths, "lengths"):
         if min(before, after) < LEAST:
             raise ValueError(f"{before} periods before and {after} after: {LEAST} on each side at least")
         matrix, contrasts = _design(before, after, terms, trend, season)
@@ -212,6 +213,16 @@ def power(
         ratio,
         tuple(notes),
     )
+
+
+def _sides(given: Any) -> tuple[int, int]:
+    """Periods before and after, checked."""
+    sides = given if isinstance(given, tuple) else (given, given)
+    if len(sides) != 2 or any(
+        isinstance(side, bool) or not isinstance(side, int | np.integer) for side in sides
+    ):
+        raise TypeError(f"periods={given!r}; give a whole number, a pair (before, after), or a list of these")
+    return int(sides[0]), int(sides[1])
 
 
 def _check(

@@ -30,7 +30,8 @@ class Postgres(Remote):
     #: Every table: its schema, its name, and whether the name alone means it.
     CATALOG = (
         "SELECT n.nspname, c.relname, pg_table_is_visible(c.oid) FROM pg_class c JOIN pg_namespace n "
-        "ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p')"
+        "ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') "
+        "AND n.nspname NOT IN ('pg_catalog', 'information_schema')"
     )
 
     def __init__(self, connection: Any, name: str, arrival: str | None, timezone: str) -> None:

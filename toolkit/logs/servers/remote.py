@@ -52,6 +52,11 @@ GONE = re.compile(
     r"not.found.{0,80}toolkit_log_|toolkit_log_\w+.{0,40}not.found",
     re.DOTALL | re.IGNORECASE,
 )
+#: What servers say of a table that is not there any more, and of values that cannot be compared.
+LOST = re.compile(
+    r"relation .* does not exist|UNKNOWN_TABLE|Unknown table|TABLE_OR_VIEW_NOT_FOUND|table not found", re.I
+)
+UNLIKE = re.compile(r"NO_COMMON_TYPE|no supertype|[Cc]annot cast|CAST_INVALID_INPUT|CANNOT_PARSE")
 #: A connection answers one query at a time, whichever logs it has and whichever threads ask them.
 _turns: weakref.WeakKeyDictionary[Any, threading.RLock] = weakref.WeakKeyDictionary()
 
@@ -204,10 +209,22 @@ class Remote(ABC):
                     f"{self.server} went away or started anew, and nothing was counted over {self.source}: connect "
                     f"again once it is there, and read the table again with read_events ({first_line(error)})"
                 ) from error
-            said = (
-                self.explained(error) or f"{self.name} cannot answer over {self.source}: {first_line(error)}"
-            )
+            said = self.explained(error) or self._worded(error)
             raise ValueError(said) from error
+
+    def _worded(self, error: Exception) -> str:
+        """What the server says, with the fix where one is known."""
+        said = first_line(error)
+        if LOST.search(said):
+            return (
+                f"{self.source} is no longer there, or has changed ({said}): read it again with read_events"
+            )
+        fix = (
+            "; write TRY_CAST(column AS DOUBLE) where a column of text holds numbers, which leaves the others out"
+            if self.tries and UNLIKE.search(said)
+            else ""
+        )
+        return f"{self.name} cannot answer over {self.source}: {said}{fix}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         raise TypeError(

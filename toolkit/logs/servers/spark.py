@@ -11,6 +11,9 @@ from toolkit.logs.engines import identifier
 from toolkit.logs.servers.remote import Remote
 from toolkit.wording import unknown
 
+#: How the views begin by which queries mean a log's rows.
+VIEW = "toolkit_log_"
+
 
 class Spark(Remote):
     """A Spark frame, or a table by name: Spark, Databricks, EMR, and Sail, by Spark Connect or in the JVM."""
@@ -20,7 +23,7 @@ class Spark(Remote):
     def __init__(self, frame: Any, source: str, arrival: str | None, timezone: str) -> None:
         self.session, self.source = frame.sparkSession, source
         self.address = getattr(getattr(self.session, "client", None), "host", "")
-        self.view = f"toolkit_log_{uuid.uuid4().hex[:12]}"
+        self.view = f"{VIEW}{uuid.uuid4().hex[:12]}"
         self._answered(frame.createOrReplaceTempView, self.view)
         super().__init__(identifier(self.view), source, arrival, timezone)
 
@@ -38,7 +41,9 @@ class Spark(Remote):
         return {field.name: field.dataType.simpleString() for field in self.session.sql(text).schema}
 
     def explained(self, error: Exception) -> str:
-        """Whether Parquet files hold dictionary columns, which Sail does not read."""
+        """Whether the session is stopped, or Parquet files hold dictionary columns, which Sail does not read."""
+        if "NO_ACTIVE_SESSION" in str(error) or "is not running" in str(error):
+            return f"the session of {self.source} is stopped: make one, and read the table again with read_events"
         if "ictionary" in str(error):
             return (
                 f"{self.source} has a column of dictionaries (pandas calls it categorical), which the server does not "
@@ -53,6 +58,6 @@ def table_of(name: str, session: Any) -> Any:
         frame = session.table(name)
         _ = frame.schema  # planned only when its columns are asked for
     except Exception as error:
-        tables = [table.name for table in session.catalog.listTables()]
+        tables = [table.name for table in session.catalog.listTables() if not table.name.startswith(VIEW)]
         raise ValueError(unknown("table", name, tables, of="the session")) from error
     return frame

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
 import pandas as pd
 
 from toolkit.counts import confidence_level
 from toolkit.intervals import wilson
 from toolkit.multiplicity import adjusted
 from toolkit.results import Result
-from toolkit.scenarios.assumptions import amount, column, finite
+from toolkit.scenarios.assumptions import amount, column, finite, names_of, plain
 from toolkit.wording import count, interval, interval_level, p_value, percent
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ class Bunching(Result):
         row = self.table.loc[self.table["p"].idxmin()]
         tests = f"p {p_value(row['p_adjusted'])} by Holm over {len(self.table)} windows"
         return (
-            f"Within {row['window']:,.4g} of {self.cutoff:,g}, {count(row['above'])} stand at or above and "
+            f"Within {plain(row['window'], 4)} of {plain(self.cutoff)}, {count(row['above'])} stand at or above and "
             f"{count(row['below'])} below: {percent(row['estimate'])} above ({interval_level(self.confidence)} "
             f"{interval(row, percent)}, n = {count(row['n'])}; "
             f"{tests if len(self.table) > 1 else 'p ' + p_value(row['p'])}). "
@@ -59,7 +58,7 @@ class Bunching(Result):
         """The share above the threshold by window."""
         from toolkit.scenarios import axes
 
-        named = self.table.assign(window=[f"within {value:,.4g}" for value in self.table["window"]])
+        named = self.table.assign(window=[f"within {plain(value, 4)}" for value in self.table["window"]])
         return axes.estimates(
             named, ["window"], "share at or above the threshold", null=0.5, rate=True, ax=ax
         )
@@ -104,13 +103,15 @@ def bunching(
 
     confidence = confidence_level(confidence)
     from_cutoff = column("values", values, negative=True) - finite("cutoff", cutoff)
-    windows = [amount("window", one, positive=True) for one in np.atleast_1d(np.asarray(window, object))]
+    windows = [amount("window", one, positive=True) for one in names_of(window)]
+    if not windows:
+        raise ValueError("window= is empty: say how far from the threshold to count")
     rows = []
     for width in windows:
         below = int(((from_cutoff >= -width) & (from_cutoff < 0)).sum())
         above = int(((from_cutoff >= 0) & (from_cutoff < width)).sum())
         if not below + above:
-            raise ValueError(f"nobody lies within {width:,g} of {cutoff:,g}: widen window=")
+            raise ValueError(f"nobody lies within {plain(width)} of {plain(cutoff)}: widen window=")
         ends = wilson(above, below + above, confidence)
         p = float(binomtest(above, below + above).pvalue)
         rows.append((width, below, above, above / (below + above), ends.low, ends.high, below + above, p))

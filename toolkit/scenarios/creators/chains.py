@@ -21,7 +21,7 @@ def reach(matrix: np.ndarray, to: Sequence[int], within: int | None = None) -> n
     if within is not None:
         ahead: np.ndarray = np.linalg.matrix_power(chain, within)
         return np.asarray(ahead[:, np.array(to, int)].sum(1))
-    can = _leads_to(chain, to)
+    can = leads_to(chain, to)
     found = np.zeros(len(chain))
     found[list(to)] = 1.0
     inner = np.array([at for at in np.flatnonzero(can) if at not in to], int)
@@ -62,7 +62,8 @@ def median_time(matrix: np.ndarray, to: Sequence[int], start: int, most: int = 1
     return np.nan
 
 
-def _leads_to(matrix: np.ndarray, to: Sequence[int]) -> np.ndarray:
+def leads_to(matrix: np.ndarray, to: Sequence[int]) -> np.ndarray:
+    """By start: whether any way leads to a target."""
     can = np.zeros(len(matrix), bool)
     can[list(to)] = True
     for _ in range(len(matrix)):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -13,26 +12,21 @@ import pandas as pd
 from toolkit.counts import confidence_level, one_of
 from toolkit.intervals import Interval
 from toolkit.results import Result
-from toolkit.scenarios.assumptions import column
+from toolkit.scenarios.assumptions import amount, as_series, column, known_names, names_of, side_by_side
 from toolkit.scenarios.creators import inequality
 from toolkit.scenarios.creators import tail_resampling as resampling
-from toolkit.wording import counted, group_name, interval, interval_level, p_value, percent
+from toolkit.scenarios.creators.tail_resampling import QUESTIONS, Question
+from toolkit.wording import count, counted, group_name, interval, interval_level, percent, unknown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Question = Literal["this set", "another period", "another draw"]
-QUESTIONS = ("this set", "another period", "another draw")
 #: What an answer speaks of, in words.
 SPEAKS_OF = {
     "this set": "this set of creators in this period, with no sampling interval",
     "another period": "what the same creators might show in another such period",
     "another draw": "what another draw of such creators might show",
 }
-#: Below this exponent of the tail Theil's index has no interval that holds.
-THEIL_EXPONENT = 1.5
-#: Below this p amounts are not taken for log-normal.
-NOT_LOGNORMAL = 0.05
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -90,8 +84,12 @@ class Concentration(Result):
     def value(self, measure: str) -> float:
         """The estimate of one measure, where there are no groups."""
         found = self.table.loc[self.table["measure"] == measure, "estimate"]
-        if len(found) != 1:
-            raise ValueError(f"{measure!r} stands in {len(found)} rows of the table; choose one there")
+        if not len(found):
+            raise ValueError(unknown("measure", measure, dict.fromkeys(self.table["measure"])))
+        if len(found) > 1:
+            raise ValueError(
+                f"{measure!r} stands in {len(found)} rows of the table, one a group; choose there"
+            )
         return float(found.iloc[0])
 
     def lorenz(self) -> Lorenz:
@@ -113,10 +111,13 @@ class Concentration(Result):
                 share = _with_interval(named.loc[tops[0]], percent)
                 said += f", {_largest(tops[0])} {share}"
             parts.append(
-                f"{names + ': ' if names else ''}{said} (n = {counted(n, 'creator')}, {zeros} with nothing)"
+                f"{names + ': ' if names else ''}{said} (n = {counted(n, 'creator')}, {count(zeros)} with nothing)"
             )
+        notes = "".join(f" {note}" for note in self.notes)
+        if self.question != "this set" and self.table["low"].isna().all():
+            return f"{'; '.join(parts)}.{notes}"
         level = f"{interval_level(self.confidence)}s" if self.question != "this set" else "Counted"
-        return f"{'; '.join(parts)}. {level}: {SPEAKS_OF[self.question]}.{''.join(f' {note}' for note in self.notes)}"
+        return f"{'; '.join(parts)}. {level}: {SPEAKS_OF[self.question]}.{notes}"
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Gini and shares of the largest, with intervals."""
@@ -134,7 +135,7 @@ def concentration(
     *,
     by: Any = None,
     creator: Any = None,
-    top: Sequence[float] = (1, 2, 3, 10),
+    top: float | Sequence[float] = (1, 2, 3, 10),
     orders: Any = None,
     weights: Any = None,
     negatives: Literal["refuse", "zero"] = "refuse",
@@ -147,15 +148,16 @@ def concentration(
     Parameters
     ----------
     values : list or Series of float
-        Sales (or reach, or income) by creator, 0 or more. With `creator`, by session: sessions of one are added up.
+        Sales (or reach, or income) by creator, 0 or more. With `creator`, by session: sessions of one are added
+        up, refunds included.
     by : list or Series, optional
         The group of each value, such as its platform.
     creator : list or Series, optional
         Whose each value is; needed for "another period".
-    top : list of float
+    top : float or list of float
         How many of the largest (1 or more), or which top share of the creators (below 1).
     orders : list or Series of int, optional
-        Orders by creator: adds the Herfindahl index without the noise of few orders (Simpson 1949).
+        Orders of each value: adds the Herfindahl index without the noise of few orders (Simpson 1949).
     weights : list or Series of float, optional
         How many creators each row stands for; the Gini alone, of this set.
     negatives : {"refuse", "zero"}
@@ -195,38 +197,53 @@ def concentration(
     one_of("question", question, QUESTIONS)
     one_of("tail", tail, ("auto", "log-normal"))
     one_of("negatives", negatives, ("refuse", "zero"))
-    given = pd.Series(values) if not isinstance(values, pd.Series) else values
-    amounts = column("values", given if len(given) else [], negative=True)
-    if (amounts < 0).any() and negatives == "refuse":
-        who = given.index[np.flatnonzero(amounts < 0)[:3]].tolist()
-        raise ValueError(
-            f"amounts below 0 at {who}: refunds exceed sales, and a Gini would leave 0 to 1; "
-            "give negatives='zero' or sales before refunds"
-        )
+    given = as_series("values", values)
+    amounts = column("values", given, negative=True)
+    side_by_side(values=given, by=by, creator=creator, orders=orders, weights=weights)
+    largest = [_largest_of(one) for one in names_of(top)]
     if question == "another period" and creator is None:
         raise ValueError(
             "question='another period' resamples sessions within creators: give creator=, one a session"
         )
-    if weights is not None and question != "this set":
-        raise ValueError("weights= describes this set only: give question='this set'")
-    frame = pd.DataFrame({"value": np.maximum(amounts, 0)})
+    if weights is not None and (question != "this set" or creator is not None):
+        raise ValueError(
+            "weights= describes this set of creators only: give question='this set' and no creator="
+        )
+    if tail != "auto" and question != "another draw":
+        raise ValueError(
+            f"tail={tail!r} shapes another draw of creators; question={question!r} has no use for it"
+        )
+    frame = pd.DataFrame({"value": amounts}, index=given.index)
     if creator is not None:
-        frame["creator"] = np.asarray(creator, object)
+        frame["creator"] = known_names("creator", creator)
     names = _group_columns(frame, by)
+    if negatives == "refuse":
+        _refuse_negatives(frame, names)
+    frame = frame.reset_index(drop=True)
     rows: list[dict[str, Any]] = []
     curves: list[pd.DataFrame] = []
     notes: dict[str, None] = {}
+    sold = None if orders is None else column("orders", orders, whole=True)
+    people = None if weights is None else column("weights", weights)
+    if people is not None and not people.sum():
+        raise ValueError("weights= are all 0: they stand for nobody")
     for keys, part in frame.groupby(names, dropna=False, observed=True) if names else [((), frame)]:
         label = dict(zip(names, keys, strict=True))
         picked = part.index.to_numpy()
-        counts = None if orders is None else column("orders", np.asarray(orders)[picked])
-        heavy = None if weights is None else column("weights", np.asarray(weights)[picked])
-        measured, said = _measured(part, list(top), counts, heavy, question, tail, confidence)
+        counts = None if sold is None else _added_up(part, sold[picked])
+        heavy = None if people is None else people[picked]
+        if not _totals(part).any():
+            raise ValueError(
+                f"none of {counted(len(_totals(part)), 'creator')}{' of ' + group_name(keys) if names else ''} sold "
+                "anything: without sales there is no concentration"
+            )
+        # Only shares count; amounts near the ends of what a number can hold would lose their squares.
+        part = part.assign(value=part["value"] / _totals(part).max())
+        measured, said = _measured(part, largest, counts, heavy, question, tail, confidence)
         rows += [{**label, **row} for row in measured]
         notes |= dict.fromkeys(said)
-        totals = _totals(part)
-        share = np.arange(len(totals) + 1) / len(totals)
-        curves.append(pd.DataFrame({**label, "creators": share, "held": inequality.lorenz(totals)}))
+        share, held = inequality.lorenz(_totals(part), heavy)
+        curves.append(pd.DataFrame({**label, "creators": share, "held": held}))
     table = pd.DataFrame(rows)
     return Concentration(
         table, names, question, tail, confidence, tuple(notes), pd.concat(curves, ignore_index=True)
@@ -244,10 +261,6 @@ def _measured(
 ) -> tuple[list[dict[str, Any]], list[str]]:
     totals = _totals(part)
     n, zeros = len(totals), int((totals == 0).sum())
-    if totals.sum() == 0:
-        raise ValueError(
-            f"none of {counted(n, 'creator')} sold anything: without sales there is no concentration"
-        )
     base = {"n": n, "zeros": zeros}
     if weights is not None:
         estimate = inequality.gini(totals, weights)
@@ -258,7 +271,7 @@ def _measured(
         "theil": inequality.theil(totals),
         **{resampling.top_name(who): inequality.top(totals, who) for who in top},
     }
-    ends, notes = _intervals(part, totals, top, question, tail, confidence)
+    ends, notes = resampling.answered(part, totals, top, question, tail, confidence)
     if tail == "log-normal" and question == "another draw":
         found |= {
             name: estimate for name, (estimate, _) in resampling.if_lognormal(totals, top, confidence).items()
@@ -298,61 +311,40 @@ def _derived(lines: dict[str, tuple[Any, Interval]], n: int) -> dict[str, tuple[
     }
 
 
-def _intervals(
-    part: pd.DataFrame, totals: np.ndarray, top: list[float], question: Question, tail: str, confidence: float
-) -> tuple[dict[str, Interval], list[str]]:
-    measures: dict[str, resampling.Measure] = {
-        "gini": inequality.gini_of_sorted,
-        "hhi": inequality.hhi,
-        "theil": inequality.theil,
-        **{resampling.top_name(who): partial(inequality.top_of_sorted, who=who) for who in top},
-    }
-    if question == "this set":
-        return {}, []
-    if len(totals) < resampling.FEWEST_CREATORS:
-        return {}, [f"Fewer than {resampling.FEWEST_CREATORS} creators: no interval."]
-    if question == "another period":
-        owner = pd.factorize(part["creator"], use_na_sentinel=False)[0]
-        return resampling.of_sessions(part["value"].to_numpy(), owner, measures, confidence), []
-    if tail == "log-normal":
-        _refuse_others(totals)
-        exact = resampling.if_lognormal(totals, top, confidence)
-        return {name: ends for name, (_, ends) in exact.items()}, [
-            "Exact if amounts are log-normal, and only then."
-        ]
-    model = resampling.HalfParametric.of(totals)
-    if not model.known:
-        return {}, ["Too few creators sold anything for an interval."]
-    notes = []
-    if model.exponent < THEIL_EXPONENT:
-        del measures["theil"]
-        notes.append(
-            f"The tail is heavy (P(X > x) falls as x^-{model.exponent:.2f}): no interval for Theil's index."
-        )
-    return resampling.intervals(totals, measures, confidence), notes
-
-
-def _refuse_others(totals: np.ndarray) -> None:
-    """Refuse what is not log-normal as a whole.
-
-    Of a tail alone a log-normal cut off there is never rejected, for a power law is its limit; so the test is that of
-    D'Agostino and Pearson (1973) on all logarithms.
-    """
-    from scipy.stats import normaltest
-
-    if (totals <= 0).any():
-        raise ValueError(
-            "tail='log-normal' needs every amount above 0; creators with nothing are no part of it"
-        )
-    p = float(normaltest(np.log(totals)).pvalue)
-    if p < NOT_LOGNORMAL:
-        raise ValueError(f"the amounts reject a log-normal (p {p_value(p)}): use tail='auto'")
-
-
 def _totals(part: pd.DataFrame) -> np.ndarray:
+    """By creator; one with more refunds than sales has nothing."""
+    net = part["value"] if "creator" not in part else part.groupby("creator", observed=True)["value"].sum()
+    return np.asarray(np.maximum(net.to_numpy(float), 0))
+
+
+def _refuse_negatives(frame: pd.DataFrame, names: list[str]) -> None:
+    keys = [*names, "creator"]
+    net = (
+        frame.groupby(keys, dropna=False, observed=True)["value"].sum()
+        if "creator" in frame
+        else frame["value"]
+    )
+    below = net[net < 0]
+    if len(below):
+        who = [one[-1] if isinstance(one, tuple) and len(keys) > 1 else one for one in below.index[:3]]
+        raise ValueError(
+            f"amounts below 0 at {who}: refunds exceed sales, and a Gini would leave 0 to 1; "
+            "give negatives='zero' or sales before refunds"
+        )
+
+
+def _added_up(part: pd.DataFrame, orders: np.ndarray) -> np.ndarray:
+    """Orders by creator, where the values are sessions."""
     if "creator" not in part:
-        return np.asarray(part["value"], float)
-    return np.asarray(part.groupby("creator", dropna=False, observed=True)["value"].sum(), float)
+        return orders
+    return np.bincount(pd.factorize(part["creator"])[0], orders)
+
+
+def _largest_of(top: Any) -> float:
+    who = amount("top", top, positive=True)
+    if who > 1 and who != int(who):
+        raise ValueError(f"top={top!r}: give a whole number of creators, or a share of them below 1")
+    return who
 
 
 def _group_columns(frame: pd.DataFrame, by: Any) -> list[str]:

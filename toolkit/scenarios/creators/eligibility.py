@@ -14,12 +14,12 @@ import pandas as pd
 from toolkit.counts import confidence_level, counts_table
 from toolkit.intervals import wilson
 from toolkit.results import Result
-from toolkit.scenarios.assumptions import amount, column, one_currency
+from toolkit.scenarios.assumptions import amount, column, known_names, names_of, one_currency, plain
 from toolkit.scenarios.creators import rules
-from toolkit.scenarios.creators.fan_bands import Bands
+from toolkit.scenarios.creators.fan_bands import ROUGH, Bands
 from toolkit.scenarios.creators.rules import Rule
 from toolkit.sources.definitions import read
-from toolkit.wording import count, counted, interval, interval_level, percent, some, unknown
+from toolkit.wording import NULL, change, count, counted, interval, interval_level, percent, some, unknown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +35,8 @@ class Eligible(Result):
     ----------
     table : DataFrame
         By `band`, and for all: `n`, `eligible`, `unknown` (a needed value is missing), `estimate` (share eligible of
-        those known), `low`, `high` where the creators are a sample, and `share_of_...` for each column kept.
+        those known), `low`, `high` where the creators are a sample, and `share_of_...` for each column kept. Creators
+        below the lowest band, and those whose fans are missing ("<null>"), have rows of their own.
     creators : list
         Who qualifies, in the order of the data.
     """
@@ -72,10 +73,12 @@ class Eligible(Result):
         kept = [
             f"{percent(row[name])} of {name.removeprefix('share_of_')}"
             for name in self.table.columns
-            if name.startswith("share_of_")
+            if name.startswith("share_of_") and not np.isnan(row[name])
         ]
-        n = f"{interval_level(self.confidence)} {interval(row, percent)}, n = {count(row['n'])}"
+        known = int(row["n"] - row["unknown"])
+        n = f"{interval_level(self.confidence)} {interval(row, percent)}, n = {count(known)}"
         how = f"a sample: {n}" if self.sampled else f"counted, all {counted(row['n'], 'creator')}"
+        of_known = f" of the {count(known)} that are known" if self.unknown else ""
         missing = (
             f" Of {count(self.unknown)} a needed value is missing: they are unknown, not below."
             if self.unknown
@@ -83,7 +86,7 @@ class Eligible(Result):
         )
         verb = "qualifies" if row["eligible"] == 1 else "qualify"
         return (
-            f"Under {self.rule}, {count(row['eligible'])} {verb}, {percent(row['estimate'])} ({how})"
+            f"Under {self.rule}, {count(row['eligible'])} {verb}, {percent(row['estimate'])}{of_known} ({how})"
             f"{'; they hold ' + ' and '.join(kept) if kept else ''}.{missing}"
         )
 
@@ -103,25 +106,46 @@ class Supply(Result):
     table : DataFrame
         `at`, `estimate` (creators at or above), `low`, `high` (from bands only), `n`, and `elasticity` from the
         threshold before: ln(n2 / n1) / ln(t2 / t1).
+    pareto : DataFrame
+        `at`, `estimate`, `low`, `high`, `n` of a Pareto tail, at thresholds above the last edge of bands.
     """
 
     table: pd.DataFrame
     field: str
     counted: bool
+    pareto: pd.DataFrame
+    fits: bool
+    confidence: float
 
     def sentence(self) -> str:
         """The numbers, and what one per cent on the threshold does to them."""
         last = self.table.iloc[-1]
         first = self.table.iloc[0]
         slope = (
-            f"; from {first['at']:,g} to {last['at']:,g} each per cent on the threshold changes supply by "
-            f"{_arc(first, last):+.2f} %".replace("-", "−")
+            f"; from {plain(first['at'])} to {plain(last['at'])} each per cent on the threshold changes supply by "
+            f"{change(_arc(first, last) / 100)}"
             if len(self.table) > 1 and last["estimate"] > 0
             else ""
         )
-        numbers = [f"{count(row['estimate'])} at {row['at']:,g}" for _, row in self.table.iterrows()]
-        how = "counted, all" if self.counted else "were the distribution log-normal, of"
-        return f"Creators at or above a number of {self.field}: {some(numbers)}{slope} ({how} {count(last['n'])})."
+        if self.counted:
+            numbers = [f"{count(row['estimate'])} at {plain(row['at'])}" for _, row in self.table.iterrows()]
+            how, beyond = f"counted, all {count(last['n'])}", ""
+        else:
+            numbers = [
+                f"{count(row['estimate'])} ({interval(row, count)}) at {plain(row['at'])}"
+                for _, row in self.table.iterrows()
+            ]
+            how = f"{interval_level(self.confidence)}s, were the distribution log-normal, n = {count(last['n'])}"
+            others = [
+                f"{count(row['estimate'])} ({interval(row, count)}) at {plain(row['at'])}"
+                for _, row in self.pareto.iterrows()
+            ]
+            beyond = (
+                f" Above the last edge a Pareto tail gives another number: {some(others)}." if others else ""
+            )
+        if not self.fits:
+            beyond += " The log-normal does not fit the bands: read its answers as rough."
+        return f"Creators at or above a number of {self.field}: {some(numbers)}{slope} ({how}).{beyond}"
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Creators at or above, on logarithmic axes."""
@@ -136,7 +160,7 @@ def eligible(
     rule: str | date | Mapping[str, Any] | Rule,
     *,
     bands: str | Mapping[str, float] | None = None,
-    of: Sequence[str] = ("reach", "gmv"),
+    of: str | Sequence[str] = ("reach", "gmv"),
     creator: str = "creator",
     sampled: bool = False,
     confidence: float = 0.95,
@@ -151,7 +175,7 @@ def eligible(
         A day ("2019-05-10": the rule that held then), a published rule's name, or conditions: {"fans": 5000}.
     bands : str or dict of band to least fans, optional
         A scheme of `creator_bands.toml`, or one's own: adds a row for each.
-    of : list of str
+    of : str or list of str
         Columns whose kept share is wanted; those that the table lacks are passed over only if left at the default.
     creator : str
         The column of names.
@@ -184,36 +208,36 @@ def eligible(
     confidence = confidence_level(confidence)
     asked = rules.rule_of(rule)
     one_currency(counts_table(creators, [creator]))
+    known_names(creator, creators[creator])
     twice = creators[creator].duplicated()
     if twice.any():
         raise ValueError(f"creator {creators[creator][twice].iloc[0]!r} stands twice: give one row each")
     answers = rules.met(creators.set_index(creator), asked)
-    default = tuple(of) == ("reach", "gmv")
-    kept = [name for name in of if name in creators or not default]
+    asked_of = names_of(of)
+    default = asked_of == ["reach", "gmv"]
+    kept = [name for name in asked_of if name in creators or not default]
     for name in kept:
         if name not in creators:
             raise ValueError(unknown("column", name, creators.columns, of="the creators"))
     weights = {name: column(name, pd.Series(creators[name].to_numpy(), index=answers.index)) for name in kept}
     rows = [_line(ALL, answers, np.ones(len(answers), bool), weights, sampled, confidence)]
     if bands is not None:
-        edges = _edges(bands)
-        fans = column("fans", pd.Series(creators["fans"].to_numpy(), index=answers.index))
-        limits = [*edges.values(), np.inf]
-        for at, name in enumerate(edges):
-            own = (fans >= limits[at]) & (fans < limits[at + 1])
-            rows.append(_line(name, answers, own, weights, sampled, confidence))
+        rows += [
+            _line(band, answers, own, weights, sampled, confidence)
+            for band, own in _split(creators, bands).items()
+        ]
     found = answers[answers.fillna(False)]
     return Eligible(pd.DataFrame(rows), asked, list(found.index), len(answers), sampled, confidence, answers)
 
 
-def supply(creators: pd.DataFrame | Bands, *, at: Sequence[float], field: str = "fans") -> Supply:
+def supply(creators: pd.DataFrame | Bands, *, at: float | Sequence[float], field: str = "fans") -> Supply:
     """Count the creators at or above each threshold.
 
     Parameters
     ----------
     creators : DataFrame or Bands
         One row each; or the answer of `bands`, where only counts by band are known.
-    at : list of float
+    at : float or list of float
         Thresholds, rising.
     field : str
         The column that is looked at.
@@ -232,27 +256,27 @@ def supply(creators: pd.DataFrame | Bands, *, at: Sequence[float], field: str = 
     >>> supply(pd.DataFrame({"fans": [800, 5000, 9000, 20000]}), at=[5000, 10000]).table["estimate"].tolist()
     [3.0, 1.0]
     """
-    limits = [amount("at", one, positive=True) for one in at]
+    limits = [amount("at", one, positive=True) for one in names_of(at)]
     if not limits or any(a >= b for a, b in pairwise(limits)):
-        raise ValueError(f"thresholds {list(at)} are out of order: give them rising")
+        raise ValueError(f"thresholds {limits} are out of order: give them rising")
+    columns = ["at", "estimate", "low", "high", "n"]
+    pareto: list[dict[str, Any]] = []
     if isinstance(creators, Bands):
-        rows = [creators.supply(limit).iloc[0].to_dict() | {"at": limit} for limit in limits]
+        answers = [(limit, creators.supply(limit).to_dict("records")) for limit in limits]
+        rows = [found[0] | {"at": limit} for limit, found in answers]
+        pareto = [one | {"at": limit} for limit, found in answers for one in found[1:]]
     else:
         counts_table(creators, [field])
         values = column(field, creators[field])
-        rows = [
-            {
-                "at": limit,
-                "estimate": float((values >= limit).sum()),
-                "low": np.nan,
-                "high": np.nan,
-                "n": len(values),
-            }
-            for limit in limits
-        ]
-    table = pd.DataFrame(rows)[["at", "estimate", "low", "high", "n"]]
+        nothing = {"low": np.nan, "high": np.nan, "n": len(values)}
+        rows = [{"at": limit, "estimate": float((values >= limit).sum())} | nothing for limit in limits]
+    table = pd.DataFrame(rows)[columns]
     steps = [np.nan, *(_arc(table.iloc[i], table.iloc[i + 1]) for i in range(len(table) - 1))]
-    return Supply(table.assign(elasticity=steps), field, not isinstance(creators, Bands))
+    confidence = creators.confidence if isinstance(creators, Bands) else np.nan
+    modelled = pd.DataFrame(pareto, columns=["model", *columns])[columns]
+    found = table.assign(elasticity=steps)
+    fits = not (isinstance(creators, Bands) and creators.p < ROUGH)
+    return Supply(found, field, not isinstance(creators, Bands), modelled, fits, confidence)
 
 
 def _arc(first: pd.Series, second: pd.Series) -> float:
@@ -287,6 +311,22 @@ def _line(
         "high": high,
         **shares,
     }
+
+
+def _split(creators: pd.DataFrame, bands: str | Mapping[str, float]) -> dict[str, np.ndarray]:
+    """Who stands in each band; whoever stands below the lowest, or has no number of fans, is not dropped."""
+    if "fans" not in creators:
+        raise ValueError(unknown("column", "fans", creators.columns, of="the creators"))
+    edges = _edges(bands)
+    fans = pd.to_numeric(creators["fans"], errors="coerce").to_numpy(float, na_value=np.nan)
+    known = creators["fans"].notna().to_numpy()
+    column("fans", creators["fans"][known])
+    limits = [*edges.values(), np.inf]
+    found = {}
+    if (fans < limits[0]).any():
+        found[f"below {next(iter(edges))}"] = fans < limits[0]
+    found |= {name: (fans >= limits[at]) & (fans < limits[at + 1]) for at, name in enumerate(edges)}
+    return found if known.all() else found | {NULL: ~known}
 
 
 def _edges(bands: str | Mapping[str, float]) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit.results import Result
-from toolkit.scenarios.assumptions import ARITHMETIC, NEVER, Never, column, share
+from toolkit.scenarios.assumptions import ARITHMETIC, NEVER, Never, as_series, column, share, text_of
 from toolkit.scenarios.creators import inequality
 from toolkit.wording import count, percent, unknown
 
@@ -38,7 +39,7 @@ class Exit(Result):
 
     @property
     def loss(self) -> float:
-        """What is no longer sold: w (1 - spillover) + drainage (W - w); all of w where nobody is left."""
+        """What is no longer sold: w (1 - spillover) + drainage (W - w); all of w where nobody is left who sells."""
         return float(_loss(self.sales, self.who, self.spillover, self.drainage))
 
     @property
@@ -88,11 +89,14 @@ class Exit(Result):
         """What is lost, at which assumptions, and the index before and after."""
         named = self.table.set_index("measure")
         own = float(self.sales[self.who] / self.sales.sum())
-        if len(self.sales) == 1:
-            return f"{self.who} makes all of the sales: all are lost, for nobody is left to catch them. {ARITHMETIC}"
+        who = text_of(self.who)
+        if own == 1:
+            return (
+                f"{who} makes all of the sales: all are lost, for nobody is left to catch them. {ARITHMETIC}"
+            )
         hhi = [f"{value * 10_000:,.0f}" for value in named.loc["hhi", ["before", "after"]]]
         return (
-            f"Without {self.who} ({percent(own)} of sales), at a spillover of {percent(self.spillover)} and a "
+            f"Without {who} ({percent(own)} of sales), at a spillover of {percent(self.spillover)} and a "
             f"drainage of "
             f"{percent(self.drainage)}, {percent(self.share_lost)} of sales are lost: "
             f"{count(named.loc['sales', 'after'])} "
@@ -110,7 +114,7 @@ class Exit(Result):
             "spillover",
             list(frame.columns[1:]),
             ("spillover: the leaver's sales that others catch, %", "all sales lost, %"),
-            title=f"Without {self.who}",
+            title=f"Without {text_of(self.who)}",
             marks=[(100 * self.spillover, 100 * self.share_lost, "chosen")],
             ax=ax,
         )
@@ -153,8 +157,10 @@ def leave(sales: Any, who: Any, *, spillover: float, drainage: float = 0.0) -> E
     >>> leave([425, 130, 90, 80, 75, 60, 50, 40, 30, 20], 0, spillover=0.5, drainage=0.1).loss
     270.0
     """
-    given = pd.Series(sales) if not isinstance(sales, pd.Series) else sales
-    made = pd.Series(column("sales", given if len(given) else []), index=given.index)
+    given = as_series("sales", sales)
+    made = pd.Series(column("sales", given), index=given.index)
+    if not isinstance(who, Hashable):
+        raise TypeError(f"who={who!r} is no name: give one creator")
     if not made.index.is_unique:
         raise ValueError(
             f"{made.index[made.index.duplicated()][0]!r} stands twice: add up the sales of one creator"
@@ -164,7 +170,7 @@ def leave(sales: Any, who: Any, *, spillover: float, drainage: float = 0.0) -> E
     if not made.sum():
         raise ValueError("nobody sold anything: there is nothing to lose")
     spillover, drainage = share("spillover", spillover), share("drainage", drainage)
-    stay = made.drop(who)
+    stay = made[made.index != who] if not pd.isna(who) else made[made.index.notna()]
     after = float(made.sum() - _loss(made, who, spillover, drainage))
     known = bool(len(stay) and stay.sum())
     rows = [
@@ -172,16 +178,21 @@ def leave(sales: Any, who: Any, *, spillover: float, drainage: float = 0.0) -> E
         ("creators", len(made), len(stay)),
         (
             "hhi",
-            float(inequality.hhi(made.to_numpy())),
-            float(inequality.hhi(stay.to_numpy())) if known else np.nan,
+            _hhi(made),
+            _hhi(stay) if known else np.nan,
         ),
         ("top_share", float(made.max() / made.sum()), float(stay.max() / stay.sum()) if known else np.nan),
     ]
     return Exit(pd.DataFrame(rows, columns=["measure", "before", "after"]), made, who, spillover, drainage)
 
 
+def _hhi(sales: pd.Series) -> float:
+    # Of shares of the largest: squares of very large or small amounts are lost.
+    return float(inequality.hhi(sales.to_numpy() / sales.max()))
+
+
 def _loss(sales: pd.Series, who: Any, spillover: float, drainage: float) -> float:
     own, total = float(sales[who]), float(sales.sum())
-    if len(sales) == 1:
+    if own == total:
         return own
     return own * (1 - spillover) + drainage * (total - own)

@@ -12,7 +12,7 @@ from scipy import optimize, special, stats
 from toolkit.counts import confidence_level
 from toolkit.intervals import Interval
 from toolkit.results import Result
-from toolkit.scenarios.assumptions import column
+from toolkit.scenarios.assumptions import amount, column, plain
 from toolkit.scenarios.creators import inequality
 from toolkit.wording import count, interval, interval_level, p_value
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Fewer bands with creators say nothing of a distribution's spread.
 FEWEST_BANDS = 3
+#: Below this p of its fit a log-normal's answers are rough.
+ROUGH = 0.05
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -65,6 +67,7 @@ class Bands(Result):
 
     def supply(self, at: float) -> pd.DataFrame:
         """How many creators have at least so many fans, by model; both where the answer lies above the last edge."""
+        at = amount("at", at, positive=True)
         rows = [
             self._row("log-normal", self.n * self._above(self.mu, self.sigma, at), *self._supply_ends(at))
         ]
@@ -86,6 +89,7 @@ class Bands(Result):
 
     def share_above(self, at: float) -> pd.DataFrame:
         """Which share of all fans is held by creators with at least so many, by model; both above the last edge."""
+        at = amount("at", at, positive=True)
         rows = []
         estimate = self._held(self.mu, self.sigma, at)
         gradient = _gradient(lambda x: self._logit_held(x, at), np.array([self.mu, np.log(self.sigma)]))
@@ -105,14 +109,14 @@ class Bands(Result):
             if self.freedom < 1
             else (
                 f" Fit of the log-normal: chi-square {self.chi2:.1f} on {self.freedom}, p {p_value(self.p)}"
-                f"{': it does not fit, read its answers as rough' if self.p < 0.05 else ''}."
+                f"{': it does not fit, read its answers as rough' if self.p < ROUGH else ''}."
             )
         )
         return (
-            f"From {count(self.n)} creators in {len(self.counts)} bands, were fans log-normal: median "
-            f"{count(np.exp(self.mu))}, Gini {gini['estimate']:.2f} ({interval_level(self.confidence)} "
-            f"{interval(gini, lambda x: f'{x:.2f}')}). Above the last edge the model decides: a Pareto tail gives "
-            f"another number, and both are shown.{fit}"
+            f"Were fans log-normal, their median is {count(np.exp(self.mu))} ({interval(self._median, count)}) and "
+            f"their Gini {gini['estimate']:.2f} ({interval(gini, lambda x: f'{x:.2f}')}; "
+            f"{interval_level(self.confidence)}s, n = {count(self.n)} creators in {len(self.counts)} bands). Above the "
+            f"last edge the model decides: a Pareto tail gives another number, and both are shown.{fit}{self._cut_off}"
         )
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -135,6 +139,17 @@ class Bands(Result):
         return axes.curves(
             frame, "fans", lines, ("fans", "creators"), title=title, marks=marks, log="xy", ax=ax
         )
+
+    @property
+    def _median(self) -> dict[str, float]:
+        half = self._z * self.se_mu
+        return {"low": float(np.exp(self.mu - half)), "high": float(np.exp(self.mu + half))}
+
+    @property
+    def _cut_off(self) -> str:
+        if not self.edges[0]:
+            return ""
+        return f" The bands begin at {plain(self.edges[0])}: the model takes it that nobody has fewer."
 
     def _row(self, model: str, estimate: float, low: float, high: float) -> dict[str, Any]:
         return {
@@ -191,7 +206,8 @@ def bands(edges: Any, counts: Any, *, confidence: float = 0.95) -> Bands:
     Parameters
     ----------
     edges : list of float
-        From 0 upward, one more than there are bands; the last may be infinite. A band holds its lower edge.
+        From 0 upward, one more than there are bands; the last may be infinite. A band holds its lower edge. Where the
+        first is above 0 the model takes it that nobody stands below, and the sentence says so.
     counts : list of int
         Creators in each band.
     confidence : float
@@ -218,8 +234,8 @@ def bands(edges: Any, counts: Any, *, confidence: float = 0.95) -> Bands:
     (7.297, 1.885)
     """
     confidence = confidence_level(confidence)
-    limits = np.asarray(edges, float)
-    held = column("counts", counts)
+    limits = np.asarray(edges, float).ravel()
+    held = column("counts", counts, whole=True)
     if len(limits) != len(held) + 1:
         raise ValueError(
             f"{len(limits)} edges for {len(held)} bands: give one edge more than there are bands"

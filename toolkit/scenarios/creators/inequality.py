@@ -17,9 +17,7 @@ def gini(values: np.ndarray, weights: np.ndarray | None = None) -> Any:
     the Lorenz curve, by trapezoids; equal weights of any size give the same.
     """
     if weights is not None:
-        order = np.argsort(values, kind="stable")
-        people = np.append(0, np.cumsum(weights[order])) / weights.sum()
-        held = np.append(0, np.cumsum((weights * values)[order])) / (weights * values).sum()
+        people, held = lorenz(values, weights)
         return float(1 - np.sum(np.diff(people) * (held[1:] + held[:-1])))
     return gini_of_sorted(np.sort(values, axis=-1))
 
@@ -43,6 +41,8 @@ def hhi_of_orders(orders: np.ndarray) -> float:
     Simpson (1949), Nature 163, 688.
     """
     total = orders.sum()
+    if total < 2:
+        return np.nan
     return float((orders * (orders - 1)).sum() / (total * (total - 1)))
 
 
@@ -73,10 +73,12 @@ def top_of_sorted(values: np.ndarray, who: float) -> Any:
     return held / values.sum(-1)
 
 
-def lorenz(values: np.ndarray) -> np.ndarray:
-    """The Lorenz curve at 0/n, 1/n, ... 1: the share of the lowest."""
-    held = np.append(0, np.cumsum(np.sort(values)))
-    return np.asarray(held / held[-1])
+def lorenz(values: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """The Lorenz curve: shares of the creators, from the lowest, and what they hold."""
+    many = np.ones(len(values)) if weights is None else weights
+    order = np.argsort(values, kind="stable")
+    people, held = (np.append(0, np.cumsum(one[order])) for one in (many, many * values))
+    return people / people[-1], held / held[-1]
 
 
 def lognormal_gini(sigma: float) -> float:

@@ -12,11 +12,11 @@ from scipy import special
 
 from toolkit.counts import confidence_level, counts_table, one_of
 from toolkit.results import Result
-from toolkit.scenarios.assumptions import amount, finite, one_currency
+from toolkit.scenarios.assumptions import amount, finite, one_currency, or_missing, plain
 from toolkit.scenarios.creators.bunchings import Bunching, bunching
-from toolkit.scenarios.creators.local_linear import Fit, Kernel, Side, bandwidths, fitted
+from toolkit.scenarios.creators.local_linear import Fit, Kernel, Side, bandwidths, fitted, weigh
 from toolkit.wording import amount as signed
-from toolkit.wording import count, interval, interval_level, p_value, some
+from toolkit.wording import count, interval, interval_level, p_value, points, points_interval, some
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,29 +25,41 @@ if TYPE_CHECKING:
 FEWEST = 20
 #: Fewer distinct values on a side cannot tell a line from a step.
 FEW_DISTINCT = 10
+#: What rounding of x may move a jump by, in standard errors, before the sentence says so.
+ROUNDED = 0.25
 KERNELS = ("triangular", "uniform")
 
 
 @dataclass(frozen=True, eq=False)
 class Cutoff:
-    """Rows on both sides of a threshold, x measured from it; rows without an outcome are left out and counted."""
+    """Rows on both sides of a threshold, x measured from it; rows without an outcome are left out and counted.
+
+    `every_x` is x as it was given, of rows without an outcome too; `rate` says whether the outcome is yes or no.
+    """
 
     left: Side
     right: Side
     missing: int
     every_x: np.ndarray
+    rate: bool
 
     @classmethod
     def of(cls, frame: pd.DataFrame, x: str, y: str, cutoff: float) -> Cutoff:
         """From a frame; a row at the cutoff lies on the right."""
         one_currency(counts_table(frame, [x, y]))
-        at = pd.to_numeric(frame[x], errors="coerce").to_numpy(float, na_value=np.nan) - cutoff
-        outcome = pd.to_numeric(frame[y], errors="coerce").to_numpy(float, na_value=np.nan)
-        if np.isinf(at).any() or np.isinf(outcome).any():
-            raise ValueError(f"{x!r} or {y!r} holds an infinite value")
+        place, outcome = (or_missing(name, frame[name]) for name in (x, y))
+        at = place - cutoff
         known = ~np.isnan(at) & ~np.isnan(outcome)
         left, right = (Side.of(at[known & side], outcome[known & side]) for side in (at < 0, at >= 0))
-        return cls(left, right, int((~known).sum()), at[~np.isnan(at)])
+        if len(left.y) and len(right.y) and np.ptp(outcome[known]) == 0:
+            raise ValueError(f"{y!r} is {outcome[known][0]:g} in every row: it cannot jump")
+        return cls(
+            left,
+            right,
+            int((~known).sum()),
+            place[~np.isnan(place)],
+            bool(np.isin(outcome[known], (0, 1)).all()),
+        )
 
     @property
     def n(self) -> tuple[int, int]:
@@ -81,9 +93,27 @@ class Jump(Result):
     def bunching(self) -> Bunching:
         """Whether more stand just above the threshold than just below, within a quarter, half and all of h."""
         h = float(self.table["h"].iloc[0])
-        near = self.data.every_x[np.abs(self.data.every_x) <= h]
-        windows = [width for width in (h / 4, h / 2, h) if (np.abs(near) < width).any()]
-        return bunching(near, 0.0, window=windows, confidence=self.confidence)
+        away = self.data.every_x - self.cutoff
+        windows = [width for width in (h / 4, h / 2, h) if (np.abs(away) < width).any()]
+        return bunching(self.data.every_x, self.cutoff, window=windows, confidence=self.confidence)
+
+    @cached_property
+    def rounding(self) -> tuple[float, float]:
+        """The step in which x comes within h, and by how much the jump is off if x was rounded down to it.
+
+        Rounding down moves each row half a step from where it belongs, and the two lines differ in slope.
+        """
+        h = float(self.table["h"].iloc[0])
+        sides = [side.within(h) for side in (self.data.left, self.data.right)]
+        x = np.concatenate([side.x for side in sides])
+        values = np.unique(x)
+        # Values that hardly repeat are as they were measured.
+        step = float(np.median(np.diff(values))) if 2 * len(values) < len(x) else 0.0
+        slopes = [
+            np.polyfit(side.x, side.y, 1, w=np.sqrt(weigh(side.x, h, self.kernel) * h + 1e-12))[0]
+            for side in sides
+        ]
+        return step, abs(float(slopes[1] - slopes[0])) * step / 2
 
     def sensitivity(self) -> pd.DataFrame:
         """The same at half and at twice the bandwidths."""
@@ -121,9 +151,11 @@ class Jump(Result):
     def sentence(self) -> str:
         """The jump, its interval and n, and what else would explain it."""
         row = self.table.iloc[0]
+        by = points(row["estimate"]) if self.data.rate else signed(row["estimate"])
+        ends = points_interval(row["low"], row["high"]) if self.data.rate else interval(row, signed)
         said = (
-            f"At {self.x} = {self.cutoff:,g}, {self.y} jumps by {signed(row['estimate'])} (robust "
-            f"{interval_level(self.confidence)} {interval(row, signed)}; bandwidth {row['h']:,.4g}, n = "
+            f"At {self.x} = {plain(self.cutoff)}, {self.y} jumps by {by} (robust "
+            f"{interval_level(self.confidence)} {ends}; bandwidth {plain(row['h'], 4)}, n = "
             f"{count(row['n_left'])} left and {count(row['n_right'])} right)."
         )
         if self.data.missing:
@@ -131,6 +163,11 @@ class Jump(Result):
         if self.few_distinct is not None:
             left, right = self.few_distinct
             said += f" Caution: few distinct values of {self.x} within the bandwidth ({left} left, {right} right)."
+        step, off = self.rounding
+        if off > ROUNDED * self.fit.se_robust:
+            by = points(off, sign=False) if self.data.rate else plain(off, 3)
+            steps = f"{self.x} comes in steps of {plain(step, 3)}"
+            said += f" Caution: {steps}; if it was rounded, the jump is off by some {by}."
         if self.bunching.bunched:
             p = p_value(float(self.bunching.table["p_adjusted"].min()))
             said += f" Rows bunch at the threshold (p {p}): those there may have chosen to be there."
@@ -212,12 +249,16 @@ def _bandwidths(data: Cutoff, bandwidth: Any, kernel: Kernel) -> tuple[float, fl
             found = (np.nan, np.nan)
         if not np.isfinite(found).all():
             values = [len(np.unique(side.x)) for side in (data.left, data.right)]
+            why = (
+                f"few distinct values ({values[0]} left, {values[1]} right): "
+                if min(values) < FEW_DISTINCT
+                else ""
+            )
             raise ValueError(
-                f"few distinct values ({values[0]} left, {values[1]} right): no bandwidth can be chosen; give "
-                "bandwidth=, or compare the two neighbouring values"
+                f"{why}no bandwidth can be chosen; give bandwidth=, or compare the two neighbouring values"
             )
         return found
-    pair = bandwidth if isinstance(bandwidth, tuple) else (bandwidth, bandwidth)
+    pair = tuple(bandwidth) if isinstance(bandwidth, tuple | list) else (bandwidth, bandwidth)
     if len(pair) != 2:
         raise ValueError(f"bandwidth={bandwidth!r}: give one number, or two: (h, b)")
     return amount("bandwidth", pair[0], positive=True), amount("bandwidth", pair[1], positive=True)
@@ -228,7 +269,7 @@ def _row(
 ) -> tuple[dict[str, Any], Fit]:
     n = len(data.left.within(h).x), len(data.right.within(h).x)
     if min(n) < FEWEST:
-        raise ValueError(_too_few(n, f"within {h:,.4g} of the cutoff"))
+        raise ValueError(_too_few(n, f"within {plain(h, 4)} of the cutoff"))
     try:
         fit = fitted(data.left, data.right, h, b, kernel)
     except np.linalg.LinAlgError:

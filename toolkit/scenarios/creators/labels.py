@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,16 @@ from scipy import special
 
 from toolkit.counts import confidence_level, counts_table, numbers
 from toolkit.results import Result
-from toolkit.scenarios.assumptions import shares, two_places
-from toolkit.wording import count, interval, interval_level, p_value, percent
+from toolkit.scenarios.assumptions import (
+    as_series,
+    column,
+    known_names,
+    names_of,
+    shares,
+    text_of,
+    two_places,
+)
+from toolkit.wording import count, interval, interval_level, p_value, percent, unknown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +46,10 @@ class Fit(Result):
 
     def value(self, measure: str) -> float:
         """One of the measures."""
-        return float(self.table.set_index("measure").loc[measure, "value"])
+        named = self.table.set_index("measure")["value"]
+        if measure not in named:
+            raise ValueError(unknown("measure", measure, named.index))
+        return float(named[measure])
 
     def sentence(self) -> str:
         """The cosine, what lies off the label, and how broad the label is."""
@@ -116,12 +127,22 @@ def fit(label: Any, goods: Any) -> Fit:
     >>> round(fit([0.6, 0.3, 0.1, 0.0], [0.1, 0.3, 0.2, 0.4]).value("cosine"), 4)
     0.4576
     """
-    if isinstance(label, Mapping | pd.Series) and isinstance(goods, Mapping | pd.Series):
-        both = pd.DataFrame({"label": pd.Series(label), "goods": pd.Series(goods)}).fillna(0.0)
-    else:
-        if len(label) != len(goods):
-            raise ValueError(f"the label has {len(label)} categories, the goods have {len(goods)}")
-        both = pd.DataFrame({"label": list(label), "goods": list(goods)})
+    mixes = {"label": as_series("label", label), "goods": as_series("goods", goods)}
+    for name, mix in mixes.items():
+        column(name, mix)
+        if not mix.index.is_unique:
+            raise ValueError(
+                f"{name} has category {text_of(mix.index[mix.index.duplicated()][0])!r} twice: add them up"
+            )
+    named = [isinstance(one, Mapping | pd.Series) for one in (label, goods)]
+    if named[0] != named[1]:
+        raise ValueError("label and goods: give both by category, or both as lists in one order")
+    if not named[0] and len(mixes["label"]) != len(mixes["goods"]):
+        raise ValueError(
+            f"the label has {len(mixes['label'])} categories, the goods have {len(mixes['goods'])}"
+        )
+    # A category that one of the two lacks has none of it; a missing share was refused above.
+    both = pd.DataFrame(mixes).fillna(0.0)
     p, q = shares("label", both["label"]), shares("goods", both["goods"])
     entropy = float(special.entr(p).sum())
     rows = [
@@ -141,7 +162,7 @@ def fit_and_conversion(
     n: str = "n",
     creator: str = "creator",
     category: str = "category",
-    covariates: tuple[str, ...] = (),
+    covariates: str | Sequence[str] = (),
     confidence: float = 0.95,
 ) -> FitEffect:
     """Say how conversion goes with fit.
@@ -152,7 +173,7 @@ def fit_and_conversion(
         One row for a creator and a category of goods: fit, conversions and visits.
     fit, conversions, n, creator, category : str
         Columns.
-    covariates : tuple of str
+    covariates : str or list of str
         Further columns of numbers that stand beside fit, such as an indicator of goods off the label.
     confidence : float
         Of the intervals, between 0 and 1.
@@ -174,25 +195,29 @@ def fit_and_conversion(
     import statsmodels.api as sm
 
     confidence = confidence_level(confidence)
-    counts_table(table, [fit, conversions, n, creator, category, *covariates])
+    terms = [fit, *names_of(covariates)]
+    counts_table(table, [conversions, n, creator, category, *terms])
     y, trials = numbers(table, conversions, [creator]), numbers(table, n, [creator])
     if (y > trials).any() or (trials == 0).any():
         row = table[(y > trials) | (trials == 0)].iloc[0]
         raise ValueError(f"creator {row[creator]!r}: {row[conversions]} conversions of {row[n]} visits")
-    terms = [fit, *covariates]
-    x = np.column_stack([pd.to_numeric(table[name]).to_numpy(float) for name in terms])
-    if np.isnan(x).any():
+    if not y.any() or (y == trials).all():
         raise ValueError(
-            f"a value of {terms[int(np.isnan(x).any(0).argmax())]!r} is missing: missing is not 0"
+            f"{'nobody' if not y.any() else 'everybody'} converted: there is nothing that fit could explain"
         )
+    x = np.column_stack([column(name, table[name], negative=True) for name in terms])
     if np.ptp(x[:, 0]) == 0:
         raise ValueError(f"{fit!r} is the same in every row: it explains nothing")
-    groups = pd.factorize(table[creator], use_na_sentinel=False)[0]
+    groups = pd.factorize(known_names(creator, table[creator]))[0]
     clusters = int(groups.max()) + 1
     if clusters < 10:
         raise ValueError(f"{clusters} creators are too few for errors clustered by creator; 10 are the least")
-    dummies = pd.get_dummies(table[category], drop_first=True, dtype=float).to_numpy(float)
-    design = np.column_stack([np.ones(len(y)), x, dummies])
+    codes = pd.factorize(table[category], use_na_sentinel=False)[0]
+    design = np.column_stack([np.ones(len(y)), x, np.eye(codes.max() + 1)[codes][:, 1:]])
+    if np.linalg.matrix_rank(design / np.abs(design).max(0)) < design.shape[1]:
+        raise ValueError(
+            f"{' and '.join(map(repr, terms))} follow from the category or from each other: drop what repeats"
+        )
     model = sm.GLM(np.column_stack([y, trials - y]), design, family=sm.families.Binomial())
     found = model.fit(cov_type="cluster", cov_kwds={"groups": groups})
     quantile = float(special.stdtrit(clusters - 1, (1 + confidence) / 2))
@@ -202,12 +227,11 @@ def fit_and_conversion(
         {"term": names, "estimate": estimate, "low": estimate - half, "high": estimate + half}
     )
     lines = lines.assign(n=len(y), creators=clusters)
-    return FitEffect(lines, _permuted(y, trials, x[:, 0], table[category]), terms, confidence)
+    return FitEffect(lines, _permuted(y, trials, x[:, 0], codes), terms, confidence)
 
 
-def _permuted(y: np.ndarray, n: np.ndarray, fit: np.ndarray, category: pd.Series) -> float:
+def _permuted(y: np.ndarray, n: np.ndarray, fit: np.ndarray, codes: np.ndarray) -> float:
     rng = np.random.default_rng(0)
-    codes = pd.factorize(category, use_na_sentinel=False)[0]
     rate = np.bincount(codes, y) / np.bincount(codes, n)
     score = y - n * rate[codes]
     order = np.argsort(codes, kind="stable")

@@ -14,12 +14,12 @@ from toolkit.counts import confidence_level, counts_table
 from toolkit.results import Result
 from toolkit.scenarios.assumptions import NEVER, Never, amount, column
 from toolkit.scenarios.creators import chains
-from toolkit.wording import count, interval, interval_level, p_value, percent, some, unknown
+from toolkit.scenarios.creators.monthly_bands import GONE, NEW, of_panel
+from toolkit.wording import count, counted, interval, interval_level, p_value, percent, some, unknown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-NEW, GONE = "new", "gone"
 DRAWS = 2000
 IN_THESE_DATA = "never in these data"
 
@@ -42,7 +42,7 @@ class Times(Result):
 
     def value(self, start: Any) -> float | Never:
         """The estimate from one start; "never" where no path leads there in these data."""
-        rows = self.table[self.table["start"] == start]
+        rows = self.table[self.table["start"] == str(start)]
         if not len(rows):
             raise ValueError(unknown("start", start, self.table["start"]))
         estimate = float(rows["estimate"].iloc[0])
@@ -53,7 +53,7 @@ class Times(Result):
         parts = []
         for row in self.table.to_dict("records"):
             if np.isnan(row["estimate"]):
-                parts.append(f"from {row['start']}: {IN_THESE_DATA}")
+                parts.append(f"from {row['start']}: {IN_THESE_DATA if row['n'] else 'no move in these data'}")
             elif row["measure"] == "probability":
                 parts.append(
                     f"from {row['start']}: {percent(row['estimate'])} ({interval(row, percent)}, n = {count(row['n'])})"
@@ -103,6 +103,8 @@ class Check(Result):
 
     def sentence(self) -> str:
         """Whether the chain forgets all but the last month."""
+        if self.freedom < 1:
+            return "Two-month moves are too few to be compared with the square of one-month moves."
         worst = self.table.loc[(self.table["observed"] - self.table["expected"]).abs().idxmax()]
         verdict = "does not show" if self.p >= 0.05 else "shows"
         return (
@@ -130,6 +132,8 @@ class Moves(Result):
     ----------
     table : DataFrame
         `from`, `to`, `moves` counted, `estimate` (probability a month), `low`, `high`, `n` (moves from that band).
+    gaps : list of str
+        Months without any row; no move is counted over them.
     """
 
     table: pd.DataFrame
@@ -137,6 +141,7 @@ class Moves(Result):
     counts: np.ndarray
     prior: float
     two_months: np.ndarray | None
+    gaps: list[str]
     confidence: float
 
     rates: ClassVar = frozenset({"estimate", "low", "high"})
@@ -158,9 +163,8 @@ class Moves(Result):
         targets = self._targets(to)
         if within is not None and amount("within", within) != int(within):
             raise ValueError(f"within={within!r}: give whole months")
-        found = self._by_start(lambda matrix: chains.reach(matrix, targets, within), targets, "probability")
-        never = found["estimate"] == 0
-        found.loc[never, ["estimate", "low", "high"]] = np.nan
+        months = None if within is None else int(within)
+        found = self._by_start(lambda matrix: chains.reach(matrix, targets, months), targets, "probability")
         return Times(
             found, _named(to) + ("" if within is None else f" within {within} months"), self.confidence
         )
@@ -172,8 +176,11 @@ class Moves(Result):
             lambda matrix: chains.mean_time(matrix, targets), targets, "mean months of those who arrive"
         )
         at = [self.states.index(start) for start in found["start"]]
-        found["median"] = [chains.median_time(self.matrix, targets, one) for one in at]
-        found["reach"] = chains.reach(self.matrix, targets)[at]
+        known = found["estimate"].notna()
+        found["median"] = pd.Series([chains.median_time(self.matrix, targets, one) for one in at]).where(
+            known
+        )
+        found["reach"] = pd.Series(chains.reach(self.matrix, targets)[at]).where(known)
         return Times(found, _named(to), self.confidence)
 
     def check(self) -> Check:
@@ -203,13 +210,15 @@ class Moves(Result):
         stay = self.table[self.table["from"] == self.table["to"]]
         stay = stay[(stay["n"] > 0) & ~stay["from"].isin([NEW, GONE])]
         parts = [
-            f"{row['from']} {percent(row['estimate'])} ({interval(row, percent)})"
+            f"{row['from']} {percent(row['estimate'])} ({interval(row, percent)}, n = {count(row['n'])})"
             for _, row in stay.iterrows()
         ]
+        if not parts:
+            return f"Of {counted(n, 'monthly move')} none begins in a band."
         prior = f"with {self.prior:.3g} of a move added to each cell" if self.prior else "with nothing added"
         return (
-            f"Of {count(n)} monthly moves, the share who stay in their band: {some(parts)} "
-            f"({interval_level(self.confidence)}s; {prior})."
+            f"Of {counted(n, 'monthly move')}, the share who stay in their band: {some(parts)} "
+            f"({interval_level(self.confidence)}s; {prior}).{self._gaps}"
         )
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -218,6 +227,10 @@ class Moves(Result):
 
         seen = self.table[self.table["moves"] > 0]
         return axes.estimates(seen, ["from", "to"], "probability of the move in a month", rate=True, ax=ax)
+
+    @property
+    def _gaps(self) -> str:
+        return f" No rows in {some(self.gaps)}: no move over a gap is counted." if self.gaps else ""
 
     @property
     def _priors(self) -> np.ndarray:
@@ -234,7 +247,14 @@ class Moves(Result):
         for one in named:
             if str(one) not in self.states:
                 raise ValueError(unknown("band", one, self.states))
-        return [self.states.index(str(one)) for one in named]
+        found = [self.states.index(str(one)) for one in named]
+        if (
+            not set(range(len(self.states)))
+            - set(found)
+            - {self.states.index(one) for one in self.states if one == GONE}
+        ):
+            raise ValueError(f"{_named(to)} is every band there is: nobody is left who could arrive")
+        return found
 
     def _by_start(
         self, answer: Callable[[np.ndarray], np.ndarray], targets: Sequence[int], measure: str
@@ -248,8 +268,11 @@ class Moves(Result):
         unknown_start = np.isnan(drawn).all(0)
         low, high = np.nanquantile(np.where(unknown_start, 0.0, drawn), tails, axis=0)
         low[unknown_start] = high[unknown_start] = np.nan
+        # A prior opens every way; one that nobody went is not in the data.
+        went = chains.leads_to(chains.stopped(_matrix(self.counts.astype(float)), targets), targets)
+        low[~went] = high[~went] = np.nan
         starts = [at for at, name in enumerate(self.states) if at not in targets and name != GONE]
-        estimate = answer(self.matrix)
+        estimate = np.where(went, answer(self.matrix), np.nan)
         rows = [
             (self.states[at], measure, estimate[at], low[at], high[at], int(self.counts[at].sum()))
             for at in starts
@@ -274,9 +297,9 @@ def moves(
     data : DataFrame, or square array of int
         A panel with one row per creator and month; or counts of moves, from rows to columns (a frame names its bands).
     creator, month, band : str
-        Columns of the panel. Months are counted in the order of their values.
+        Columns of the panel. Months are dates of any form, or whole numbers that rise by one.
     order : list, optional
-        Of the bands, from the lowest; in order of their names if not given.
+        Of the bands, from the lowest; that of an ordered category or of their names if not given.
     prior : float or "1/K"
         Moves added to every cell before anything is counted; 1/K for K bands (Perks 1947).
     confidence : float
@@ -289,13 +312,15 @@ def moves(
     Raises
     ------
     ValueError
-        For a creator who stands twice in a month, an unknown band, counts that are not square, or a single month.
+        For a creator who stands twice in a month, an unknown band, one called "new" or "gone", counts that are not
+        square, and a panel without two months in a row.
 
     Notes
     -----
     Each row of probabilities is Dirichlet(counts + prior); the interval of one is its Beta marginal. In a panel,
     creators who were not there the month before enter from "new", those not there the month after leave to "gone"; one
-    who comes back enters from "new" again. The first month's creators are not new, nor the last month's gone.
+    who comes back enters from "new" again. The first month's creators are not new, nor the last month's gone. No
+    move is counted over a month without any row. A way that nobody went is "never in these data", whatever the prior.
 
     Examples
     --------
@@ -305,16 +330,17 @@ def moves(
     """
     confidence = confidence_level(confidence)
     pairs: np.ndarray | None
-    if isinstance(data, pd.DataFrame) and {creator, month, band} & set(map(str, data.columns)):
-        states, counts, pairs = _of_panel(
+    if isinstance(data, pd.DataFrame) and not _square(data):
+        states, counts, pairs, gaps = of_panel(
             counts_table(data, [creator, month, band]), creator, month, band, order
         )
     else:
         states, counts, pairs = _of_counts(data)
+        gaps = []
     added = 1 / len(counts) if isinstance(prior, str) else amount("prior", prior)
     if isinstance(prior, str) and prior != "1/K":
         raise ValueError(f"prior={prior!r}; use '1/K' or a number of moves")
-    found = Moves(pd.DataFrame(), states, counts, added, pairs, confidence)
+    found = Moves(pd.DataFrame(), states, counts, added, pairs, gaps, confidence)
     shapes = counts + found._priors
     tails = (1 - confidence) / 2, (1 + confidence) / 2
     rows = []
@@ -326,55 +352,29 @@ def moves(
         ends = special.betaincinv(a, rest, tails) if a > 0 and rest > 0 else (np.nan, np.nan)
         rows.append((states[i], states[j], counts[i, j], estimate, *ends, counts[i].sum()))
     table = pd.DataFrame(rows, columns=["from", "to", "moves", "estimate", "low", "high", "n"])
-    return Moves(table, states, counts, added, pairs, confidence)
+    return Moves(table, states, counts, added, pairs, gaps, confidence)
+
+
+def _square(frame: pd.DataFrame) -> bool:
+    """Whether a frame holds counts of moves rather than a panel."""
+    numeric = all(pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes)
+    return numeric and (frame.shape[0] == frame.shape[1] or list(frame.index) == list(frame.columns))
 
 
 def _of_counts(data: Any) -> tuple[list[str], np.ndarray, np.ndarray | None]:
-    counts = np.asarray(data, float)
+    try:
+        counts = np.asarray(data, float)
+    except (TypeError, ValueError):
+        raise ValueError("counts of moves are a square of numbers, from each band to each") from None
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1]:
         raise ValueError(f"counts of moves are square, from each band to each; these are {counts.shape}")
-    column("moves", counts.ravel())
+    column("moves", counts.ravel(), whole=True)
     names = data.columns if isinstance(data, pd.DataFrame) else range(len(counts))
     if isinstance(data, pd.DataFrame) and list(data.index) != list(data.columns):
         raise ValueError(
             f"rows {some(list(data.index))} and columns {some(list(data.columns))} name other bands"
         )
     return [str(name) for name in names], counts, None
-
-
-def _of_panel(
-    panel: pd.DataFrame, creator: str, month: str, band: str, order: Sequence[Any] | None
-) -> tuple[list[str], np.ndarray, np.ndarray]:
-    twice = panel.duplicated([creator, month])
-    if twice.any():
-        row = panel[twice].iloc[0]
-        raise ValueError(f"creator {row[creator]!r} stands twice in month {row[month]!r}")
-    missing = panel[[creator, month, band]].isna().any(axis=1)
-    if missing.any():
-        raise ValueError(f"row {panel.index[missing][0]!r} lacks its {creator}, {month} or {band}")
-    months = np.sort(panel[month].unique())
-    if len(months) < 2:
-        raise ValueError("the panel holds a single month: moves need two")
-    found = [str(one) for one in (order if order is not None else sorted(panel[band].unique()))]
-    strangers = set(map(str, panel[band].unique())) - set(found)
-    if strangers:
-        raise ValueError(unknown("band", sorted(strangers)[0], found, of="order="))
-    states = [*found, NEW, GONE]
-    wide = panel.assign(
-        _band=panel[band].map(lambda one: found.index(str(one))), _month=np.searchsorted(months, panel[month])
-    ).pivot(index=creator, columns="_month", values="_band")
-    at = wide.reindex(columns=range(len(months))).fillna(-1).to_numpy(int)
-    new, gone = len(found), len(found) + 1
-    counts, two = np.zeros((len(states),) * 2), np.zeros((len(states),) * 2)
-    for step, into in ((1, counts), (2, two)):
-        before, after = at[:, :-step].ravel(), at[:, step:].ravel()
-        known = (before >= 0) | (after >= 0)
-        start = np.where(before >= 0, before, new)[known]
-        end = np.where(after >= 0, after, gone)[known]
-        np.add.at(into, (start, end), 1)
-    # Over two months only those who were there are followed: who enters has no month before.
-    two[new] = 0
-    return states, counts, two
 
 
 def _matrix(weights: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,15 @@ from scipy import special, stats
 
 from toolkit.counts import confidence_level
 from toolkit.results import Result
-from toolkit.scenarios.assumptions import column, share, two_places
+from toolkit.scenarios.assumptions import (
+    as_series,
+    column,
+    names_of,
+    or_missing,
+    share,
+    side_by_side,
+    two_places,
+)
 from toolkit.wording import count, counted, interval, interval_level
 
 if TYPE_CHECKING:
@@ -45,8 +54,8 @@ class Persistence(Result):
 
     def best(self, k: int) -> dict[str, float]:
         """The best k at first, ties with the k-th included: their mean then, later, and as shrinkage predicted."""
-        if not 1 <= k <= len(self.pairs):
-            raise ValueError(f"k={k}: give 1 to {len(self.pairs)}")
+        if isinstance(k, bool) or not isinstance(k, Integral) or not 1 <= k <= len(self.pairs):
+            raise ValueError(f"k={k!r}: give a whole number, 1 to {len(self.pairs)}")
         first = self.pairs["first"]
         top = self.pairs[first >= first.nlargest(k).iloc[-1]]
         mean = float(first.mean())
@@ -64,9 +73,13 @@ class Persistence(Result):
         row = self.table.iloc[0]
         who = counted(self.never_later, "creator has", "creators have")
         lost = f" {who} no later score: this speaks of survivors only." if self.never_later else ""
+        ends = f"{interval_level(self.confidence)} {interval(row, two_places)}"
+        if np.isnan(row["low"]):
+            few = f"fewer than {FEWEST_FOR_INTERVAL} pairs"
+            ends = f"no interval: {few if row['n'] < FEWEST_FOR_INTERVAL else 'the order is the same, or turned round'}"
         return (
             f"First and later scores have a rank correlation of {two_places(row['estimate'])} "
-            f"({interval_level(self.confidence)} {interval(row, two_places)}, n = {count(row['n'])}).{lost}"
+            f"({ends}, n = {count(row['n'])}).{lost}"
         )
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -109,11 +122,8 @@ def persistence(first: Any, later: Any, *, reliability: Any = None, confidence: 
     """
     confidence = confidence_level(confidence)
     start = column("first", first, negative=True)
-    after = pd.to_numeric(pd.Series(np.asarray(later, object)), errors="coerce").to_numpy(float)
-    if len(start) != len(after):
-        raise ValueError(
-            f"{len(start)} first scores and {len(after)} later ones: give one of each, missing or not"
-        )
+    after = or_missing("later", as_series("later", later))
+    side_by_side(first=first, later=later)
     known = ~np.isnan(after)
     pairs = pd.DataFrame({"first": start[known], "later": after[known]})
     n = len(pairs)
@@ -129,7 +139,11 @@ def persistence(first: Any, later: Any, *, reliability: Any = None, confidence: 
     ]
     kept = None
     if reliability is not None:
-        both = tuple(reliability) if isinstance(reliability, list | tuple) else (reliability, 1.0)
+        both = names_of(reliability) if np.ndim(reliability) else [reliability, 1.0]
+        if len(both) != 2:
+            raise ValueError(
+                f"reliability={reliability!r}: give one share, or two: of the first and of the later score"
+            )
         kept, later_kept = (share("reliability", one) for one in both)
         if not kept * later_kept:
             raise ValueError("a reliability of 0 leaves nothing but noise: there is nothing to correct")
@@ -140,7 +154,7 @@ def persistence(first: Any, later: Any, *, reliability: Any = None, confidence: 
 
 
 def _ends(r: float, variance: float, n: int, confidence: float) -> tuple[float, float]:
-    if n < FEWEST_FOR_INTERVAL or abs(r) >= 1:
+    if n < FEWEST_FOR_INTERVAL or abs(r) > 1 - 1e-12:
         return np.nan, np.nan
     half = special.ndtri((1 + confidence) / 2) * np.sqrt(variance)
     return float(np.tanh(np.arctanh(r) - half)), float(np.tanh(np.arctanh(r) + half))

@@ -31,7 +31,7 @@ def lorenz(table: pd.DataFrame, by: list[str], ax: Axes | None = None) -> Axes:
         for keys, rows in groups:
             look = style.look(keys[0] if by else "xiaohongshu")
             name = " ".join(style.drawn(key) for key in keys) if by else None
-            ax.plot(rows["creators"] * 100, rows["held"] * 100, color=look.colour, label=name)
+            ax.plot(rows["creators"] * 100, rows["held"] * 100, color=look.colour, label=style.drawn(name))
         if by:
             ax.legend(title=group_name(by))
         ax.set_xlabel("creators from the lowest, %")
@@ -59,7 +59,7 @@ def cutoff(
         ax.axvline(at, color=style.QUIET, linewidth=1)
         ax.set_xlabel(style.drawn(names[0]))
         ax.set_ylabel(f"{style.drawn(names[1])}, means of bins")
-        ax.set_title(title)
+        ax.set_title(style.drawn(title))
     return ax
 
 
@@ -68,8 +68,8 @@ def pairs(frame: pd.DataFrame, names: tuple[str, str], ax: Axes | None = None) -
     with style.context():
         ax = style.axes(ax)
         ax.plot(frame["first"], frame["later"], "o", color=style.PLATFORMS["xiaohongshu"].colour, alpha=0.6)
-        ax.set_xlabel(names[0])
-        ax.set_ylabel(names[1])
+        ax.set_xlabel(style.drawn(names[0]))
+        ax.set_ylabel(style.drawn(names[1]))
     return ax
 
 
@@ -130,7 +130,7 @@ def rule(
         # The curves fall; a search for the best corner would weigh each of their points.
         above.legend(loc="upper right")
         above.grid()
-        above.set_title(title, y=1.0)
+        above.set_title(style.drawn(title), y=1.0)
         at = np.arange(len(bands))
         kept = (100 * bands["eligible"] / bands["n"]).fillna(0).to_numpy()
         below.barh(at, 100, color=style.SETTINGS["grid.color"])

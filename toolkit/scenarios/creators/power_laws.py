@@ -92,6 +92,9 @@ def against_lognormal(tail: np.ndarray, law: PowerLaw, discrete: bool) -> Vuong:
     ----------
     Vuong (1989), Econometrica 57, 307-333.
     """
+    # A ratio of likelihoods knows no unit; in units of xmin the search does not depend on it either.
+    unit = 1.0 if discrete else law.xmin
+    tail, law = tail / unit, law._replace(xmin=law.xmin / unit)
     logs, floor = np.log(tail), np.log(law.xmin)
 
     def densities(mu: float, sigma: float) -> np.ndarray:
@@ -128,8 +131,9 @@ def against_lognormal(tail: np.ndarray, law: PowerLaw, discrete: bool) -> Vuong:
         else floor - np.log(law.alpha - 1) - law.alpha * floor
     )
     ratio = -law.alpha * logs - scale - densities(mu, sigma)
-    statistic = float(ratio.sum() / (np.sqrt(len(tail)) * ratio.std()))
-    return Vuong(statistic, float(2 * special.ndtr(-abs(statistic))), mu, sigma)
+    noise = np.sqrt(len(tail)) * ratio.std()
+    statistic = float(ratio.sum() / noise) if noise > 0 else np.nan
+    return Vuong(statistic, float(2 * special.ndtr(-abs(statistic))), mu + float(np.log(unit)), sigma)
 
 
 def _fitted(tail: np.ndarray, xmin: float, discrete: bool) -> PowerLaw:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from toolkit.scenarios.assumptions import finite, share
+from toolkit.scenarios.assumptions import amount, day, plain, share
 from toolkit.sources.definitions import read
 from toolkit.wording import some, unknown
 
@@ -32,7 +32,7 @@ class Rule:
 
     def __str__(self) -> str:
         parts = [
-            f"{name} >= {value:,g}" if not isinstance(value, bool) else name.replace("_", " ")
+            f"{name} >= {plain(value)}" if not isinstance(value, bool) else name.replace("_", " ")
             for name, value in self.conditions.items()
         ]
         return f"{self.name} ({', '.join(parts)})"
@@ -58,13 +58,14 @@ def rule_of(asked: str | date | Mapping[str, Any] | Rule) -> Rule:
         if row["name"] == asked:
             return _rule(row)
     try:
-        day = asked if isinstance(asked, date) else date.fromisoformat(asked)
-    except ValueError:
-        raise ValueError(unknown("rule", asked, [row["name"] for row in rows])) from None
+        when = day("rule", asked).date()
+    except ValueError as error:
+        known = unknown("rule", asked, [row["name"] for row in rows])
+        raise ValueError(f"{known}; or a day: {error}") from None
     for row in rows:
-        if row.get("from", date.min) <= day < row.get("until", date.max):
+        if row.get("from", date.min) <= when < row.get("until", date.max):
             return _rule(row)
-    raise ValueError(f"no rule holds on {day}")  # pragma: no cover - the published rules leave no gap
+    raise ValueError(f"no rule holds on {when}")  # pragma: no cover - the published rules leave no gap
 
 
 def met(creators: pd.DataFrame, rule: Rule) -> pd.Series:
@@ -82,6 +83,8 @@ def _meets(creators: pd.DataFrame, name: str, least: float | bool) -> pd.Series:
     if name not in creators:
         raise ValueError(unknown("field", name, list(creators.columns), of="the creators"))
     values = _numbers(creators, name)
+    if isinstance(least, bool):
+        _refuse(creators, name, ~np.isin(values, (0.0, 1.0)) & ~np.isnan(values), "is a switch: give 1 or 0")
     return _kleene(
         (values == 1) == least if isinstance(least, bool) else values >= least, values, creators.index
     )
@@ -94,12 +97,16 @@ def _kleene(holds: np.ndarray, values: np.ndarray, index: pd.Index) -> pd.Series
 def _numbers(creators: pd.DataFrame, name: str) -> np.ndarray:
     values = pd.to_numeric(creators[name], errors="coerce").to_numpy(float, na_value=np.nan)
     lost = np.isnan(values) & creators[name].notna().to_numpy()
-    bad = lost | (values < 0)
+    _refuse(creators, name, lost, "is not a number; for yes and no give 1 and 0")
+    _refuse(creators, name, values < 0, "is negative")
+    _refuse(creators, name, np.isinf(values), "is infinite")
+    return np.asarray(values)
+
+
+def _refuse(creators: pd.DataFrame, name: str, bad: np.ndarray, fault: str) -> None:
     if bad.any():
         at = int(np.flatnonzero(bad)[0])
-        fault = "is not a number" if lost[at] else "is negative"
         raise ValueError(f"row {creators.index[at]!r}: {name} = {creators[name].iloc[at]} {fault}")
-    return np.asarray(values)
 
 
 def _checked(name: str, value: Any) -> float | bool:
@@ -107,7 +114,7 @@ def _checked(name: str, value: Any) -> float | bool:
         return value
     if name in SWITCHES:
         raise TypeError(f"{name}={value!r} is a switch: give True")
-    return share(name, value) if name in SHARES else finite(name, value)
+    return share(name, value) if name in SHARES else amount(name, value)
 
 
 def _rule(row: Mapping[str, Any]) -> Rule:

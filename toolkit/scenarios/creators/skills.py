@@ -11,9 +11,9 @@ from scipy import optimize, special, stats
 
 from toolkit.counts import confidence_level, one_of
 from toolkit.results import Result
-from toolkit.scenarios.assumptions import column
+from toolkit.scenarios.assumptions import column, known_names, side_by_side
 from toolkit.scenarios.creators.anchor_effects import AnchorModel, anchor_model
-from toolkit.wording import count, interval_level, p_value, percent
+from toolkit.wording import count, interval_level, p_value, percent, unknown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,7 +61,10 @@ class Shrunk(Result):
 
     def value(self, anchor: Any) -> float:
         """The shrunk rate of one anchor."""
-        return float(self.table.set_index("anchor").loc[anchor, "estimate"])
+        rows = self.table.loc[self.table["anchor"] == anchor, "estimate"]
+        if not len(rows):
+            raise ValueError(unknown("anchor", anchor, self.table["anchor"]))
+        return float(rows.iloc[0])
 
     def sentence(self) -> str:
         """How much of the spread is chance, and the anchors' spread net of traffic."""
@@ -78,10 +81,14 @@ class Shrunk(Result):
             if np.isnan(best["low"])
             else (f", {interval_level(self.confidence)} {percent(best['low'])} to {percent(best['high'])}")
         )
+        kept = (
+            "rates are kept as they are"
+            if self.method == "james_stein" and len(self.table) < FEWEST
+            else f"{percent(self.factor)} of a deviation from the mean of {percent(self.mean)} is kept"
+        )
         return (
-            f"Of {count(len(self.table))} anchors with {count(self.table['n'].sum())} visits, {spread}: "
-            f"{percent(self.factor)} of a deviation from the mean of {percent(self.mean)} is kept. Highest: "
-            f"{name}, {percent(best['rate'])} observed, {percent(best['estimate'])} shrunk{ends}, "
+            f"Of {count(len(self.table))} anchors with {count(self.table['n'].sum())} visits, {spread}: {kept}. "
+            f"Highest: {name}, {percent(best['rate'])} observed, {percent(best['estimate'])} shrunk{ends}, "
             f"n = {count(best['n'])}.{self.note}{net}"
         )
 
@@ -138,9 +145,8 @@ def shrink(
     """
     confidence = confidence_level(confidence)
     one_of("method", method, METHODS)
-    y, trials = column("conversions", conversions), column("n", n)
-    if len(y) != len(trials):
-        raise ValueError(f"{len(y)} conversions for {len(trials)} numbers of visits")
+    y, trials = column("conversions", conversions, whole=True), column("n", n, whole=True)
+    side_by_side(conversions=conversions, n=n, anchor=anchor)
     names = (
         anchor
         if anchor is not None
@@ -148,7 +154,7 @@ def shrink(
         if isinstance(conversions, pd.Series)
         else range(len(y))
     )
-    frame = pd.DataFrame({"anchor": np.asarray(names, object), "conversions": y, "n": trials})
+    frame = pd.DataFrame({"anchor": known_names("anchor", names), "conversions": y, "n": trials})
     over = frame["conversions"] > frame["n"]
     if over.any() or (trials == 0).any():
         row = frame[over | (frame["n"] == 0)].iloc[0]
@@ -187,7 +193,7 @@ def _james_stein(y: np.ndarray, n: np.ndarray) -> Answer:
     rate = y / n
     mean, nothing = float(rate.mean()), np.full(len(y), np.nan)
     if len(y) < FEWEST:
-        note = f" With {len(y)} anchors James and Stein's method says nothing: rates are kept as they are."
+        note = f" With {len(y)} anchors James and Stein's method says nothing."
         return mean, 0.0, rate, nothing, nothing, note
     spread = float(((rate - mean) ** 2).sum())
     factor = max(0.0, 1 - (len(y) - 3) * mean * (1 - mean) / n[0] / spread) if spread else 0.0

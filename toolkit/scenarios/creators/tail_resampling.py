@@ -1,4 +1,4 @@
-"""Intervals of inequality for another draw of such creators: the sample below, a Pareto tail above.
+"""Intervals of inequality, for another draw of such creators (sample below, Pareto tail above) or another period.
 
 The largest creators decide a Gini, and a sample seldom holds the largest. A bootstrap of the sample alone
 holds the truth in half of the cases where the tail is heavy (see benchmarks/scenarios.md).
@@ -8,20 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
-from scipy import stats
+import pandas as pd
+from scipy import special, stats
 
 from toolkit.intervals import Interval
 from toolkit.scenarios.creators import inequality
+from toolkit.wording import counted, p_value
 
+Question = Literal["this set", "another period", "another draw"]
+QUESTIONS = ("this set", "another period", "another draw")
+#: Below this exponent of the tail Theil's index has no interval that holds.
+THEIL_EXPONENT = 1.5
+#: Below this p amounts are not taken for log-normal.
+NOT_LOGNORMAL = 0.05
 #: Resamples of each interval.
 RESAMPLES = 999
 #: A mean must exist: a drawn exponent is never less.
 LEAST_EXPONENT = 1.02
 #: Fewer creators than this give no interval.
 FEWEST_CREATORS = 30
+#: Sessions that half of the creators must have before another period's luck can be told from theirs.
+FEWEST_SESSIONS = 3
 #: Numbers drawn at a time.
 PART = 2_000_000
 
@@ -86,6 +97,75 @@ class HalfParametric:
 Measure = Callable[[np.ndarray], Any]
 
 
+def answered(
+    part: pd.DataFrame, totals: np.ndarray, top: list[float], question: Question, tail: str, confidence: float
+) -> tuple[dict[str, Interval], list[str]]:
+    """Intervals that answer a question, by measure, and what is to be said of them.
+
+    Parameters
+    ----------
+    part : DataFrame
+        `value`, and `creator` where the values are sessions.
+    totals : array
+        By creator.
+    """
+    measures: dict[str, Measure] = {
+        "gini": inequality.gini_of_sorted,
+        "hhi": inequality.hhi,
+        "theil": inequality.theil,
+        **{top_name(who): partial(inequality.top_of_sorted, who=who) for who in top},
+    }
+    if question == "this set":
+        return {}, []
+    if len(totals) < FEWEST_CREATORS:
+        return {}, [f"Fewer than {FEWEST_CREATORS} creators: no interval."]
+    if question == "another period":
+        owner = pd.factorize(part["creator"])[0]
+        sessions = np.bincount(owner)
+        if np.median(sessions) < FEWEST_SESSIONS:
+            few = f"Half of the creators have fewer than {FEWEST_SESSIONS} sessions"
+            return {}, [f"{few}, which do not tell their luck: no interval."]
+        alone = int((sessions == 1).sum())
+        note = (
+            f"{counted(alone, 'creator has', 'creators have')} a single session, whose luck is not counted."
+        )
+        found = of_sessions(part["value"].to_numpy(), owner, measures, confidence)
+        return found, [note] if alone else []
+    if tail == "log-normal":
+        _refuse_others(totals)
+        exact = if_lognormal(totals, top, confidence)
+        return {name: ends for name, (_, ends) in exact.items()}, [
+            "Exact if amounts are log-normal, and only then."
+        ]
+    model = HalfParametric.of(totals)
+    if not model.known:
+        return {}, ["Too few creators sold anything for an interval."]
+    notes = []
+    if model.exponent < THEIL_EXPONENT:
+        del measures["theil"]
+        notes.append(
+            f"The tail is heavy (P(X > x) falls as x^-{model.exponent:.2f}): no interval for Theil's index."
+        )
+    return intervals(totals, measures, confidence), notes
+
+
+def _refuse_others(totals: np.ndarray) -> None:
+    """Refuse what is not log-normal as a whole.
+
+    Of a tail alone a log-normal cut off there is never rejected, for a power law is its limit; so the test is that of
+    D'Agostino and Pearson (1973) on all logarithms.
+    """
+    from scipy.stats import normaltest
+
+    if (totals <= 0).any():
+        raise ValueError(
+            "tail='log-normal' needs every amount above 0; creators with nothing are no part of it"
+        )
+    p = float(normaltest(np.log(totals)).pvalue)
+    if p < NOT_LOGNORMAL:
+        raise ValueError(f"the amounts reject a log-normal (p {p_value(p)}): use tail='auto'")
+
+
 def intervals(
     values: np.ndarray,
     measures: dict[str, Measure],
@@ -108,19 +188,35 @@ def intervals(
 def of_sessions(
     values: np.ndarray, owner: np.ndarray, measures: dict[str, Measure], confidence: float, seed: int = 0
 ) -> dict[str, Interval]:
-    """Percentile intervals for the same creators in another period: sessions resampled within each creator."""
+    """Where a measure of the same creators may lie in another period: sessions resampled within each creator.
+
+    Notes
+    -----
+    Another period has luck of its own beside that of this one, so that the two differ by the root of two times what
+    resampling shows. Resampled totals carry luck twice and are more unequal than any period; so only their spread about
+    their own mean is taken, on a log scale (log odds for shares), and with k / (k - 1) for k sessions.
+    """
     rng = np.random.default_rng(seed)
     order = np.argsort(owner, kind="stable")
     amounts, owners = values[order], owner[order]
     _, first, many = np.unique(owners, return_index=True, return_counts=True)
     start, size = np.repeat(first, many), np.repeat(many, many)
+    known = np.add.reduceat(amounts, first)
+    wider = np.sqrt(many / np.maximum(many - 1, 1))
     totals = np.empty((RESAMPLES, len(first)))
     for at in range(RESAMPLES):
         chosen = start + np.floor(rng.random(len(amounts)) * size).astype(int)
-        totals[at] = np.add.reduceat(amounts[chosen], first)
-    totals.sort(axis=1)
+        totals[at] = known + wider * (np.add.reduceat(amounts[chosen], first) - known)
+    totals = np.sort(np.maximum(totals, 0), axis=1)
     tails = (1 - confidence) / 2, (1 + confidence) / 2
-    return {name: Interval(*np.quantile(measure(totals), tails)) for name, measure in measures.items()}
+    found = {}
+    for name, measure in measures.items():
+        there, back = (np.log, np.exp) if name in ("hhi", "theil") else (special.logit, special.expit)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            drawn, own = there(measure(totals)), there(measure(np.sort(np.maximum(known, 0))))
+            ends = back(own + np.sqrt(2) * np.quantile(drawn - drawn.mean(), tails))
+        found[name] = Interval(*(ends if np.isfinite(own) else (np.nan, np.nan)))
+    return found
 
 
 def if_lognormal(

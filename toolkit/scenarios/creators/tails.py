@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from toolkit.counts import confidence_level
+from toolkit.counts import confidence_level, one_of
 from toolkit.results import Result
-from toolkit.scenarios.assumptions import amount, column
+from toolkit.scenarios.assumptions import amount, column, plain, two_places
 from toolkit.scenarios.creators.power_laws import MOST_STARTS, PowerLaw, Vuong, against_lognormal, begin
-from toolkit.wording import count, interval, interval_level, p_value
+from toolkit.wording import count, counted, interval, interval_level, p_value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,6 +41,7 @@ class Tail(Result):
     law: PowerLaw
     against: Vuong
     n: int
+    zeros: int
     discrete: bool
     confidence: float
     survival: pd.DataFrame
@@ -53,7 +54,7 @@ class Tail(Result):
     @property
     def verdict(self) -> Literal["undecided", "nearer a power law", "nearer a log-normal"]:
         """Which of the two the tail is nearer to, where |statistic| > 1.96; neither is thereby shown to be true."""
-        if abs(self.against.statistic) <= 1.96:
+        if not abs(self.against.statistic) > 1.96:
             return "undecided"
         return "nearer a power law" if self.against.statistic > 0 else "nearer a log-normal"
 
@@ -66,12 +67,20 @@ class Tail(Result):
             else ""
         )
         return (
-            f"From {self.law.xmin:,.6g} on, P(X > x) falls as x^-{row['estimate']:.2f} "
+            f"From {plain(self.law.xmin)} on, P(X > x) falls as x^-{row['estimate']:.2f} "
             f"({interval_level(self.confidence)} "
             f"{interval(row, lambda x: f'{x:.2f}')}, n = {count(self.law.n)} of {count(self.n)} values; density "
             f"exponent "
             f"alpha {self.law.alpha:.2f}). Power law against log-normal: {self.verdict} (statistic "
-            f"{self.against.statistic:.2f}, p {p_value(self.against.p)}).{few}"
+            f"{two_places(self.against.statistic)}, p {p_value(self.against.p)}).{self._left_out}{few}"
+        )
+
+    @property
+    def _left_out(self) -> str:
+        return (
+            f" {counted(self.zeros, 'value of 0 is', 'values of 0 are')} no part of a tail."
+            if self.zeros
+            else ""
         )
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -133,10 +142,17 @@ def tail(
     confidence = confidence_level(confidence)
     given = column("values", values)
     positive = given[given > 0]
+    whole = bool((positive == np.floor(positive)).all())
+    one_of("discrete", discrete, ("auto", True, False))
     if isinstance(discrete, str):
-        whole = bool((positive == np.floor(positive)).all())
         discrete = whole and bool(np.median(positive) < COARSE) if len(positive) else False
-    start = None if isinstance(xmin, str) else amount("xmin", xmin, positive=True)
+    if isinstance(xmin, str):
+        one_of("xmin", xmin, ("auto",))
+        start = None
+    else:
+        start = amount("xmin", xmin, positive=True)
+    if discrete and not (whole and (start is None or start == int(start))):
+        raise ValueError("discrete=True is for whole numbers; values or xmin= have fractions")
     law = begin(positive, discrete=discrete, xmin=start)
     if law.n < 2 or not np.isfinite(law.alpha):
         raise ValueError(f"{law.n} values from xmin={law.xmin:g} on: too few for an exponent")
@@ -148,7 +164,16 @@ def tail(
     ]
     table = pd.DataFrame(lines, columns=["measure", "estimate", "low", "high"]).assign(n=law.n)
     test = against_lognormal(positive[positive >= law.xmin], law, discrete)
-    return Tail(table, law, test, len(given), discrete, confidence, _survival(positive, law, test))
+    return Tail(
+        table,
+        law,
+        test,
+        len(given),
+        len(given) - len(positive),
+        discrete,
+        confidence,
+        _survival(positive, law, test),
+    )
 
 
 def _resampled(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -12,8 +13,8 @@ from scipy import special
 
 from toolkit.counts import confidence_level
 from toolkit.results import Result
-from toolkit.scenarios.assumptions import NEVER, Never, amount
-from toolkit.wording import count, interval, interval_level, percent
+from toolkit.scenarios.assumptions import NEVER, Never, amount, plain
+from toolkit.wording import counted, interval, interval_level, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,6 +61,11 @@ class Cost(Result):
         n, x = self.steps.T
         return float((1 / x - 1 / n).sum()) if (x > 0).all() else np.inf
 
+    @property
+    def few(self) -> bool:
+        """Whether so few reached a step that the logarithm is not near a normal."""
+        return bool(self.steps[:, 1].min() < FEW)
+
     def delta(self) -> tuple[float, float]:
         """The interval that takes the logarithm for normal."""
         if self._product == 0:
@@ -91,7 +97,7 @@ class Cost(Result):
 
     def break_even(self, step: int, contribution: float) -> float | Never:
         """The rate of a step (from 0) at which a buyer costs just their contribution; "never" if above 1."""
-        if not 0 <= step < len(self.steps):
+        if isinstance(step, bool) or not isinstance(step, Integral) or not 0 <= step < len(self.steps):
             raise ValueError(f"step={step!r}: there are steps 0 to {len(self.steps) - 1}")
         worth = amount("contribution", contribution, positive=True)
         n, x = np.delete(self.steps, step, axis=0).T
@@ -103,20 +109,21 @@ class Cost(Result):
         """The cost of a buyer, or that nobody bought."""
         row = self.table.iloc[0]
         rates = " x ".join(percent(x / n) for n, x in self.steps)
-        where = f"{self.cpm:,g} per thousand impressions and rates of {rates}"
+        where = f"{plain(self.cpm)} per thousand impressions and rates of {rates}"
         if isinstance(self.estimate, str):
             limit = f"one-sided {interval_level(self.confidence)}"
             least = f"{row['low']:,.2f} ({limit})"
             return f"At {where} nobody buys: a buyer costs at least {least}, and perhaps never comes."
         why = (
-            " Fewer than 10 stand at a step, so the interval is that of Jeffreys' posterior."
-            if row["method"] == "posterior"
-            else ""
+            ""
+            if row["method"] == "delta"
+            else f" {'Fewer than 10 stand at a step' if self.few else 'All of them buy'}, so the interval is that of "
+            "Jeffreys' posterior."
         )
         apart = "one funnel" if self.one_funnel else "rates from samples apart"
         return (
             f"At {where} a buyer costs {row['estimate']:,.2f} ({interval_level(self.confidence)} "
-            f"{interval(row, lambda x: f'{x:,.2f}')}, n = {count(row['buyers'])} buyers; {apart}).{why}"
+            f"{interval(row, lambda x: f'{x:,.2f}')}, n = {counted(row['buyers'], 'buyer')}; {apart}).{why}"
         )
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -144,7 +151,9 @@ class Cost(Result):
         return np.array([[self.steps[0, 0], self.steps[-1, 1]]]) if self.one_funnel else self.steps
 
 
-def acquisition_cost(cpm: float, steps: Sequence[tuple[float, float]], *, confidence: float = 0.95) -> Cost:
+def acquisition_cost(
+    cpm: float, steps: Sequence[Sequence[float]] | pd.DataFrame, *, confidence: float = 0.95
+) -> Cost:
     """Say what one buyer costs.
 
     Parameters
@@ -178,9 +187,10 @@ def acquisition_cost(cpm: float, steps: Sequence[tuple[float, float]], *, confid
     """
     confidence = confidence_level(confidence)
     price = amount("cpm", cpm, positive=True)
-    found = np.array([[amount(f"steps[{i}]", one) for one in pair] for i, pair in enumerate(steps)])
-    if found.ndim != 2 or found.shape[1] != 2 or not len(found):
+    pairs = steps.to_numpy().tolist() if isinstance(steps, pd.DataFrame) else list(steps)
+    if not pairs or any(not isinstance(pair, Iterable) or len(list(pair)) != 2 for pair in pairs):
         raise ValueError(f"steps={steps!r}: give a pair (n, reached) for each step")
+    found = np.array([[amount(f"steps[{i}]", one) for one in pair] for i, pair in enumerate(pairs)])
     for at, (n, x) in enumerate(found):
         if n < 1 or x > n or n != int(n) or x != int(x):
             raise ValueError(f"step {at}: {x:g} of {n:g} reached it; give whole counts, at most n")
@@ -195,8 +205,9 @@ def acquisition_cost(cpm: float, steps: Sequence[tuple[float, float]], *, confid
         method, estimate = "posterior", np.nan
         low, high = price / 1000 / (np.prod(x[:-1] / n[:-1]) * last), np.inf
     else:
-        few = x.min() < FEW
-        method, estimate = ("posterior" if few else "delta"), price / 1000 / np.prod(x / n)
-        low, high = cost.posterior()[2:] if few else cost.delta()
+        # Where all who saw it bought, the delta method would know the rate for certain.
+        unsure = cost.few or cost.log_variance <= 0
+        method, estimate = ("posterior" if unsure else "delta"), price / 1000 / np.prod(x / n)
+        low, high = cost.posterior()[2:] if unsure else cost.delta()
     row = {"method": method, "estimate": estimate, "low": low, "high": high, "n": n[0], "buyers": x[-1]}
     return Cost(pd.DataFrame([row]), price, found, one, confidence)

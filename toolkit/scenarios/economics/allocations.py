@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from toolkit.counts import counts_table
+from toolkit.counts import counts_table, refuse_taken
 from toolkit.results import Result
-from toolkit.scenarios.assumptions import ARITHMETIC, amount, column, share
+from toolkit.scenarios.assumptions import ARITHMETIC, amount, column, plain, share
 from toolkit.scenarios.economics.responses import Response
 from toolkit.wording import percent
 
@@ -48,6 +48,12 @@ class Allocation(Result):
     responses: Mapping[str, Response]
 
     rates: ClassVar = frozenset({"live_share"})
+
+    @property
+    def tie(self) -> bool:
+        """Whether all divisions bring the same, so that none is the best."""
+        totals = self.curve["total"]
+        return bool(len(totals) > 1 and np.ptp(totals) <= 1e-9 * abs(totals).max())
 
     @property
     def live(self) -> float:
@@ -100,12 +106,30 @@ class Allocation(Result):
         aside = self.loss_aside()
         lost = ", ".join(f"{percent(value)} {name}" for name, value in aside.items() if not np.isnan(value))
         best = f"{percent(self.live / self.traffic)} of the traffic to {names.iloc[0]}"
-        marginals = ", ".join(f"{row.carrier} {row.marginal:,.4g}" for row in self.table.itertuples())
+        marginals = ", ".join(
+            f"{row.carrier} {plain(row.marginal, 4) if np.isfinite(row.marginal) else 'without limit'}"
+            for row in self.table.itertuples()
+        )
+        if self.cannibalisation:
+            taken = f"{plain(self.cannibalisation)} of {names.iloc[1]}"
+            marginals += f" (a unit of {names.iloc[0]} takes {taken} beside itself)"
         little = lost and not any(value > FLAT for value in aside.values())
         flat = " The top is flat: the exact share matters little." if little else ""
         cost = f" Ten points aside cost {lost} of the total." if lost else ""
+        if self.tie:
+            return (
+                f"Every division of the traffic brings the same total, {plain(self.total, 4)}: the next unit brings "
+                f"{marginals}. {ARITHMETIC}"
+            )
         found = f"The total is largest with {best}{self.corner}"
-        return f"{found}; the next unit brings {marginals}.{cost}{flat} {ARITHMETIC}"
+        return f"{found}; the next unit brings {marginals}.{cost}{flat}{self._beyond()} {ARITHMETIC}"
+
+    def _beyond(self) -> str:
+        """Fitted curves that are asked for more than their data hold."""
+        ends = {name: getattr(one, "largest", np.inf) for name, one in self.responses.items()}
+        given = self.table.set_index("carrier")["traffic"]
+        over = [f"{name} ends at {plain(end)}" for name, end in ends.items() if given[name] > end]
+        return f" Beyond the data: the curve of {' and that of '.join(over)}." if over else ""
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """The total and both parts over the live share, with the best one."""
@@ -132,7 +156,9 @@ def allocate(
     Parameters
     ----------
     responses : dict of carrier to response
-        Two: the first is live. `Power`, `Saturating`, or anything with `at` and `marginal`.
+        Two: the first is live. `Power`, `Saturating`, a curve that `saturation` fitted, or anything with `at` and
+        `marginal`. A fitted curve is taken for certain; the sentence says
+        where the answer lies beyond its largest spend.
     traffic : float
         In all.
     cannibalisation : float
@@ -162,8 +188,12 @@ def allocate(
     >>> round(allocate({"live": Power(3, 0.5), "notes": Power(2, 0.5)}, 100).live, 2)
     69.23
     """
+    if not isinstance(responses, Mapping):
+        raise TypeError(f"responses are a dict of carrier to response, not {type(responses).__name__}")
     if len(responses) != 2:
         raise ValueError(f"{len(responses)} carriers; give two, live first")
+    refuse_taken(responses, ("live_share", "total"))
+    responses = {name: _response(name, one) for name, one in responses.items()}
     (first, live), (second, notes) = responses.items()
     given, eaten = amount("traffic", traffic), share("cannibalisation", cannibalisation)
     cost = 1 + eaten
@@ -197,6 +227,16 @@ def allocate(
     return Allocation(table, given, eaten, curve, corner, by_hour, responses)
 
 
+def _response(name: str, given: Any) -> Response:
+    if hasattr(given, "response"):
+        given = given.response
+    if not isinstance(given, Response):
+        raise TypeError(
+            f"the response of {name!r} is {given!r}: give Power, Saturating, or what has at and marginal"
+        )
+    return given
+
+
 def _divided(responses: Mapping[str, Response], live: float, rest: float) -> pd.DataFrame:
     rows = [
         (name, x, one.at(x), one.marginal(x))
@@ -220,6 +260,10 @@ def _root(gain: Callable[[float], float], most: float) -> float:
 
 def _hours(hours: pd.DataFrame, traffic: float) -> pd.DataFrame:
     counts_table(hours, ["hour", "minutes", "block"])
+    if hours["hour"].duplicated().any():
+        raise ValueError(
+            f"hour {hours['hour'][hours['hour'].duplicated()].iloc[0]} stands twice: add up its minutes"
+        )
     minutes, block = column("minutes", hours["minutes"]), column("block", hours["block"])
     if not minutes.sum() or (block == 0).any():
         raise ValueError("hours need minutes in all, and a block above 0 in each")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 import pandas as pd
 
 from toolkit.counts import one_of
 from toolkit.results import Result
-from toolkit.scenarios.assumptions import ARITHMETIC, NEVER, Never, amount, share, two_places
+from toolkit.scenarios.assumptions import ARITHMETIC, NEVER, Never, amount, plain, share, two_places
 from toolkit.wording import unknown
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 DAYS = 30
 Model = Literal["self-operated", "marketplace", "advertising"]
+#: Inputs that are shares, which no break-even may take beyond 1.
+SHARES = ("gross_margin", "fulfilment", "subsidy", "take", "merchant_share", "ad_load")
 MODELS = ("self-operated", "marketplace", "advertising")
 
 
@@ -78,16 +81,18 @@ class Models(Result):
             month = replace(self.month, **{by: value})
             return month.profit(first) - month.profit(second)
 
-        # Profits are straight lines in each input.
-        low, high = ahead(0.0), ahead(1.0)
-        found = low / (low - high) if low != high else -1.0
-        return found if found >= 0 else NEVER
+        # Profits are straight lines in each input; a slope that is a rounding of equal ones is none.
+        far = max(getattr(self.month, by), 1.0)
+        low, high = ahead(0.0), ahead(far)
+        if abs(low - high) <= 1e-12 * max(abs(low), abs(high)):
+            return NEVER
+        found = far * low / (low - high)
+        most = 1.0 if by in SHARES else np.inf
+        return found if 0 <= found <= most else NEVER
 
     def sentence(self) -> str:
         """The profits, and the margin at which a self-operated shop earns what a marketplace does."""
-        said = ", ".join(
-            f"{row.model} {two_places(row.profit / 1e6)} million" for row in self.table.itertuples()
-        )
+        said = ", ".join(f"{row.model} {_millions(row.profit)}" for row in self.table.itertuples())
         margin = self.break_even("self-operated", "marketplace")
         turn = (
             "at no gross margin" if isinstance(margin, str) else f"at a gross margin of {margin * 100:.1f} %"
@@ -102,6 +107,10 @@ class Models(Result):
         from toolkit.scenarios.economics import plots
 
         return plots.bars(self.table, "model", "profit", "profit of the month", ax)
+
+
+def _millions(profit: float) -> str:
+    return f"{two_places(profit / 1e6)} million" if abs(profit) >= 1e5 else plain(round(profit, 2))
 
 
 def models(

@@ -71,6 +71,8 @@ class Fees(Result):
 
     def value(self, party: Literal["brand", "creator"], what: str) -> float:
         """One number of one party."""
+        one_of("party", party, tuple(self.table["party"]))
+        one_of("what", what, tuple(self.table.columns[1:]))
         return float(self.table.set_index("party").loc[party, what])
 
     @property
@@ -161,6 +163,10 @@ def fees(
         amount("slot_fee", slot_fee),
         amount("commission", commission),
     )
+    if not isinstance(orders, Poisson | NegativeBinomial | LogNormal):
+        raise TypeError(
+            f"orders={orders!r}: give Poisson(mean), NegativeBinomial(mean, k) or LogNormal(mean, cv)"
+        )
     for name, value in vars(orders).items():
         amount(f"orders.{name}", value, positive=True)
     if deal != "commission" and not fixed:
@@ -188,27 +194,27 @@ def _result(orders: Demand, slope: float, fixed: float) -> tuple[float, float, f
         # P(N < limit), not at it: a result of 0 is no loss.
         p = float(law.cdf(np.ceil(limit) - 1)) if not isinstance(orders, LogNormal) else float(law.cdf(limit))
         return mean, sd, p if limit > 0 else 0.0, fixed + slope * _lowest_mean(law, orders)
-    return (
-        mean,
-        sd,
-        float(law.sf(np.floor(-fixed / slope)))
-        if not isinstance(orders, LogNormal)
-        else float(law.sf(-fixed / slope)),
-        np.nan,
-    )
+    limit = -fixed / slope
+    p = float(law.sf(limit if isinstance(orders, LogNormal) else np.floor(limit)))
+    # Each order loses, so that the sessions with the most orders are the worst.
+    most = (orders.mean - (1 - WORST) * _lowest_mean(law, orders, 1 - WORST)) / WORST
+    return mean, sd, p, fixed + slope * most
 
 
-def _lowest_mean(law: stats.rv_frozen, orders: Demand) -> float:
-    """The mean of the lowest 5 % of N."""
+def _lowest_mean(law: stats.rv_frozen, orders: Demand, part: float = WORST) -> float:
+    """The mean of the lowest part of N."""
     if isinstance(orders, LogNormal):
         sigma = float(np.sqrt(np.log1p(orders.cv**2)))
-        return float(orders.mean * special.ndtr(special.ndtri(WORST) - sigma) / WORST)
-    last = int(law.ppf(WORST))
-    k = np.arange(last + 1)
-    mass = law.pmf(k)
-    # The value at the limit counts only as far as it fills the 5 %.
-    mass[-1] -= mass.sum() - WORST
-    return float(k @ mass / WORST)
+        return float(orders.mean * special.ndtr(special.ndtri(part) - sigma) / part)
+    last = float(law.ppf(part))
+    # E[N; N < last] is the mean times the chance of one order less in the same law, or one more in k.
+    if isinstance(orders, Poisson):
+        below = orders.mean * float(law.cdf(last - 2))
+    else:
+        more = stats.nbinom(orders.k + 1, orders.k / (orders.k + orders.mean))
+        below = orders.mean * float(more.cdf(last - 2))
+    # The value at the limit counts only as far as it fills the part.
+    return (below + last * (part - float(law.cdf(last - 1)))) / part
 
 
 def _distribution(orders: Demand) -> stats.rv_frozen:

@@ -11,14 +11,14 @@ import pandas as pd
 
 from toolkit.counts import one_of
 from toolkit.results import Result
-from toolkit.scenarios.assumptions import ARITHMETIC, NEVER, Never, amount, finite, share
+from toolkit.scenarios.assumptions import ARITHMETIC, NEVER, Never, amount, finite, plain, share
 from toolkit.wording import counted, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 First = Literal["now", "end of period"]
-#: No buyer is followed for longer.
+#: The table follows no buyer for longer; beyond, periods are worked out.
 MOST_PERIODS = 10_000
 
 
@@ -42,8 +42,9 @@ class Payback(Result):
         """The period, or that it never comes."""
         if isinstance(self.periods, str):
             all_of_it = f"{self.most:,.2f} is all they bring"
-            return f"A buyer who costs {self.cost:,g} never earns it back: {all_of_it}. {ARITHMETIC}"
-        return f"A buyer who costs {self.cost:,g} has earned it back in {counted(self.periods, 'period')}. {ARITHMETIC}"
+            return f"A buyer who costs {plain(self.cost)} never earns it back: {all_of_it}. {ARITHMETIC}"
+        when = counted(self.periods, "period")
+        return f"A buyer who costs {plain(self.cost)} has earned it back in {when}. {ARITHMETIC}"
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """What is earned up to each period, beside the cost."""
@@ -85,7 +86,7 @@ class LifetimeValue(Result):
             beyond = float(self.table["value"].iloc[-1]) / self.value if self.value else 0.0
             tail = f"; {percent(beyond)} of it lies beyond the {counted(self.observed_periods, 'period')} observed"
         return (
-            f"A buyer with a margin of {self.margin:,g} a period is worth {self.value:,.2f}, the first margin paid "
+            f"A buyer with a margin of {plain(self.margin)} a period is worth {self.value:,.2f}, the first margin paid "
             f"{'at once' if self.first == 'now' else 'at the end of the first period'}{tail}. {ARITHMETIC}"
         )
 
@@ -125,19 +126,34 @@ def payback(cost: float, margin: float, retention: float | Sequence[float], disc
     spent, each = amount("cost", cost), amount("margin", margin)
     curve, last = _curve(retention)
     rate = _discount(discount)
-    most = _value(each, curve, last, rate, "now")[1]
-    earned, found, rows = 0.0, NEVER if most <= spent * (1 + 1e-12) else None, []
-    alive = 1.0
+    # Without an end to the value every cost comes back, if there is a margin at all.
+    endless = last >= 1 + rate and curve[-1] > 0
+    most = np.inf if endless and each else _value(each, curve, last, rate, "now")[1] if not endless else 0.0
+    # A tail comes near its sum and never to it; buyers who are all gone have paid it.
+    tail = last > 0 and curve[-1] > 0 and each > 0
+    enough = most > spent * (1 + 1e-12) if tail else most >= spent * (1 - 1e-12)
+    earned, rows, alive = 0.0, [], 1.0
     for period in range(MOST_PERIODS):
         alive = curve[period] if period < len(curve) else alive * last
         paid = each * alive / (1 + rate) ** period
         earned += paid
         rows.append((period + 1, paid, earned))
-        if found is None and earned >= spent * (1 - 1e-12):
+        if enough and earned >= spent * (1 - 1e-12):
             return Payback(_frame(rows), spent, period + 1, most)
-        if found is not None and (period >= 24 or paid < 1e-9 * each):
+        if not enough and (period >= 24 or paid < 1e-9 * each):
             break
-    return Payback(_frame(rows), spent, NEVER, most)
+    if not enough:
+        return Payback(_frame(rows), spent, NEVER, most)
+    return Payback(
+        _frame(rows), spent, MOST_PERIODS + _further(spent - earned, paid, last / (1 + rate)), most
+    )
+
+
+def _further(missing: float, paid: float, ratio: float) -> int:
+    """How many more periods bring what is missing, each `ratio` times the one before."""
+    if ratio == 1:
+        return int(np.ceil(missing / paid))
+    return int(np.ceil(np.log1p(-missing * (1 - ratio) / (paid * ratio)) / np.log(ratio)))
 
 
 def lifetime_value(
@@ -195,7 +211,12 @@ def _value(
 ) -> tuple[float, float]:
     """The value of the periods observed, and of all."""
     if last >= 1 + discount:
-        raise ValueError(f"retention of {last:g} at a discount of {discount:g}: the value has no end")
+        how = (
+            f"a curve that ends without a fall ({curve[-2]:g} to {curve[-1]:g})"
+            if len(curve) > 1
+            else "retention of 1"
+        )
+        raise ValueError(f"{how} at a discount of {discount:g}: the value has no end")
     shift = 0 if first == "now" else 1
     weights = (1 + discount) ** -(np.arange(len(curve)) + float(shift))
     seen = margin * float(curve @ weights)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -9,14 +10,16 @@ import pandas as pd
 
 from toolkit.counts import one_of
 from toolkit.results import Result
-from toolkit.scenarios.assumptions import ARITHMETIC, NEVER, Never, amount, share, two_places
+from toolkit.scenarios.assumptions import ARITHMETIC, NEVER, Never, amount, plain, share, two_places
 from toolkit.wording import amount as signed
-from toolkit.wording import count, percent, unknown
+from toolkit.wording import counted, percent, unknown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 CommissionOn = Literal["kept", "paid"]
+#: Who gets something of an order, beside who ships it.
+PARTIES = ("platform", "mcn", "creator", "supplier", "brand")
 What = Literal["orders", "price", "return_rate", "commission"]
 
 
@@ -147,6 +150,8 @@ class Order(Result):
             The name of who ships.
         """
         kept = share("mcn_share", mcn_share)
+        if carrier in PARTIES:
+            raise ValueError(f"carrier={carrier!r} is a party of its own: name who ships otherwise")
         parts = self.terms.parts()
         pay = parts["commission"] + parts["slot_fee"]
         rows = {
@@ -167,10 +172,14 @@ class Order(Result):
         turns = "at no return rate" if isinstance(rate, str) else f"at a return rate of {percent(rate)}"
         fee = ""
         if self.terms.slot_fee:
-            need = "no number of orders earns" if isinstance(orders, str) else f"{count(orders)} orders earn"
+            need = (
+                "no number of orders earns"
+                if isinstance(orders, str)
+                else counted(math.ceil(round(orders, 6)), "order earns", "orders earn")
+            )
             fee = f"; {need} the slot fee back"
         return (
-            f"An average paid order of {self.terms.price:,g} contributes {signed(round(self.contribution, 2))} at "
+            f"An average paid order of {plain(self.terms.price)} contributes {_cents(self.contribution)} at "
             f"a return "
             f"rate of {percent(self.terms.return_rate)}; it breaks even {turns}{fee}. {ARITHMETIC}"
         )
@@ -179,8 +188,13 @@ class Order(Result):
         """From the price kept down to the contribution."""
         from toolkit.scenarios.economics import plots
 
-        title = f"An order contributes {signed(round(self.contribution, 2))}"
+        title = f"An order contributes {_cents(self.contribution)}"
         return plots.waterfall(self.table, "part", "amount", title, ax)
+
+
+def _cents(value: float) -> str:
+    """An amount to the cent, or to four figures where it is less than a cent."""
+    return signed(round(value, 2) if abs(value) >= 0.01 else value)
 
 
 def order(

@@ -26,7 +26,7 @@ def bars(table: pd.DataFrame, name: str, value: str, axis: str, ax: Axes | None 
         ax.invert_yaxis()
         ax.margins(x=0.15)
         ax.axvline(0, color=style.INK, linewidth=1)
-        ax.set_xlabel(axis)
+        ax.set_xlabel(style.drawn(axis))
     return ax
 
 
@@ -54,11 +54,11 @@ def waterfall(table: pd.DataFrame, name: str, value: str, title: str, ax: Axes |
             )
         ax.use_sticky_edges = False
         ax.margins(x=0.16)
-        ax.set_yticks(at, [str(one).replace("_", " ") for one in table[name]])
+        ax.set_yticks(at, [style.drawn(str(one).replace("_", " ")) for one in table[name]])
         ax.invert_yaxis()
         ax.axvline(0, color=style.INK, linewidth=1)
         ax.set_xlabel("of an average paid order")
-        ax.set_title(title)
+        ax.set_title(style.drawn(title))
     return ax
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from toolkit.scenarios.assumptions import amount
 
 
+@runtime_checkable
 class Response(Protocol):
     """What traffic brings, and what the next unit brings."""
 

@@ -7,6 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
+#: Columns that differ by less than this share of their size are one.
+RANK = 1e-10
+
 
 class Adjusted(NamedTuple):
     """A difference of two arms after adjustment.
@@ -63,15 +66,25 @@ def cuped(y: np.ndarray, treated: np.ndarray, covariate: np.ndarray, confidence:
 
 def least_squares(y: np.ndarray, design: np.ndarray, at: int) -> tuple[float, float, int]:
     """One coefficient of least squares, its standard error of type HC2, and the degrees of freedom."""
-    inside = np.linalg.pinv(design.T @ design)
-    beta = inside @ (design.T @ y)
-    residual = y - design @ beta
-    leverage = np.einsum("ij,jk,ik->i", design, inside, design)
+    # In units of each column, of the design and not of its square: sales in yuan beside a flag lose no digit.
+    units = np.sqrt((design**2).mean(0))
+    scaled = design / np.where(units > 0, units, 1.0)
+    inverse = np.linalg.pinv(scaled, rcond=RANK)
+    told = inverse @ scaled[:, at]
+    if abs(told[at] - 1) > 1e-6:
+        raise ValueError(
+            "the covariates part treated and others entirely, or are as many as the rows: what the treatment does "
+            "cannot be told from them; leave some out"
+        )
+    centre = y.mean()
+    beta = inverse @ (y - centre)
+    residual = (y - centre) - scaled @ beta
+    leverage = np.einsum("ij,ji->i", scaled, inverse)
     # A row that alone decides a coefficient has no residual, and no noise to show.
     weight = np.divide(residual**2, 1 - leverage, out=np.zeros_like(y), where=leverage < 1 - 1e-12)
-    row = inside[at]
-    spread = (design @ row) ** 2 @ weight
-    return float(beta[at]), float(np.sqrt(spread)), len(y) - int(np.linalg.matrix_rank(design))
+    spread = inverse[at] ** 2 @ weight
+    freedom = len(y) - int(np.linalg.matrix_rank(scaled, rtol=RANK))
+    return float(beta[at] / units[at]), float(np.sqrt(spread) / units[at]), freedom
 
 
 def _left(y: np.ndarray, treated: np.ndarray, covariates: np.ndarray) -> float:
@@ -87,5 +100,5 @@ def _left(y: np.ndarray, treated: np.ndarray, covariates: np.ndarray) -> float:
 
 
 def _with_ends(estimate: float, se: float, freedom: float, confidence: float, left: float) -> Adjusted:
-    half = float(special.stdtrit(max(freedom, 1), (1 + confidence) / 2)) * se
+    half = float(special.stdtrit(max(freedom, 1), (1 + confidence) / 2)) * se if se > 0 else np.nan
     return Adjusted(estimate, estimate - half, estimate + half, se, left)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,12 +12,13 @@ from scipy import special
 
 from toolkit.counts import confidence_level, counts_table
 from toolkit.results import Result
-from toolkit.scenarios.assumptions import column, one_currency
+from toolkit.scenarios.assumptions import amount as checked_amount
+from toolkit.scenarios.assumptions import column, level_and_ends, names_of, one_currency
 from toolkit.scenarios.promotion.adjustments import least_squares
 from toolkit.scenarios.promotion.arms import Arm, gap
 from toolkit.scenarios.promotion.holdouts import design
 from toolkit.scenarios.promotion.propensities import Propensity, propensity
-from toolkit.wording import amount, count, interval, interval_level
+from toolkit.wording import amount, count, points, unknown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,11 +41,15 @@ class Alternatives(Result):
     outcome: str
     without_overlap: int | None
     treated: int
+    rate: bool
     confidence: float
 
     def value(self, method: str) -> float:
         """The estimate of one method."""
-        return float(self.table.set_index("method").loc[method, "estimate"])
+        named = self.table.set_index("method")["estimate"]
+        if method not in named:
+            raise ValueError(unknown("method", method, named.index))
+        return float(named[method])
 
     def sentence(self) -> str:
         """The range of the answers; none of them is picked."""
@@ -57,20 +62,35 @@ class Alternatives(Result):
         n = self.table["effective_n"].dropna()
         if len(n):
             weak += f" Weighted, the others count as {count(n.iloc[0])}."
+        if len(self.table) == 1:
+            what = (
+                f"Without a holdout the method decides: {self.outcome} {self._said(low)} (raw, {self._ends(low)}), one "
+                "method of five; before= and covariates= add others"
+            )
+        else:
+            what = (
+                f"Without a holdout the method decides: {self.outcome} from {self._said(low)} ({low['method']}, "
+                f"{self._ends(low)}) to {self._said(high)} ({high['method']}, {self._ends(high)})"
+            )
         return (
-            f"Without a holdout the method decides: {self.outcome} from {amount(low['estimate'])} ({low['method']}, "
-            f"{interval_level(self.confidence)} {interval(low, amount)}) to {amount(high['estimate'])} "
-            f"({high['method']}, {interval(high, amount)}), n = {count(self.treated)} treated.{weak} Each interval "
-            f"holds "
-            "only if its method's assumption does; a holdout would need none."
+            f"{what}, n = {count(self.treated)} treated of {count(low['n'])}.{weak} Each interval holds only if its "
+            "method's assumption does; a holdout would need none."
         )
+
+    def _said(self, row: pd.Series) -> str:
+        return points(row["estimate"]) if self.rate else amount(row["estimate"])
+
+    def _ends(self, row: pd.Series) -> str:
+        return level_and_ends(self.confidence, row, amount, rate=self.rate)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """The answers with their intervals."""
         from toolkit.scenarios import axes
 
         title = "One question, as many answers as methods"
-        return axes.estimates(self.table, ["method"], f"effect on {self.outcome}", null=0, title=title, ax=ax)
+        return axes.estimates(
+            self.table, ["method"], f"effect on {self.outcome}", null=0, title=title, rate=self.rate, ax=ax
+        )
 
 
 def without_holdout(
@@ -79,8 +99,8 @@ def without_holdout(
     treated: str,
     outcome: str,
     before: str | None = None,
-    covariates: Sequence[str] = (),
-    propensity_covariates: Sequence[str] | None = None,
+    covariates: str | Sequence[str] = (),
+    propensity_covariates: str | Sequence[str] | None = None,
     caliper: float = 0.2,
     confidence: float = 0.95,
 ) -> Alternatives:
@@ -94,9 +114,9 @@ def without_holdout(
         Columns: whether the unit was promoted (0 or 1), and what it did.
     before : str, optional
         The outcome before the promotion: adds the difference in differences.
-    covariates : list of str
+    covariates : str or list of str
         Columns known before: numbers, or text that becomes indicators. They add regression, weighting and matching.
-    propensity_covariates : list of str, optional
+    propensity_covariates : str or list of str, optional
         For the propensity, where it wants squares and the like; `covariates` if not given.
     caliper : float
         In standard deviations of the propensity's logit: a treated unit further from all others is without overlap.
@@ -125,7 +145,11 @@ def without_holdout(
     Dehejia & Wahba (1999), JASA 94, 1053-1062. Abadie & Imbens (2006), Econometrica 74, 235-267.
     """
     confidence = confidence_level(confidence)
-    more = covariates if propensity_covariates is None else propensity_covariates
+    covariates = names_of(covariates)
+    if propensity_covariates is not None and not covariates:
+        raise ValueError("propensity_covariates= stand beside covariates=: give both")
+    more = covariates if propensity_covariates is None else names_of(propensity_covariates)
+    checked_amount("caliper", caliper)
     names = [treated, outcome, *([] if before is None else [before]), *covariates, *more]
     one_currency(counts_table(frame, list(dict.fromkeys(names))))
     flag = column(treated, frame[treated])
@@ -148,7 +172,7 @@ def without_holdout(
         estimate, se, freedom = least_squares(y, x, 1)
         half = float(special.stdtrit(max(freedom, 1), (1 + confidence) / 2)) * se
         rows.append(("regression", estimate, estimate - half, estimate + half, np.nan))
-        model = propensity(side, design(frame, list(more)))
+        model = propensity(side, design(frame, more))
         estimate, se, effective = model.weighted(y)
         rows.append(("weighting", estimate, estimate - z * se, estimate + z * se, effective))
         estimate, se = model.matched(y)
@@ -156,11 +180,12 @@ def without_holdout(
         lonely = _without_overlap(model, caliper)
     table = pd.DataFrame(rows, columns=["method", "estimate", "low", "high", "effective_n"])
     table.insert(4, "n", len(y))
-    return Alternatives(table, outcome, lonely, int(side.sum()), confidence)
+    rate = bool(np.isin(y, (0.0, 1.0)).all())
+    return Alternatives(table, outcome, lonely, int(side.sum()), rate, confidence)
 
 
 def _welch(y: np.ndarray, side: np.ndarray, confidence: float) -> tuple[float, float, float]:
-    one, other = (Arm("", int(own.sum()), y[own].sum(), (y[own] ** 2).sum(), False) for own in (side, ~side))
+    one, other = (replace(Arm.of("", y[own]), rate=False) for own in (side, ~side))
     return gap(one, other, confidence)[:3]
 
 

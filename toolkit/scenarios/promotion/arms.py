@@ -10,7 +10,7 @@ import numpy as np
 from scipy import special, stats
 
 from toolkit.intervals import Interval, Rate, difference
-from toolkit.scenarios.assumptions import amount, share
+from toolkit.scenarios.assumptions import amount, finite, plain, share
 
 #: A planned split is doubted below this p.
 MISMATCH = 0.001
@@ -18,10 +18,12 @@ MISMATCH = 0.001
 
 @dataclass(frozen=True)
 class Arm:
-    """One arm: its users and the sums of their outcome and of its square.
+    """One arm: its users, the sum of their outcome, and that of its squares about the mean.
 
     Parameters
     ----------
+    squares : float
+        About the mean: about 0 they would lose the small spread of large outcomes.
     rate : bool
         Whether the outcome is yes or no, so that the sum is a count.
     """
@@ -36,23 +38,31 @@ class Arm:
     def of(cls, name: str, values: np.ndarray) -> Arm:
         """From the outcome of each user."""
         rate = bool(np.isin(values, (0.0, 1.0)).all())
-        return cls(name, len(values), float(values.sum()), float((values**2).sum()), rate)
+        mean = float(values.mean()) if len(values) else 0.0
+        return cls(name, len(values), float(values.sum()), float(((values - mean) ** 2).sum()), rate)
 
     @classmethod
     def counted(cls, name: str, n: Any, total: Any, squares: Any = None) -> Arm:
         """From sums; without a sum of squares the outcome is yes or no."""
-        n, total = amount(f"n of arm {name!r}", n), amount(f"outcome of arm {name!r}", total)
+        n = amount(f"n of arm {name!r}", n)
         if squares is None:
-            if total > n:
-                raise ValueError(f"arm {name!r}: {total:g} conversions of {n:g} users")
-            return cls(name, n, total, total, True)
-        squares = amount(f"sum of squares of arm {name!r}", squares)
-        if n and squares < total**2 / n * (1 - 1e-12):
+            total = amount(f"outcome of arm {name!r}", total)
+            if total > n or total != int(total):
+                raise ValueError(
+                    f"arm {name!r}: {total:g} conversions of {n:g} users; give whole counts, or squares= for an amount"
+                )
+            return cls(name, n, total, total - total**2 / n if n else 0.0, True)
+        total, squares = (
+            finite(f"outcome of arm {name!r}", total),
+            amount(f"sum of squares of arm {name!r}", squares),
+        )
+        about_mean = squares - total**2 / n if n else 0.0
+        if about_mean < -1e-12 * squares:
             raise ValueError(
-                f"arm {name!r}: a sum of squares of {squares:,g} lies below sum^2 / n = {total**2 / n:,g}, a negative "
-                "variance: its rows are not users"
+                f"arm {name!r}: a sum of squares of {plain(squares)} lies below sum^2 / n = {plain(total**2 / n)}, a "
+                "negative variance: its rows are not users"
             )
-        return cls(name, n, total, squares, False)
+        return cls(name, n, total, max(about_mean, 0.0), False)
 
     @property
     def mean(self) -> float:
@@ -62,7 +72,7 @@ class Arm:
     @property
     def variance(self) -> float:
         """Of one user's outcome, with n - 1."""
-        return (self.squares - self.sum**2 / self.n) / (self.n - 1) if self.n > 1 else np.nan
+        return self.squares / (self.n - 1) if self.n > 1 else np.nan
 
     @property
     def error(self) -> float:
@@ -73,6 +83,8 @@ class Arm:
         """Of the mean: Wilson's for a rate, Student's for an amount."""
         if self.rate:
             return Rate.of_counts(self.sum, self.n).interval(confidence)
+        if not self.error > 0:
+            return Interval(np.nan, np.nan)
         half = float(special.stdtrit(self.n - 1, (1 + confidence) / 2)) * self.error
         return Interval(self.mean - half, self.mean + half)
 
@@ -105,10 +117,14 @@ def gap(treated: Arm, held: Arm, confidence: float) -> Gap:
 
 
 def relative(treated: float, held: float, se_treated: float, se_held: float) -> tuple[float, float]:
-    """The lift, treated / held - 1, and its standard error by the delta method, the base's noise included."""
-    if held == 0:
+    """The lift, treated / held - 1, and its standard error by the delta method, the base's noise included.
+
+    There is none on a base of 0 or below: a share of it would have the wrong sign.
+    """
+    if not held > 0:
         return np.nan, np.nan
-    return treated / held - 1, float(np.hypot(se_treated / held, treated * se_held / held**2))
+    se = float(np.hypot(se_treated / held, treated * se_held / held**2))
+    return treated / held - 1, se if se > 0 else np.nan
 
 
 def sample_ratio(n: Mapping[str, float], planned: Mapping[str, float] | None) -> float:
@@ -130,6 +146,9 @@ def sample_ratio(n: Mapping[str, float], planned: Mapping[str, float] | None) ->
 
 def _freedom(treated: Arm, held: Arm) -> float:
     parts = [arm.variance / arm.n for arm in (treated, held)]
+    if not sum(parts) > 0:
+        # Where nothing varies, nothing is known of how much might.
+        return np.nan
     return sum(parts) ** 2 / sum(
         part**2 / (arm.n - 1) for part, arm in zip(parts, (treated, held), strict=True)
     )

@@ -9,17 +9,18 @@ import numpy as np
 import pandas as pd
 
 from toolkit.results import Result
-from toolkit.scenarios.assumptions import NEVER, Never, amount, share, two_places
+from toolkit.scenarios.assumptions import NEVER, Never, amount, level_and_ends, plain, share, two_places
 from toolkit.scenarios.promotion.holdouts import Holdout
 from toolkit.scenarios.promotion.plans import Design
 from toolkit.scenarios.promotion.saturations import Saturation
 from toolkit.wording import amount as signed
-from toolkit.wording import count, interval, interval_level, percent
+from toolkit.wording import count, interval, percent, points, unknown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 POINTS = 41
+QUANTITIES = ("incremental", "reported", "incremental_total", "roi", "reported_roi", "next_roi")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -49,7 +50,9 @@ class Budget(Result):
     detectable: float
 
     def value(self, quantity: str) -> float:
-        """The estimate of one quantity; nan where it is not defined."""
+        """The estimate of one quantity; nan of a return where nothing is spent."""
+        if quantity not in QUANTITIES:
+            raise ValueError(unknown("quantity", quantity, QUANTITIES))
         return float(self.table.set_index("quantity")["estimate"].get(quantity, np.nan))
 
     @property
@@ -66,12 +69,13 @@ class Budget(Result):
     def sentence(self) -> str:
         """What is added, its return beside the reported one, where the next unit stops paying, what a test finds."""
         rows = self.table.set_index("quantity")
-        added, level = rows.loc["incremental"], interval_level(self.curve.confidence)
-        outcome, told = self.test.outcome, two_places(rows.loc["reported", "estimate"])
+        added, rate, outcome = rows.loc["incremental"], self.test.held.rate, self.test.outcome
+        ends = level_and_ends(self.curve.confidence, added, signed, rate=rate)
+        more = f"{points(added['estimate'])} of" if rate else signed(added["estimate"])
+        told = rows.loc["reported", "estimate"]
         text = (
-            f"A spend of {self.spend:,g} adds {signed(added['estimate'])} {outcome} to each promoted ({level} "
-            f"{interval(added, signed)}, n = {count(added['n'])}), where {told} would be "
-            "reported"
+            f"A spend of {plain(self.spend)} adds {more} {outcome} to each promoted ({ends}, "
+            f"n = {count(added['n'])}), where {percent(told) if rate else two_places(told)} would be reported"
         )
         if "roi" in rows.index:
             back = rows.loc["roi"]
@@ -83,14 +87,15 @@ class Budget(Result):
         if isinstance(best, str):
             text += "; no spend pays for itself"
         elif best >= self.curve.largest:
-            text += f"; the next unit pays for itself up to the largest spend seen, {best:,g}"
+            text += f"; the next unit pays for itself up to the largest spend seen, {plain(best)}"
         else:
-            text += f"; the next unit pays for itself up to a spend of {best:,.4g}"
+            text += f"; the next unit pays for itself up to a spend of {plain(best, 4)}"
         if np.isnan(self.detectable):
             text += ". With so few held out or promoted no test would find a rise"
         else:
+            rise = points(self.detectable, sign=False) if rate else plain(self.detectable, 3)
             text += (
-                f". Holding out {percent(self.held)}, a test would find a rise of {two_places(self.detectable)} or "
+                f". Holding out {percent(self.held)}, a test would find a rise of {rise} or "
                 f"more with a power of {percent(self.power)}"
             )
         chosen = (

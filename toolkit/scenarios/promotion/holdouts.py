@@ -12,11 +12,30 @@ from scipy import special
 
 from toolkit.counts import confidence_level, counts_table, one_of
 from toolkit.results import Result
-from toolkit.scenarios.assumptions import amount, one_currency, two_places
+from toolkit.scenarios.assumptions import (
+    amount,
+    column,
+    day,
+    indicators,
+    level_and_ends,
+    names_of,
+    one_currency,
+    text_of,
+    two_places,
+)
 from toolkit.scenarios.promotion.adjustments import Adjusted, cuped, lin
 from toolkit.scenarios.promotion.arms import MISMATCH, Arm, Gap, gap, relative, sample_ratio
 from toolkit.wording import amount as signed
-from toolkit.wording import change, count, interval, interval_level, p_value, points, some, unknown
+from toolkit.wording import (
+    change,
+    count,
+    interval,
+    p_value,
+    percent,
+    points,
+    some,
+    unknown,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,26 +84,35 @@ class Holdout(Result):
         """What was added, what would have been reported, and the return where there is a cost."""
         rows = self.table.set_index("quantity")
         said = points if self.treated.rate else signed
-        added = rows.loc["incremental"]
+        added, lift = rows.loc["incremental"], rows.loc["relative"]
         text = (
             f"{self.outcome} per user: {said(added['estimate'])} added by {self.treated.name} "
-            f"({interval_level(self.confidence)} {interval(added, said)}, n = {count(self.treated.n)} treated and "
-            f"{count(self.held.n)} held), {change(rows.loc['relative', 'estimate'])} on the baseline"
+            f"({self._ends(added)}, n = {count(self.treated.n)} treated and "
+            f"{count(self.held.n)} held)"
         )
-        ratio = rows.loc["reported_over_incremental", "estimate"]
-        if added["low"] > 0:
-            text += f"; all that the treated did is {ratio:.2f} times that"
+        if not np.isnan(lift["estimate"]):
+            text += f", {change(lift['estimate'])} on the baseline ({interval(lift, change)})"
+        ratio = rows.loc["reported_over_incremental"]
+        if not np.isnan(ratio["low"]):
+            text += (
+                f"; all that the treated did is ×{two_places(ratio['estimate'])} what was added "
+                f"({interval(ratio, lambda x: f'×{two_places(x)}')})"
+            )
         if "roi" in rows.index:
-            back = rows.loc["roi"]
+            back, told = rows.loc["roi"], rows.loc["reported_roi"]
             text += (
                 f". Each unit of cost brought {two_places(back['estimate'])} of margin ({interval(back, two_places)}), "
-                f"reported as {two_places(rows.loc['reported_roi', 'estimate'])}"
+                f"reported as {two_places(told['estimate'])} ({interval(told, two_places)})"
             )
         if self.adjusted is not None:
-            left = self.adjusted.variance_left
-            text += f". Adjusted: {said(self.adjusted.estimate)}; {left * 100:.1f} % of the variance is left"
-        split = "planned" if self.planned else "an equal"
-        return f"{text}. Arms fit {split} split (p {p_value(self.sample_ratio_p)})."
+            left = percent(self.adjusted.variance_left)
+            ends = self._ends(rows.loc["adjusted"])
+            text += f". Adjusted: {said(self.adjusted.estimate)} ({ends}); {left} of the variance is left"
+        split = "the planned split" if self.planned else "an equal split"
+        return f"{text}. Arms fit {split} (p {p_value(self.sample_ratio_p)})."
+
+    def _ends(self, row: Any) -> str:
+        return level_and_ends(self.confidence, row, signed, rate=self.treated.rate)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Reported, baseline and incremental, per user."""
@@ -107,7 +135,7 @@ def holdout(
     squares: str | None = None,
     cost: float | None = None,
     margin: float = 1.0,
-    covariates: Sequence[str] = (),
+    covariates: str | Sequence[str] = (),
     measured: Mapping[str, Any] | None = None,
     start: Any = None,
     adjust: Adjustment = "lin",
@@ -132,7 +160,7 @@ def holdout(
         What promoting all of the treated cost.
     margin : float
         What one unit of the outcome is worth; 1 if it is margin already.
-    covariates : list of str
+    covariates : str or list of str
         Columns known before the start: numbers, or text that becomes indicators.
     measured : dict of column to date, optional
         When each covariate was measured; needed with `covariates`, beside `start`.
@@ -170,25 +198,21 @@ def holdout(
     """
     confidence = confidence_level(confidence)
     one_of("adjust", adjust, ("lin", "cuped"))
+    covariates = names_of(covariates)
     columns = [arm, outcome, *(name for name in (n, squares) if name is not None), *covariates]
     one_currency(counts_table(data, columns))
     _before_start(covariates, measured, start)
+    names = _arm_names(data, arm)
     if n is None:
-        _no_missing(data, outcome, arm)
-        found = {
-            str(name): Arm.of(str(name), rows[outcome].to_numpy(float))
-            for name, rows in data.groupby(arm, sort=False)
-        }
+        y = column(outcome, data[outcome], negative=True)
+        found = {name: Arm.of(name, y[names == name]) for name in dict.fromkeys(names)}
     else:
-        if data[arm].duplicated().any():
-            raise ValueError(
-                f"arm {data[arm][data[arm].duplicated()].iloc[0]!r} stands twice: give one row each"
-            )
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if (names == name).sum() > 1)
+            raise ValueError(f"arm {twice!r} stands twice: give one row each")
         found = {
-            str(row[arm]): Arm.counted(
-                str(row[arm]), row[n], row[outcome], None if squares is None else row[squares]
-            )
-            for row in data.to_dict("records")
+            name: Arm.counted(name, row[n], row[outcome], None if squares is None else row[squares])
+            for name, row in zip(names, data.to_dict("records"), strict=True)
         }
     base, promoted = _two(found, held, treated)
     p = sample_ratio({name: one.n for name, one in found.items()}, planned)
@@ -205,7 +229,9 @@ def holdout(
     if covariates and n is not None:
         raise ValueError("covariates want one row per user, not sums of arms")
     better = (
-        _adjusted(data, arm, outcome, base, promoted, covariates, adjust, confidence) if covariates else None
+        _adjusted(data, names, outcome, base, promoted, covariates, adjust, confidence)
+        if covariates
+        else None
     )
     table = _table(promoted, base, added, better, cost, amount("margin", margin), confidence)
     return Holdout(table, promoted, base, outcome, added, better, p, planned is not None, confidence)
@@ -242,13 +268,11 @@ def _table(
                 treated.n,
             )
         )
-    ratio = treated.mean / added.estimate if added.estimate else np.nan
+    ratio = treated.mean / added.estimate if added.estimate and held.mean >= 0 else np.nan
     # reported / incremental = 1 + 1 / relative, so its ends are those of the lift; none where the lift may be 0.
-    ends = (
-        (1 + 1 / (lift + z * lift_se), 1 + 1 / (lift - z * lift_se))
-        if lift - z * lift_se > 0
-        else (np.nan, np.nan)
-    )
+    ends = (np.nan, np.nan)
+    if lift - z * lift_se > 0:
+        ends = 1 + 1 / (lift + z * lift_se), 1 + 1 / (lift - z * lift_se)
     rows.append(("reported_over_incremental", ratio, *ends, n))
     return pd.DataFrame(rows, columns=["quantity", "estimate", "low", "high", "n"])
 
@@ -269,13 +293,17 @@ def _two(arms: dict[str, Arm], held: Any, treated: Any) -> tuple[Arm, Arm]:
     return arms[str(held)], arms[name]
 
 
-def _no_missing(data: pd.DataFrame, outcome: str, arm: str) -> None:
-    for name in (arm, outcome):
-        lost = data[name].isna() if name == arm else pd.to_numeric(data[name], errors="coerce").isna()
-        if lost.any():
-            raise ValueError(
-                f"row {data.index[lost][0]!r} has no {name}: missing is not 0; leave the user out knowingly"
-            )
+def _arm_names(data: pd.DataFrame, arm: str) -> np.ndarray:
+    """The arm of each row as text; one that is missing, or two that read alike, are refused."""
+    given = data[arm]
+    if given.isna().any():
+        raise ValueError(f"row {data.index[given.isna()][0]!r} has no {arm}: leave the user out knowingly")
+    kinds = list(given.unique())
+    texts = [text_of(one) for one in kinds]
+    if len(set(texts)) < len(kinds):
+        twice = next(one for one in texts if texts.count(one) > 1)
+        raise ValueError(f"two arms are called {twice}, as a number and as text: give each a name of its own")
+    return np.asarray(given.map(dict(zip(kinds, texts, strict=True))), object)
 
 
 def _before_start(covariates: Sequence[str], measured: Mapping[str, Any] | None, start: Any) -> None:
@@ -285,11 +313,11 @@ def _before_start(covariates: Sequence[str], measured: Mapping[str, Any] | None,
         raise ValueError(
             "covariates need measured= (a date for each) and start=: what a promotion can move is none"
         )
-    begin = pd.Timestamp(start)
+    begin = day("start", start)
     for name in covariates:
         if name not in measured:
             raise ValueError(f"measured= does not say when {name!r} was measured")
-        if pd.Timestamp(measured[name]) > begin:
+        if day(f"measured[{name!r}]", measured[name]) > begin:
             raise ValueError(
                 f"{name!r} was measured on {measured[name]}, after the start on {start}: it is no covariate"
             )
@@ -297,7 +325,7 @@ def _before_start(covariates: Sequence[str], measured: Mapping[str, Any] | None,
 
 def _adjusted(
     data: pd.DataFrame,
-    arm: str,
+    arms: np.ndarray,
     outcome: str,
     held: Arm,
     treated: Arm,
@@ -305,9 +333,10 @@ def _adjusted(
     adjust: Adjustment,
     confidence: float,
 ) -> Adjusted:
-    both = data[data[arm].astype(str).isin([held.name, treated.name])]
+    ours = np.isin(arms, (held.name, treated.name))
+    both = data[ours]
     x = design(both, covariates)
-    y, side = both[outcome].to_numpy(float), (both[arm].astype(str) == treated.name).to_numpy()
+    y, side = column(outcome, both[outcome], negative=True), arms[ours] == treated.name
     if adjust == "cuped":
         if x.shape[1] != 1:
             raise ValueError(f"cuped takes one covariate of numbers, not {some(list(covariates))}")
@@ -317,8 +346,4 @@ def _adjusted(
 
 def design(frame: pd.DataFrame, covariates: Sequence[str]) -> np.ndarray:
     """Covariates as columns of numbers: text becomes indicators, the first category apart."""
-    found = pd.get_dummies(frame[list(covariates)], drop_first=True, dtype=float)
-    if found.isna().to_numpy().any():
-        name = found.columns[found.isna().any()][0]
-        raise ValueError(f"covariate {name!r} has missing values: missing is not 0")
-    return np.asarray(found, float)
+    return np.asarray(indicators(frame[list(dict.fromkeys(covariates))]), float)

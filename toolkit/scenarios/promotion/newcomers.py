@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from toolkit.results import Result
-from toolkit.scenarios.assumptions import ARITHMETIC, NEVER, Never, amount, share
+from toolkit.scenarios.assumptions import ARITHMETIC, NEVER, Never, amount, plain, share
 from toolkit.wording import count, percent
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Fans from views are summed exactly up to this shortfall; every creator band lies below.
 MOST = 2_000_000
+#: No budget buys more views: a million times all people.
+MOST_VIEWS = 1e16
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -61,10 +63,12 @@ class Newcomer(Result):
 
         if chance(0) >= wanted:
             return 0.0
+        if self.follow == 0:
+            return NEVER
         high = self.cost_per_view * 100
         while chance(high) < wanted:
             high *= 2
-            if high / self.cost_per_view > 1e10:
+            if high / self.cost_per_view > MOST_VIEWS:
                 return NEVER
         low = 0.0
         while high - low > self.cost_per_view:
@@ -78,10 +82,10 @@ class Newcomer(Result):
         budgets = []
         for p in (0.5, 0.9):
             need = self.budget_for(p)
-            budgets.append(f"{percent(p, 0)}: {'never' if isinstance(need, str) else count(need)}")
+            budgets.append(f"{percent(p, 0)}: {'never' if isinstance(need, str) else plain(need)}")
         hides = " The rate to follow is taken as certain, which hides its own doubt." if self.certain else ""
         return (
-            f"From {count(self.fans)} to {count(self.threshold)} fans with a budget of {count(row['budget'])} "
+            f"From {count(self.fans)} to {count(self.threshold)} fans with a budget of {plain(row['budget'])} "
             f"({count(row['views'])} views): {percent(self.probability)}. Budget for {', for '.join(budgets)}.{hides} "
             f"{ARITHMETIC}"
         )
@@ -141,10 +145,13 @@ def newcomer(
     >>> round(newcomer(4000, 5000, 400, cost_per_view=0.01, follow=(30, 970)).probability, 3)
     0.819
     """
-    now, goal = (int(amount(name, value)) for name, value in (("fans", fans), ("threshold", threshold)))
+    for name, value in (("fans", fans), ("threshold", threshold)):
+        if amount(name, value) != int(value):
+            raise ValueError(f"{name}={value!r}: give a whole number")
+    now, goal = int(fans), int(threshold)
     cost = amount("cost_per_view", cost_per_view, positive=True)
     money, extra = amount("budget", budget), amount("organic", organic)
-    if isinstance(follow, tuple):
+    if isinstance(follow, tuple | list):
         if len(follow) != 2:
             raise ValueError(f"follow={follow!r}: give (a, b) of a Beta distribution, or a rate")
         rate: float | tuple[float, float] = (

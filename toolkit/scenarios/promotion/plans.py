@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import optimize, special, stats
 
 from toolkit.results import Result
-from toolkit.scenarios.assumptions import ARITHMETIC, amount, share
+from toolkit.scenarios.assumptions import ARITHMETIC, amount, finite, plain, share
 from toolkit.wording import count, percent, points
 
 if TYPE_CHECKING:
@@ -73,12 +73,14 @@ class Design:
                 power
             ) * np.sqrt(apart)
             return float((ends / self.delta) ** 2 * self.inflation)
-        high = 4.0
+        low, high = 1.0001 + 1 / self.ratio, 4.0 + 4 / self.ratio
+        if self.power(low * self.inflation) >= power:
+            # The smallest test that has an error at all finds it.
+            return low * self.inflation
         while self.power(high * self.inflation) < power:
             high *= 2
-        return float(
-            optimize.brentq(lambda n: self.power(n * self.inflation) - power, 1.0001 + 1 / self.ratio, high)
-        ) * (self.inflation)
+        found = optimize.brentq(lambda n: self.power(n * self.inflation) - power, low, high)
+        return float(found) * self.inflation
 
     def detectable(self, n: float, power: float) -> float:
         """The smallest rise that so many treated users show with that power; nan where there is none."""
@@ -144,7 +146,7 @@ class Plan(Result):
 
     def sentence(self) -> str:
         """The missing one of users, effect and power."""
-        effect = points(self.delta) if self.design.rates else f"{self.delta:,.4g}"
+        effect = points(self.delta) if self.design.rates else f"a difference of {plain(self.delta, 4)}"
         base = f" on a rate of {percent(self.design.base)}" if self.design.rates else ""
         n, others = np.ceil(round(self.n, 6)), np.ceil(round(self.n * self.design.ratio, 6))
         said = f"{count(n)} treated and {count(others)} held find {effect}{base} with a power of {percent(self.power)}"
@@ -164,7 +166,7 @@ class Plan(Result):
         from toolkit.scenarios import axes
 
         wide = self.grid.pivot(index="n", columns="lift", values="power")
-        wide.columns = [points(one) if self.design.rates else f"{one:.3g}" for one in wide.columns]
+        wide.columns = [points(one) if self.design.rates else plain(one, 3) for one in wide.columns]
         marks = [(self.n, self.power, "answer")]
         return axes.curves(
             wide.reset_index(),
@@ -287,20 +289,33 @@ def _design(
     sided: int,
     cluster: tuple[float, float] | None,
 ) -> tuple[Design, bool]:
-    if sided not in (1, 2):
+    if isinstance(sided, bool) or sided not in (1, 2):
         raise ValueError(f"sided={sided!r}; use 1 or 2")
     if not 0 < share("alpha", alpha) < 1:
         raise ValueError(f"alpha={alpha!r}: give one between 0 and 1, such as 0.05")
+    if cluster is not None and not (isinstance(cluster, tuple | list) and len(cluster) == 2):
+        raise ValueError(f"cluster={cluster!r}: give the mean size of a group, and the correlation within")
     size, icc = (1.0, 0.0) if cluster is None else cluster
-    inflation = 1 + (amount("cluster[0]", size, positive=True) - 1) * share("cluster[1]", icc)
+    if amount("cluster[0]", size) < 1:
+        raise ValueError(f"cluster[0]={size!r}: a group has one user or more")
+    inflation = 1 + (size - 1) * share("cluster[1]", icc)
     ratio = amount("ratio", ratio, positive=True)
     given = [name for name, one in (("rate", rate), ("p1", p1), ("sd", sd)) if one is not None]
     if len(given) != 1:
         raise ValueError(
             "give one of rate=, p1= and sd=: the base rate, both rates, or the spread of an amount"
         )
+    strange = [
+        name
+        for name, one, beside in (("lift", lift, "rate"), ("p2", p2, "p1"), ("delta", delta, "sd"))
+        if one is not None and beside not in given
+    ]
+    if strange:
+        raise ValueError(
+            f"{strange[0]}= does not go with {given[0]}=: give rate= and lift=, p1= and p2=, or sd= and delta="
+        )
     if sd is not None:
-        effect = np.nan if delta is None else float(delta)
+        effect = np.nan if delta is None else finite("delta", delta)
         if effect == 0:
             raise ValueError("delta=0: no effect needs no users")
         return Design(
@@ -308,7 +323,11 @@ def _design(
         ), delta is not None
     if rate is not None:
         base = share("rate", rate)
-        top = np.nan if lift is None else share("rate x (1 + lift)", base * (1 + lift))
+        top = np.nan if lift is None else base * (1 + finite("lift", lift))
+        if not np.isnan(top) and not 0 <= top <= 1:
+            raise ValueError(
+                f"lift={lift!r} takes a rate of {base:g} to {top:g}: a rate lies between 0 and 1"
+            )
     elif p2 is None:
         base, top = share("p1", p1), np.nan
     else:

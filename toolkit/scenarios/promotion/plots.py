@@ -31,8 +31,8 @@ def band(
             ax.plot(marks.iloc[:, 0], marks.iloc[:, 1], "o", color=style.INK, markersize=4)
         elif len(known):
             ax.axhline(0, color=style.INK, linewidth=1)
-        ax.set_xlabel(names[0])
-        ax.set_ylabel(names[1])
+        ax.set_xlabel(style.drawn(names[0]))
+        ax.set_ylabel(style.drawn(names[1]))
         ax.grid()
     return ax
 
@@ -69,7 +69,7 @@ def added(
         ax.text(1.06 * largest, 0.5, "no data", transform=ax.get_xaxis_transform(), rotation=90, ha="center")
         ax.set_xlim(0, 1.12 * largest)
         ax.set_ylim(bottom=min(0.0, float(lines["low"].min())))
-        ax.set_xlabel(names[0])
+        ax.set_xlabel(style.drawn(names[0]))
         ax.set_ylabel(style.drawn(names[1]))
         ax.legend()
         ax.grid()

@@ -13,7 +13,7 @@ from scipy import optimize, special
 
 from toolkit.counts import confidence_level, one_of
 from toolkit.results import Result
-from toolkit.scenarios.assumptions import NEVER, Never, amount, column
+from toolkit.scenarios.assumptions import NEVER, Never, amount, column, plain, side_by_side
 from toolkit.wording import count, interval_level
 
 if TYPE_CHECKING:
@@ -25,6 +25,25 @@ FORMS = ("michaelis_menten", "hill")
 FURTHEST = 1e3
 #: A half further away than this many times the largest spend is no saturation.
 STRAIGHT = 20
+FALLS = "More spend goes with less response, which no curve of this form can show."
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A fitted response to spend, taken for certain; `largest` is the largest spend in its data."""
+
+    parameters: np.ndarray
+    form: Form
+    straight: bool
+    largest: float
+
+    def at(self, spend: float) -> float:
+        """What a spend brings."""
+        return float(_response(spend, self.parameters, self.form, self.straight))
+
+    def marginal(self, spend: float) -> float:
+        """What the next unit brings."""
+        return _marginal(spend, self.parameters, self.form, self.straight)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -50,14 +69,35 @@ class Saturation(Result):
     confidence: float
 
     @property
+    def response(self) -> Curve:
+        """The curve as a plain response to spend, for `allocate`: without its doubt, and without an end."""
+        return Curve(self.parameters, self.form, self.straight, self.largest)
+
+    @property
     def largest(self) -> float:
         """The largest spend in the data."""
         return float(self.data["spend"].max())
 
     @property
+    def smallest(self) -> float:
+        """The smallest spend above 0."""
+        spend = self.data["spend"]
+        return float(spend[spend > 0].min())
+
+    @property
+    def falls(self) -> bool:
+        """Whether more spend goes with less response: the slope's 95 % interval over all points lies below 0."""
+        x, y = self.data["spend"].to_numpy(), self.data["response"].to_numpy()
+        away = x - x.mean()
+        slope = float(away @ y / (away @ away))
+        rest = y - y.mean() - slope * away
+        error = float(np.sqrt(rest @ rest / (len(x) - 2) / (away @ away)))
+        return slope + float(special.stdtrit(len(x) - 2, 0.975)) * error < 0
+
+    @property
     def se(self) -> dict[str, float]:
         """Asymptotic standard error by parameter."""
-        return dict(zip(self.table["parameter"], np.sqrt(np.diag(self.covariance)), strict=True))
+        return dict(zip(self.table["parameter"], np.sqrt(np.diag(self.covariance)).tolist(), strict=True))
 
     def at(self, spend: float, *, extrapolate: bool = False) -> dict[str, float | bool]:
         """The response at a spend, with its interval; refused beyond the data unless `extrapolate`."""
@@ -80,7 +120,9 @@ class Saturation(Result):
         falls = np.flatnonzero((found[:-1] >= 0) & (found[1:] < 0))
         if not len(falls):
             if found[-1] >= 0:
-                raise ValueError(self._beyond(f"the next unit brings {wanted:g} or more up to there"))
+                raise ValueError(
+                    self._beyond(f"a marginal of {plain(wanted)}, which the next unit still brings there,")
+                )
             return NEVER
         ends = grid[falls[-1]], grid[falls[-1] + 1]
         return float(
@@ -95,22 +137,35 @@ class Saturation(Result):
             else ""
         )
         rows = self.table.set_index("parameter")
-        level, n = interval_level(self.confidence), count(self.table["n"].iloc[0])
+        n, level = count(self.table["n"].iloc[0]), interval_level(self.confidence)
+        largest = plain(self.largest)
         if self.straight:
             row = rows.loc["slope"]
+            down = f" {FALLS}" if self.falls else ""
             return (
-                f"There is no sign of saturation up to {self.largest:,g}: {row['estimate']:,.4g} a unit of spend "
-                f"({level} "
-                f"{row['low']:,.4g} to {row['high']:,.4g}, n = {n}).{caveat}"
+                f"There is no sign of saturation up to {largest}: {plain(row['estimate'], 4)} a unit of spend "
+                f"({self._ends(row, level)}, n = {n}).{down}{caveat}"
             )
         top, half = rows.loc["top"], rows.loc["half"]
-        open_end = f"{half['high']:,.4g}" if np.isfinite(half["high"]) else "no upper limit"
-        return (
-            f"The response levels off at {top['estimate']:,.4g} ({level} {top['low']:,.4g} to "
-            f"{top['high'] if np.isfinite(top['high']) else np.inf:,.4g}); half of it is reached at a spend of "
-            f"{half['estimate']:,.4g} ({half['low']:,.4g} to {open_end}; n = {n}). Nothing is known beyond the largest "
-            f"spend, {self.largest:,g}.{caveat}"
+        said = (
+            f"The response levels off at {plain(top['estimate'], 4)} ({self._ends(top, level)}); half of it is reached "
+            f"at a spend of {plain(half['estimate'], 4)} ({self._ends(half)}; n = {n})."
         )
+        if self.falls:
+            said += f" {FALLS}"
+        elif half["low"] == 0 or half["estimate"] < self.smallest / STRAIGHT:
+            said += (
+                f" The rise itself is not in the data: it lies below the smallest spend, {plain(self.smallest)}, and "
+                "that nothing comes of no spend is taken for granted."
+            )
+        return f"{said} Nothing is known beyond the largest spend, {largest}.{caveat}"
+
+    @staticmethod
+    def _ends(row: pd.Series, level: str = "") -> str:
+        if np.isnan(row["low"]):
+            return "no interval, for the curve goes through every point"
+        high = f"to {plain(row['high'], 4)}" if np.isfinite(row["high"]) else "and more, without upper limit"
+        return f"{level} {plain(row['low'], 4)} {high}".lstrip()
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """The data, the curve and its band."""
@@ -124,11 +179,11 @@ class Saturation(Result):
     def _inside(self, spend: float, extrapolate: bool) -> tuple[float, bool]:
         x = amount("spend", spend)
         if x > self.largest and not extrapolate:
-            raise ValueError(self._beyond(f"spend={x:g}"))
+            raise ValueError(self._beyond(f"spend={plain(x)}"))
         return x, x > self.largest
 
     def _beyond(self, asked: str) -> str:
-        largest = f"the largest spend was {self.largest:g}"
+        largest = f"the largest spend was {plain(self.largest)}"
         return f"{asked} lies beyond the data: {largest}; extrapolate=True answers all the same"
 
     def _answer(self, function: Callable[[np.ndarray], float], beyond: bool) -> dict[str, float | bool]:
@@ -136,7 +191,7 @@ class Saturation(Result):
         gradient = np.empty(len(at))
         for i, value in enumerate(at):
             step = np.zeros(len(at))
-            step[i] = 1e-5 * max(abs(value), 1e-8)
+            step[i] = 1e-5 * (abs(value) or 1.0)
             gradient[i] = (function(at + step) - function(at - step)) / (2 * step[i])
         n = len(self.data)
         quantile = float(special.stdtrit(n - len(at), (1 + self.confidence) / 2))
@@ -197,33 +252,44 @@ def saturation(
     confidence = confidence_level(confidence)
     one_of("form", form, FORMS)
     x, y = column("spend", spend), column("response", response, negative=True)
-    if len(x) != len(y):
-        raise ValueError(f"{len(x)} spends and {len(y)} responses")
+    side_by_side(spend=spend, response=response)
     size = 2 if form == "michaelis_menten" else 3
     distinct = len(np.unique(x))
     if distinct <= size:
         raise ValueError(f"{distinct} distinct spends for {size} parameters: {size + 1} are the least")
     data = pd.DataFrame({"spend": x, "response": y})
+    # Units of the largest spend and response: neither yuan nor millions of them decide how well the search ends.
+    units = x.max(), float(np.abs(y).max()) or 1.0
+    x, y = x / units[0], y / units[1]
     found = _fitted(x, y, form)
     slope = float(x @ y / (x @ x))
     rest = float(((y - slope * x) ** 2).sum())
     straight = found[1] > STRAIGHT * x.max() or found[0] <= 0
+    exact = 1e-24 * float(y @ y)
     if straight:
-        variance = rest / (len(x) - 1) / float(x @ x)
+        variance = rest / (len(x) - 1) / float(x @ x) if rest > exact else np.nan
         half = float(special.stdtrit(len(x) - 1, (1 + confidence) / 2)) * np.sqrt(variance)
-        table = pd.DataFrame([("slope", slope, slope - half, slope + half, len(x))])
-        table.columns = pd.Index(["parameter", "estimate", "low", "high", "n"])
-        return Saturation(
-            table, form, np.array([slope]), np.array([[variance]]), data, True, not randomised, confidence
+        rows = [("slope", slope, slope - half, slope + half)]
+        parameters, covariance, scale = (
+            np.array([slope]),
+            np.array([[variance]]),
+            np.array([units[1] / units[0]]),
         )
-    jacobian = _jacobian(x, found, form)
-    covariance = _rest(x, y, found, form) / (len(x) - size) * np.linalg.inv(jacobian.T @ jacobian)
-    rows = []
-    for at, name in enumerate(["top", "half", "exponent"][:size]):
-        low, high = _profile(x, y, found, form, at, confidence)
-        rows.append((name, float(found[at]), low, high, len(x)))
-    table = pd.DataFrame(rows, columns=["parameter", "estimate", "low", "high", "n"])
-    return Saturation(table, form, found, covariance, data, False, not randomised, confidence)
+    else:
+        jacobian = _jacobian(x, found, form)
+        left = _rest(x, y, found, form)
+        noise = left / (len(x) - size) if left > exact else np.nan
+        parameters, covariance = found, noise * np.linalg.pinv(jacobian.T @ jacobian)
+        rows = []
+        for at, name in enumerate(["top", "half", "exponent"][:size]):
+            ends = _profile(x, y, found, form, at, confidence) if left > exact else (np.nan, np.nan)
+            rows.append((name, float(found[at]), *ends))
+        scale = np.array([units[1], units[0], 1.0][:size])
+    table = pd.DataFrame(rows, columns=["parameter", "estimate", "low", "high"])
+    table[["estimate", "low", "high"]] = table[["estimate", "low", "high"]].mul(scale, axis=0)
+    covariance = covariance * np.outer(scale, scale)
+    table["n"] = len(x)
+    return Saturation(table, form, parameters * scale, covariance, data, straight, not randomised, confidence)
 
 
 def _response(x: Any, parameters: np.ndarray, form: Form, straight: bool = False) -> Any:
@@ -296,7 +362,7 @@ def _jacobian(x: np.ndarray, parameters: np.ndarray, form: Form) -> np.ndarray:
     columns = []
     for i, value in enumerate(parameters):
         step = np.zeros(len(parameters))
-        step[i] = 1e-6 * max(abs(value), 1e-8)
+        step[i] = 1e-6 * (abs(value) or 1.0)
         columns.append(
             (_response(x, parameters + step, form) - _response(x, parameters - step, form)) / (2 * step[i])
         )
@@ -315,8 +381,6 @@ def _profile(
         value = float(np.exp(log))
         return _rest(x, y, _fitted(x, y, form, {at: value}, near=found), form) - most
 
-    if least <= 1e-12 * float(y @ y):
-        return float(found[at]), float(found[at])
     centre = float(np.log(found[at]))
     ends = []
     for side in (-1, 1):

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from toolkit.results import Result
-from toolkit.scenarios.assumptions import amount, column, share
+from toolkit.scenarios.assumptions import amount, column, level_and_ends, share, two_places
 from toolkit.scenarios.promotion import sequences
 from toolkit.wording import amount as signed
-from toolkit.wording import count, interval, interval_level
+from toolkit.wording import count, counted, points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +30,9 @@ class Watched(Result):
     table : DataFrame
         One row, the last pair: `pair`, `estimate`, `low`, `high`, `n` (users of both arms).
     path : DataFrame
-        The same after every pair; no interval before 100.
+        The same after every pair; no interval before 100, nor as long as no outcome differs from another.
+    alone : int
+        Users whom one arm has more than the other: they have no pair, and are left out.
     """
 
     table: pd.DataFrame
@@ -38,6 +40,8 @@ class Watched(Result):
     alpha: float
     q: float
     tuned_for: int
+    rate: bool
+    alone: int
 
     @property
     def decided_at(self) -> int | None:
@@ -48,16 +52,27 @@ class Watched(Result):
     def sentence(self) -> str:
         """Where the difference stands, whether it may be believed, and the price of watching."""
         last = self.table.iloc[0]
+        out = (
+            f" {counted(self.alone, 'user has', 'users have')} no pair yet and are left out."
+            if self.alone
+            else ""
+        )
+        if last["pair"] < EARLIEST:
+            return f"Too early: {counted(last['pair'], 'pair')}, and the interval begins at {EARLIEST}.{out}"
+        said = points if self.rate else signed
         if np.isnan(last["low"]):
-            return f"Too early: {count(last['pair'])} pairs, and the interval begins at {EARLIEST}."
+            return (
+                f"Difference {said(last['estimate'])} (no interval, for all pairs are alike; n = {count(last['n'])} "
+                f"users).{out}"
+            )
         at = self.decided_at
         found = f"left 0 after {count(at)} pairs" if at is not None else "has not left 0"
         price = sequences.over_fixed(self.tuned_for, self.alpha)
+        ends = level_and_ends(1 - self.alpha, last, signed, rate=self.rate)
         return (
-            f"Difference {signed(last['estimate'])} ({interval_level(1 - self.alpha)} valid at every look "
-            f"{interval(last, signed)}, n = {count(last['n'])} users); it {found}. Narrowest near "
-            f"{count(self.tuned_for)} "
-            f"pairs, where it is {price:.2f} times as wide as an interval that is read once."
+            f"Difference {said(last['estimate'])} ({ends}, valid at every look, n = {count(last['n'])} users); it "
+            f"{found}. Narrowest near {counted(self.tuned_for, 'pair')}, where it is ×{two_places(price)} as wide as "
+            f"an interval that is read once.{out}"
         )
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -105,7 +120,9 @@ def watched(treated: Any, held: Any, *, tuned_for: int, alpha: float = 0.05) -> 
         )
     if not 0 < share("alpha", alpha) < 1:
         raise ValueError(f"alpha={alpha!r}: give one between 0 and 1, such as 0.05")
-    tuned = int(amount("tuned_for", tuned_for, positive=True))
+    if amount("tuned_for", tuned_for, positive=True) != int(tuned_for):
+        raise ValueError(f"tuned_for={tuned_for!r}: give a whole number of pairs")
+    tuned = int(tuned_for)
     one, other = column("treated", treated, negative=True), column("held", held, negative=True)
     pairs = min(len(one), len(other))
     gaps = one[:pairs] - other[:pairs]
@@ -115,8 +132,11 @@ def watched(treated: Any, held: Any, *, tuned_for: int, alpha: float = 0.05) -> 
     centred = gaps - gaps[0]
     spread = np.sqrt(np.maximum(np.cumsum(centred**2) / t - (np.cumsum(centred) / t) ** 2, 0))
     q = sequences.narrowest(tuned, alpha)
-    radius = np.where(t >= EARLIEST, sequences.asymptotic(t, spread, q, alpha), np.nan)
+    # As long as all pairs are alike their spread is not known to be 0.
+    radius = np.where((t >= EARLIEST) & (spread > 0), sequences.asymptotic(t, spread, q, alpha), np.nan)
     path = pd.DataFrame(
         {"pair": t, "estimate": mean, "low": mean - radius, "high": mean + radius, "n": 2 * t}
     )
-    return Watched(path.tail(1).reset_index(drop=True), path, float(alpha), q, tuned)
+    rate = bool(np.isin(one, (0.0, 1.0)).all() and np.isin(other, (0.0, 1.0)).all())
+    last = path.tail(1).reset_index(drop=True)
+    return Watched(last, path, float(alpha), q, tuned, rate, abs(len(one) - len(other)))
