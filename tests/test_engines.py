@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -9,11 +10,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings
 
 from tests import engines
-from tests.golden import Skipped, check, read
+from tests.cases.random_logs import EVENTS
+from tests.golden import Case, Skipped, check, read
+from tests.oracle import answer
+from tests.test_paths_agree import TYPES, logs, questions, steady
 from toolkit import Step, activity, compare, funnel, read_events, repurchase, retention, what_changed
 from toolkit.logs.servers import connections
 
@@ -394,25 +397,15 @@ def test_a_package_that_is_not_there_has_its_line(monkeypatch):
         read_events("live_events", connection=CONSOLE)
 
 
-WORLDS = st.lists(
-    st.tuples(st.integers(1, 3), st.integers(0, 6), st.sampled_from(["a", "b", "c"]), st.sampled_from("xy")),
-    min_size=1,
-    max_size=12,
-)
+#: Some with every run, thousands where EXAMPLES says so.
+MANY = int(os.environ.get("EXAMPLES", "8"))
 
 
-@pytest.mark.parametrize("name", ["sail", "postgres"])
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rows=WORLDS, within=st.integers(1, 5))
-def test_any_small_log_is_counted_there_as_by_hand(name, rows, within):
+@pytest.mark.parametrize("name", NAMES)
+@settings(steady, max_examples=MANY)
+@given(rows=logs, params=questions())
+def test_any_question_of_any_log_is_counted_there_as_by_brute_force(name, rows, params):
     if reason := engines.absent(name):
         pytest.skip(reason)
-    # Every event occurs: one that nobody did is refused as a slip of the pen.
-    rows = [*((0, 0, event, "x") for event in "abc"), *rows]
-    frame = pd.DataFrame(rows, columns=["user_id", "at", "event", "platform"]).sort_values(
-        "at", kind="stable"
-    )
-    frame["timestamp"] = pd.Timestamp("2024-06-01", tz="UTC") + pd.to_timedelta(frame.pop("at"), unit="min")
-    asked = {"steps": ["a", "b", "c"], "within": f"{within}min", "by": "platform"}
-    theirs = funnel(engines.log(name, frame), **asked).table
-    pd.testing.assert_frame_equal(theirs, funnel(read_events(frame), **asked).table, check_dtype=False)
+    case = Case("random", "funnel", params, answer(rows, params), rows, TYPES, list(EVENTS))
+    assert not check(case, "windows", engine=name)

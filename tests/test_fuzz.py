@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -344,3 +345,28 @@ def test_a_log_of_any_columns_is_counted_or_refused_in_words(columns, by):
         return funnel(log, ["a", "b"], within="1d", by=by)
 
     looked_at(answered(asked))
+
+
+# What generated examples have found, each by its name.
+
+
+@pytest.mark.parametrize("raw", [np.inf, -np.inf, 1.7976931348623151e308, "9" * 400])
+def test_a_number_beyond_any_count_is_unreadable(raw):
+    for cell in (cells.number(raw), cells.ratio(raw, "percent"), cells.seconds(raw, unit=60)):
+        assert (cell.value, cell.fault) == (None, "unreadable")
+
+
+def test_an_id_that_is_infinite_is_unreadable():
+    assert cells.identifier(np.inf).fault == "unreadable"
+
+
+def test_a_column_that_is_no_text_is_refused_by_name():
+    log = read_events(frame([]))
+    with pytest.raises(TypeError, match=r"\[\] cannot name a dedupe column"):
+        retention(log, dedupe=[])
+
+
+def test_a_cluster_that_is_no_text_is_refused_by_name():
+    counts = pd.DataFrame({"step": ["a", "b"], "n": [3, 1]})
+    with pytest.raises(TypeError, match=r"cluster=\[\]; give the name of the column"):
+        Funnel.from_counts(counts, cluster=[])

@@ -61,13 +61,15 @@ def asked_meanwhile(ask):
 
 @pytest.fixture(scope="module")
 def slow_postgres():
-    """A server of its own with a table, and a view of it that sleeps for a minute at each query."""
+    """A server of its own with a table, and views of it that sleep for a minute or a moment at each query."""
     needs("postgres")
     server = engines.postgres_server()
     connection = engines.connected(server.port)
     engines.ingested(connection, pa.Table.from_pandas(visits()), "visits")
     with connection.cursor() as cursor:
-        cursor.execute("CREATE VIEW asleep AS SELECT visits.* FROM visits, (SELECT pg_sleep(60)) AS nap")
+        for name, seconds in (("asleep", 60), ("drowsy", 0.1)):
+            nap = f"(SELECT pg_sleep({seconds})) AS nap"
+            cursor.execute(f"CREATE VIEW {name} AS SELECT visits.* FROM visits, {nap}")
     connection.commit()
     connection.close()
     yield server
@@ -188,9 +190,14 @@ print(funnel(quick(), {STEPS}, within="1h").table["reached"].tolist())
 
 
 @pytest.mark.parametrize("engine", ["postgres", "clickhouse", "sail"])
-def test_threads_may_ask_one_log_at_the_same_time(engine):
+def test_threads_may_ask_logs_at_the_same_time(engine, request):
     needs(engine)
-    log = engines.log(engine, visits())
+    if engine == "postgres":
+        # Queries that take a while surely meet, also those of two logs on one connection.
+        connection = engines.connected(request.getfixturevalue("slow_postgres").port)
+        logs = [read_events("drowsy", connection=connection) for _ in range(2)]
+    else:
+        logs = [engines.log(engine, visits())] * 2
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda _: counted(log), range(8)))
-    assert answers == [[30, 20, 10]] * 8
+        answers = list(pool.map(counted, logs * 2))
+    assert answers == [[30, 20, 10]] * 4

@@ -56,6 +56,10 @@ def step_counts(frame: pd.DataFrame, cluster: str | None = None) -> StepCounts:
     """Steps, groups and counts from a tidy frame, checked. See `Funnel.from_counts`."""
     _refuse_without_steps(frame)
     if cluster is not None:
+        if not isinstance(cluster, str):
+            raise TypeError(
+                f"cluster={cluster!r}; give the name of the column that says the day or session of a row"
+            )
         return _clustered(frame, cluster)
     counts_table(frame, ["step"])
     if HALF_WIDTH in frame:

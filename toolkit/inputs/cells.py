@@ -70,6 +70,8 @@ class Cell(NamedTuple):
 
 
 EMPTY = Cell(None)
+#: Beyond it no number is a count, an amount or a duration.
+LARGEST = 1e300
 
 
 def plain(raw: Raw) -> str:
@@ -113,7 +115,7 @@ def number(raw: Raw, *, scale: float = 1.0) -> Cell:
     if is_missing(raw):
         return EMPTY
     if isinstance(raw, int | float) and not isinstance(raw, bool):
-        return Cell(float(raw) * scale) if math.isfinite(raw) else Cell(None, fault="unreadable")
+        return Cell(float(raw) * scale) if _is_sized(raw) else Cell(None, fault="unreadable")
     read = _number(plain(raw)) if isinstance(raw, str) else None
     if read is None or read[2]:
         return Cell(None, fault="unreadable")
@@ -137,6 +139,8 @@ def ratio(raw: Raw, form: str) -> Cell:
         return EMPTY
     per_cent = 0.01 if form == "percent" else 1.0
     if isinstance(raw, int | float) and not isinstance(raw, bool):
+        if not _is_sized(raw):
+            return Cell(None, fault="unreadable", signed=False)
         return Cell(float(raw) * per_cent, signed=False)
     read = _number(plain(raw)) if isinstance(raw, str) else None
     if read is None:
@@ -227,7 +231,7 @@ def identifier(raw: Raw) -> Cell:
     if is_missing(raw):
         return EMPTY
     if isinstance(raw, int | float) and not isinstance(raw, bool):
-        if float(raw) != int(raw):
+        if not _is_sized(raw) or float(raw) != int(raw):
             return Cell(None, fault="unreadable")
         text = str(int(raw))
         return Cell(None, fault="damaged") if len(text) >= 16 else Cell(text, fault="was_number")
@@ -273,7 +277,7 @@ def _number(text: str) -> tuple[float, float, bool] | None:
         return None
     scale = _SCALES[found["scale"]]
     value = float(f"{(found['digits'] or '0').replace(',', '')}{found['point'] or ''}{found['power'] or ''}")
-    if not math.isfinite(value * scale):
+    if not _is_sized(value * scale):
         return None
     decimals = len(found["point"]) - 1 if found["point"] else 0
     half = 0.5 * scale * 10.0**-decimals if scale > 1 else 0.0
@@ -292,6 +296,11 @@ def _with_unit(low: str, high: str) -> str:
 
 def _size(found: re.Match[str]) -> float:
     return float(f"{(found['digits'] or '0').replace(',', '')}{found['point'] or ''}")
+
+
+def _is_sized(value: float) -> bool:
+    """Whether a number is one that can be counted with: neither infinite nor so large that a unit would make it so."""
+    return -LARGEST < value < LARGEST
 
 
 def _none(end: Cell) -> Cell:

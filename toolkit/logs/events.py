@@ -222,9 +222,14 @@ def read_events(
         No such file.
     TypeError
         A source of an unknown kind.
+    ConnectionError
+        A server that went away or started anew, here or at a later question: nothing is then counted.
 
     Notes
     -----
+    A query to a server has a bar after two seconds, and Ctrl+C ends it there (ClickHouse ends its own). Where a server
+    is gone, Spark's client tries again for some ten minutes before it says so; Ctrl+C ends that too.
+
     A workbook is read by pandas first: ``read_events(pd.read_excel(path, engine="calamine"))``.
 
     Threads may ask one log at the same time, and so may a process after a fork. Relative paths are resolved when

@@ -190,6 +190,8 @@ class Source:
 
     def column(self, name: str, role: str = "column") -> str:
         """A column's quoted name, after checking that the log has it."""
+        if not isinstance(name, str):
+            raise TypeError(f"{name!r} cannot name a {role}; give the name of a column as text")
         if name not in self.columns:
             raise ValueError(unknown(role, name, self.columns, of=self.source))
         return identifier(name)
