@@ -8,6 +8,7 @@ public result makes of them: see `effects`.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import time
 import zlib
@@ -18,6 +19,9 @@ from datetime import date
 from functools import partial
 from itertools import product
 from pathlib import Path
+
+# Small matrices: on a busy machine a second thread waits longer than it works.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import pandas as pd

@@ -250,7 +250,7 @@ def loss(fit: RemlFit, values: np.ndarray, place: int) -> float:
         -minimize(below, start, method="Nelder-Mead", options={"maxiter": 80}).fun
         for start in (own, np.log([0.01, 0.2]), np.log([0.05, 2.0]))
     ]
-    return max(0.0, max(tops) - float(profile(rho, np.array([lam]), one)[0, 0]))
+    return float(max(0.0, max(tops) - float(profile(rho, np.array([lam]), one)[0, 0])))
 
 
 def listed(table: pd.DataFrame) -> list[str]:

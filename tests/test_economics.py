@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from toolkit import read_events, retention
 from toolkit.scenarios.assumptions import ARITHMETIC
 from toolkit.scenarios.economics import (
     LogNormal,
@@ -125,6 +126,18 @@ def test_a_curve_of_one_rate_is_worth_as_much_as_the_rate():
     assert lifetime_value(40, curve, 0.02).value == pytest.approx(lifetime_value(40, 0.7, 0.02).value)
     assert "beyond the 6 periods observed" in lifetime_value(40, curve, 0.02).sentence()
     assert payback(100, 40, curve).periods == payback(100, 40, 0.7).periods
+
+
+def test_a_measured_curve_is_worth_what_its_shares_are():
+    days = pd.to_datetime(["2019-11-04", "2019-11-04", "2019-11-11", "2019-11-18", "2019-11-25"])
+    log = read_events(pd.DataFrame({"user_id": [1, 2, 1, 1, 3], "event": "pay", "timestamp": days}))
+    measured = retention(log, start="pay", returns="pay", period="week", periods=2)
+    shares = measured.curve().table.query("n > 0")["estimate"].tolist()
+    assert shares[0] == 1
+    assert len(shares) > 1
+    for given in (measured, measured.curve()):
+        assert lifetime_value(10, given, 0.1).value == pytest.approx(lifetime_value(10, shares, 0.1).value)
+        assert payback(12, 10, given).periods == payback(12, 10, shares).periods
 
 
 def test_a_cost_that_only_the_end_of_time_pays_back_is_never():

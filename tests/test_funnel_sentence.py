@@ -216,3 +216,8 @@ def test_the_share_of_the_most_frequent_user_is_said_where_it_is_much_but_not_wh
     ).sentence()
     assert "intervals are clustered by user" in few
     assert "one user makes" not in few
+
+
+def test_the_step_at_which_most_are_lost_has_its_interval():
+    rows = pd.DataFrame({"step": ["enter", "cart", "pay"], "n": [200, 60, 20]})
+    assert "fewest go on from enter to cart (30.0 %, 24.1 to 36.7 %)" in Funnel.from_counts(rows).sentence()

@@ -244,3 +244,17 @@ def test_a_mix_of_nobody_elsewhere_is_spread_evenly():
     panel.mix["small"].value = 1.0
     panel.mix["small"].value = 0.6
     assert panel.mix["large"].value == pytest.approx(0.4)
+
+
+def test_long_names_of_platforms_leave_title_key_and_axis_inside_the_figure():
+    rows = [
+        (one, tier, 1000, 40 + 10 * at)
+        for one in ("xiaohongshu", "taobao_live")
+        for at, tier in enumerate("xyz")
+    ]
+    long = compare(pd.DataFrame(rows, columns=["platform", "city_tier", "n", "converted"]), to="taobao_live")
+    ax = what_if_mix(long, mix={"x": 0.5}, source="Simulated log").plot()
+    ax.figure.canvas.draw()
+    drawn = [ax.get_legend(), ax.yaxis.label, *ax.get_yticklabels()]
+    assert all(one.get_window_extent().x0 >= 0 and one.get_window_extent().x1 <= 640 for one in drawn)
+    assert ax.bbox.width > 400

@@ -107,3 +107,8 @@ def test_a_mix_says_whether_the_order_reverses_and_in_how_many_tiers():
         what_if_mix(compare(KIDNEY), mix={"small": 0.75}).turn
         == "the order does not reverse at one mix of tiers"
     )
+
+
+def test_a_mix_is_asked_of_gaps():
+    with pytest.raises(TypeError, match="what_if_mix takes the Gaps of toolkit.compare, not DataFrame"):
+        what_if_mix(KIDNEY)

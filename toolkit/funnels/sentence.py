@@ -108,7 +108,9 @@ class Sentence:
         before = reached[:-1]
         shares = np.divide(reached[1:], before, out=np.ones(len(before)), where=before > 0)
         worst = int(shares.argmin())
-        return f"; fewest go on from {steps[worst]} to {steps[worst + 1]} ({percent(float(shares[worst]))})"
+        rate = self.counts.rate(steps[worst + 1], steps[worst], at=0)
+        said = f"{percent(float(shares[worst]))}, {percent_interval(*rate.interval(self.confidence))}"
+        return f"; fewest go on from {steps[worst]} to {steps[worst + 1]} ({said})"
 
     def _caveats(self, named: Sequence[int]) -> str:
         parts = [*self._in_window(named), *self._order()]

@@ -198,7 +198,7 @@ def indicators(frame: pd.DataFrame) -> pd.DataFrame:
 def level_and_ends(confidence: float, row: Any, said: Callable[[float], str], *, rate: bool = False) -> str:
     """The interval of a row of a table as a sentence has it, or that there is none; `rate` for differences of rates."""
     if math.isnan(row["low"]) or math.isnan(row["high"]):
-        return "no interval, for nothing varies"
+        return "no interval"
     ends = points_interval(row["low"], row["high"]) if rate else interval(row, said)
     return f"{interval_level(confidence)} {ends}"
 

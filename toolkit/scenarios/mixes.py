@@ -258,8 +258,10 @@ def what_if_mix(
     >>> round(answer.gap, 3), round(answer.mix, 3), answer.reverses_now, answer.reverses
     (0.055, -0.004, True, False)
     """
-    from toolkit.tiers import tier_split
+    from toolkit.tiers import Gaps, tier_split
 
+    if not isinstance(gaps, Gaps):
+        raise TypeError(f"what_if_mix takes the Gaps of toolkit.compare, not {type(gaps).__name__}")
     counts = gaps.counts
     pair = _pair(gaps, platform, to)
     first, second = (counts.platforms[at] for at in pair)

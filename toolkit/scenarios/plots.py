@@ -106,7 +106,7 @@ def mixes(
         _marks(ax, own, "assumed_rate", "assumed_share", look)
         _marks(ax, own, "rate", "share", look, hollow=True)
         ax.axhline(len(own) - 1.5, color=style.QUIET, linewidth=0.8)
-        lines = [style.drawn(line) for line in _tiers(own, reference, style.label(platforms[1]))]
+        lines = [style.drawn(line) for line in _tiers(own, reference)]
         ax.set_yticks(own.index, lines, fontsize=9, fontfamily=FAMILY)
         ax.set_ylim(len(own) - 0.5, -0.6)
         ax.set_xlim(left=0)
@@ -114,8 +114,18 @@ def mixes(
         ax.spines["left"].set_visible(False)
         ax.grid(axis="x")
         ax.set_xlabel(f"{style.drawn(question)}, % (area: share of the tier; bars: observed, {level})")
+        first, second = (style.drawn(name) for name in platforms)
+        ax.set_ylabel(f"share of each tier\n(in brackets: {second})", fontsize=9, fontfamily=FAMILY)
+        # Held at the right, where names that are long may reach over the shares at the left.
         ax.legend(
-            handles=_key(look, other), loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0
+            handles=_key(look, other, (f"{first} as observed", "as assumed", second)),
+            loc="lower right",
+            bbox_to_anchor=(1, 1),
+            ncols=3,
+            borderaxespad=0,
+            fontsize=9,
+            handletextpad=0.3,
+            columnspacing=1.2,
         )
         ax.set_title(style.drawn(title), pad=26)
         return ax
@@ -152,16 +162,15 @@ def _marks(
     )
 
 
-def _tiers(own: pd.DataFrame, reference: pd.DataFrame, name: str) -> list[str]:
+def _tiers(own: pd.DataFrame, reference: pd.DataFrame) -> list[str]:
     lines, tiers = [], own.assign(other=reference["share"])
     for row in tiers.iloc[:-1].itertuples(index=False):
         now, then, other = (f"{100 * share:.0f} %" for share in (row.share, row.assumed_share, row.other))
-        lines.append(f"{row.tier}\n{now}{'' if then == now else f' → {then}'} ({name} {other})")
+        lines.append(f"{row.tier}\n{now}{'' if then == now else f' → {then}'} ({other})")
     return [*lines, str(tiers["tier"].iloc[-1])]
 
 
-def _key(own: style.Look, other: style.Look) -> list[Line2D]:
-    names = (f"{own.label} as observed", f"{own.label} as assumed", other.label)
+def _key(own: style.Look, other: style.Look, names: Sequence[str]) -> list[Line2D]:
     looks, fills = (own, own, other), ("none", own.colour, other.colour)
     return [
         Line2D(
@@ -172,7 +181,7 @@ def _key(own: style.Look, other: style.Look) -> list[Line2D]:
             markersize=8,
             color=fill,
             markeredgecolor=look.colour,
-            label=style.drawn(name),
+            label=name,
         )
         for name, look, fill in zip(names, looks, fills, strict=True)
     ]

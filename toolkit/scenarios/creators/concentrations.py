@@ -185,7 +185,8 @@ def concentration(
     Of n creators with amounts x sorted upward and shares s: gini = sum (2 i - n - 1) x_i / (n sum x), corrected
     n / (n - 1) times that; hhi = sum s^2; effective = 1 / hhi; normalised_hhi = (hhi - 1/n) / (1 - 1/n); theil =
     sum s ln(n s). A creator who sold nothing counts in n. Fewer than 30 creators get no interval, and Theil's index
-    none where the tail is heavier than x^-1.5. Coverage: benchmarks/scenarios.md.
+    none where the tail is heavier than x^-1.5. Another period is foretold from three sessions a
+    creator on. Coverage: benchmarks/scenarios.md.
 
     Examples
     --------

@@ -79,10 +79,31 @@ def begin(
     starts = starts[starts < ordered[-1]]
     if most is not None and len(starts) > most:
         starts = starts[np.linspace(0, len(starts) - 1, most).round().astype(int)]
-    found = [_fitted(ordered[np.searchsorted(ordered, start) :], start, discrete) for start in starts]
+    firsts = np.searchsorted(ordered, starts)
+    if not discrete and len(starts):
+        return _best_continuous(np.log(ordered), firsts, starts)
+    found = [_fitted(ordered[first:], start, discrete) for first, start in zip(firsts, starts, strict=True)]
     if not found:
         raise ValueError(f"no tail: all {len(ordered)} values are equal")
     return min(found, key=lambda one: one.ks)
+
+
+def _best_continuous(logs: np.ndarray, firsts: np.ndarray, starts: np.ndarray) -> PowerLaw:
+    """As `_fitted` for each start, from logarithms that are taken once."""
+    sums = np.append(np.cumsum(logs[::-1])[::-1], 0.0)
+    best, least = (0, 1.0, 0), np.inf
+    for at, first in enumerate(firsts):
+        m = len(logs) - first
+        excess = sums[first] - m * logs[first]
+        if excess <= 0:
+            continue
+        alpha = 1 + m / excess
+        fitted = 1 - np.exp((1 - alpha) * (logs[first:] - logs[first]))
+        distance = float(np.abs(fitted - np.arange(m) / m).max())
+        if distance < least:
+            best, least = (at, alpha, m), distance
+    at, alpha, m = best
+    return PowerLaw(float(alpha), float(starts[at]), least, int(m))
 
 
 def against_lognormal(tail: np.ndarray, law: PowerLaw, discrete: bool) -> Vuong:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit.counts import confidence_level, one_of
+from toolkit.progress import followed
 from toolkit.results import Result
 from toolkit.scenarios.assumptions import amount, column, plain, two_places
 from toolkit.scenarios.creators.power_laws import MOST_STARTS, PowerLaw, Vuong, against_lognormal, begin
@@ -181,7 +182,7 @@ def _resampled(
 ) -> dict[str, tuple[float, float]]:
     rng = np.random.default_rng(0)
     found = []
-    for _ in range(RESAMPLES):
+    for _ in followed(range(RESAMPLES), "resamples"):
         drawn = values[rng.integers(0, len(values), len(values))]
         if len(np.unique(drawn)) > 1:
             one = begin(drawn, discrete=discrete, xmin=xmin, most=MOST_STARTS)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from toolkit.cohorts import Retention
+from toolkit.cohorts.curves import Curve
 from toolkit.counts import one_of
 from toolkit.results import Result
 from toolkit.scenarios.assumptions import ARITHMETIC, NEVER, Never, amount, finite, plain, share
@@ -97,14 +99,18 @@ class LifetimeValue(Result):
         return plots.bars(self.table, "part", "value", "value of a buyer", ax)
 
 
-def payback(cost: float, margin: float, retention: float | Sequence[float], discount: float = 0.0) -> Payback:
+#: A rate from period to period, shares still buying, or a measured curve.
+Kept = float | Sequence[float] | Retention | Curve
+
+
+def payback(cost: float, margin: float, retention: Kept, discount: float = 0.0) -> Payback:
     """Work out after how many periods a buyer has earned their cost back.
 
     Parameters
     ----------
     cost, margin : float
         Of winning a buyer, and what one brings in a period while they buy; the first margin comes at once.
-    retention : float or list of float
+    retention : float, list of float, Retention or its curve
         The share that goes on from one period to the next; or a curve of shares still buying from period 0 (1) on.
     discount : float
         By period.
@@ -156,16 +162,14 @@ def _further(missing: float, paid: float, ratio: float) -> int:
     return int(np.ceil(np.log1p(-missing * (1 - ratio) / (paid * ratio)) / np.log(ratio)))
 
 
-def lifetime_value(
-    margin: float, retention: float | Sequence[float], discount: float, *, first: First = "now"
-) -> LifetimeValue:
+def lifetime_value(margin: float, retention: Kept, discount: float, *, first: First = "now") -> LifetimeValue:
     """Work out what a buyer is worth.
 
     Parameters
     ----------
     margin : float
         What one brings in a period while they buy.
-    retention : float or list of float
+    retention : float, list of float, Retention or its curve
         The share that goes on from one period to the next; or an observed curve of shares still buying from period 0
         (1) on, which is then continued at its last ratio, and the share of the value that lies there is said.
     discount : float
@@ -225,6 +229,8 @@ def _value(
 
 def _curve(retention: Any) -> tuple[np.ndarray, float]:
     """Shares still buying by period, and the retention from there on."""
+    if isinstance(retention, Retention | Curve):
+        retention = _of_cohorts(retention)
     if np.ndim(retention) == 0:
         return np.ones(1), share("retention", retention)
     curve = np.array([share(f"retention[{at}]", float(one)) for at, one in enumerate(retention)])
@@ -235,6 +241,17 @@ def _curve(retention: Any) -> tuple[np.ndarray, float]:
     if curve[-2] == 0:
         return curve, 0.0
     return curve, min(float(curve[-1] / curve[-2]), 1.0)
+
+
+def _of_cohorts(retention: Retention | Curve) -> np.ndarray:
+    """The shares of a measured curve, as far as it is observed."""
+    table = (retention.curve() if isinstance(retention, Retention) else retention).table
+    if table["age"].duplicated().any():
+        raise ValueError(
+            "the retention is that of several groups: ask for one of them, or for all as one, with by=()"
+        )
+    known = table.loc[table["n"] > 0, "estimate"]
+    return np.asarray(known, float)
 
 
 def _discount(discount: Any) -> float:
