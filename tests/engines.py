@@ -28,7 +28,7 @@ NAMES = ("sail", "clickhouse", "postgres", "spark")
 #: What each needs: a module, and a program or a folder of programs.
 _MODULES = {"sail": "pysail", "clickhouse": "chdb", "postgres": "adbc_driver_postgresql", "spark": "pyspark"}
 #: Seconds for a server to answer.
-_PATIENCE = 90
+_PATIENCE = 180
 _numbers = itertools.count(1)
 
 

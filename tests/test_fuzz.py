@@ -356,6 +356,11 @@ def test_a_number_beyond_any_count_is_unreadable(raw):
         assert (cell.value, cell.fault) == (None, "unreadable")
 
 
+def test_a_range_written_backwards_is_unreadable():
+    assert [end.fault for end in cells.bounds("10%-5%", "percent", True)] == ["unreadable"] * 2
+    assert [end.value for end in cells.bounds("5%-10%", "percent", True)] == [0.05, 0.1]
+
+
 def test_an_id_that_is_infinite_is_unreadable():
     assert cells.identifier(np.inf).fault == "unreadable"
 

@@ -152,7 +152,7 @@ def ratio(raw: Raw, form: str) -> Cell:
 
 
 def bounds(raw: Raw, form: str, is_ratio: bool, *, scale: float = 1.0) -> tuple[Cell, Cell]:
-    """Both ends of a range; an exact value is both, an open end is missing.
+    """Both ends of a range; an exact value is both, an open end is missing, and one written backwards unreadable.
 
     Examples
     --------
@@ -188,7 +188,10 @@ def bounds(raw: Raw, form: str, is_ratio: bool, *, scale: float = 1.0) -> tuple[
             return (end, _none(end)) if is_low else (_none(end), end)
     parts = _SPREAD.split(text)
     if len(parts) == 2:
-        return one(_with_unit(*parts)), one(parts[1])
+        low, high = one(_with_unit(*parts)), one(parts[1])
+        if low.value is not None and high.value is not None and low.value > high.value:
+            return Cell(None, fault="unreadable"), Cell(None, fault="unreadable")
+        return low, high
     exact = one(text)
     return exact, exact
 
