@@ -1,4 +1,4 @@
-"""Laws that hold for any data: what a funnel, a cohort, a gap and a cell can never do.
+"""Laws that hold for any data: what a funnel, a cohort and a gap can never do.
 
 Some examples run with every test; thousands by one command:
 
@@ -19,7 +19,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from toolkit import Funnel, activity, compare, funnel, read_events, read_export, read_series, retention
-from toolkit.inputs.cells import is_missing, number
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "20"))
 # The same examples at every run of the suite; others each time where many are asked for.
@@ -148,15 +147,6 @@ def test_mix_and_rate_make_the_gap(cells):
     ]
     gaps = compare(Funnel.from_counts(pd.DataFrame(rows)), tier="tier").table.set_index("part")["estimate"]
     assert gaps["mix"] + gaps["rate"] == pytest.approx(gaps["gap"], abs=1e-12)
-
-
-@steady
-@given(text=TEXTS)
-def test_a_cell_is_missing_or_a_number_or_said_to_be_none(text):
-    found = number(text)
-    if is_missing(text):
-        assert found.value is None
-    assert found.value is None or np.isfinite(found.value)
 
 
 @steady
