@@ -53,8 +53,10 @@ def test_the_lines_of_the_page_give_the_answer_of_the_files(engine, monkeypatch)
     address = "here"
     if engine == "sail":
         placed["source"].createOrReplaceTempView("live_events")
-        # A session that other tests have left open would be the one that getOrCreate finds.
-        engines.spark(engine)._set_default_and_active_session(engines.spark(engine))
+        # getOrCreate finds the session that other tests opened first, which may be another server's.
+        session = engines.spark(engine)
+        monkeypatch.setattr(type(session), "_default_session", session)
+        monkeypatch.setattr(type(session)._active_session, "session", session, raising=False)
         address = f"sc://127.0.0.1:{engines.port_of_spark(engine)}"
     elif engine == "postgres":
         address = f"postgresql://postgres@127.0.0.1:{engines.port_of_postgres()}/postgres"
