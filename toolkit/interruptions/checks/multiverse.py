@@ -174,6 +174,19 @@ def multiverse(
     References
     ----------
     Hausman (1978), Econometrica 46:1251.
+
+    Examples
+    --------
+    >>> from toolkit import Level, interrupted_time_series
+    >>> days = pd.date_range("2019-07-01", periods=60)
+    >>> noise = np.random.default_rng(1).normal(0, 1, 60)
+    >>> visits = pd.Series(np.where(days < "2019-07-31", 100, 80) + noise, index=days)
+    >>> found = interrupted_time_series(visits, {"removed": Level("2019-07-31")})
+    >>> found.multiverse(errors=["hac"], windows=[None]).table[["errors", "season", "estimate", "low", "high"]].round(3)
+      errors season  estimate    low   high
+    0   auto   auto    -0.194 -0.202 -0.185
+    1    hac   auto    -0.194 -0.203 -0.185
+    2    hac   none    -0.194 -0.203 -0.186
     """
     model.alone("multiverse()")
     names, clock = model.chosen(of), model.series.clock

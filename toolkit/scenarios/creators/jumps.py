@@ -227,6 +227,15 @@ def jump(
     References
     ----------
     Calonico, Cattaneo & Titiunik (2014), Econometrica 82, 2295-2326.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"fans": np.arange(900, 1100)})
+    >>> noise = np.random.default_rng(1).normal(0, 1, 200)
+    >>> rows["sales"] = rows["fans"] / 100 + 5 * (rows["fans"] >= 1000) + noise
+    >>> jump(rows, x="fans", y="sales", cutoff=1000).table[["estimate", "low", "high", "n_left"]].round(2)
+       estimate   low  high  n_left
+    0      5.47  4.23  6.93      30
     """
     confidence = confidence_level(confidence)
     one_of("kernel", kernel, KERNELS)

@@ -113,6 +113,12 @@ def watched(treated: Any, held: Any, *, tuned_for: int, alpha: float = 0.05) -> 
     References
     ----------
     Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas (2024), Annals of Statistics 52, 2613-2640.
+
+    Examples
+    --------
+    >>> test = watched([1, 0, 1, 1, 0] * 80, [0, 1, 0, 0, 1] * 80, tuned_for=400)
+    >>> test.decided_at, test.table[["estimate", "low", "high", "n"]].round(3).to_numpy().tolist()
+    (214, [[0.2, 0.051, 0.349, 800.0]])
     """
     if treated is None or held is None:
         raise ValueError(
