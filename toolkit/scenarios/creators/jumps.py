@@ -16,7 +16,7 @@ from toolkit.scenarios.assumptions import amount, finite, one_currency, or_missi
 from toolkit.scenarios.creators.bunchings import Bunching, bunching
 from toolkit.scenarios.creators.local_linear import Fit, Kernel, Side, bandwidths, fitted, weigh
 from toolkit.wording import amount as signed
-from toolkit.wording import count, interval, interval_level, p_value, points, points_interval, some
+from toolkit.wording import count, interval, interval_level, p_value, points, some
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -151,8 +151,8 @@ class Jump(Result):
     def sentence(self) -> str:
         """The jump, its interval and n, and what else would explain it."""
         row = self.table.iloc[0]
-        by = points(row["estimate"]) if self.data.rate else signed(row["estimate"])
-        ends = points_interval(row["low"], row["high"]) if self.data.rate else interval(row, signed)
+        said_as = points if self.data.rate else signed
+        by, ends = said_as(row["estimate"]), interval(row, said_as)
         said = (
             f"At {self.x} = {plain(self.cutoff)}, {self.y} jumps by {by} (robust "
             f"{interval_level(self.confidence)} {ends}; bandwidth {plain(row['h'], 4)}, n = "

@@ -81,7 +81,7 @@ class Alternatives(Result):
         return points(row["estimate"]) if self.rate else amount(row["estimate"])
 
     def _ends(self, row: pd.Series) -> str:
-        return level_and_ends(self.confidence, row, amount, rate=self.rate)
+        return level_and_ends(self.confidence, row, points if self.rate else amount)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """The answers with their intervals."""

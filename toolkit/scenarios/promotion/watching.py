@@ -68,7 +68,7 @@ class Watched(Result):
         at = self.decided_at
         found = f"left 0 after {count(at)} pairs" if at is not None else "has not left 0"
         price = sequences.over_fixed(self.tuned_for, self.alpha)
-        ends = level_and_ends(1 - self.alpha, last, signed, rate=self.rate)
+        ends = level_and_ends(1 - self.alpha, last, said)
         return (
             f"Difference {said(last['estimate'])} ({ends}, valid at every look, n = {count(last['n'])} users); it "
             f"{found}. Narrowest near {counted(self.tuned_for, 'pair')}, where it is ×{two_places(price)} as wide as "
