@@ -53,6 +53,8 @@ def test_the_lines_of_the_page_give_the_answer_of_the_files(engine, monkeypatch)
     address = "here"
     if engine == "sail":
         placed["source"].createOrReplaceTempView("live_events")
+        # A session that other tests have left open would be the one that getOrCreate finds.
+        engines.spark(engine)._set_default_and_active_session(engines.spark(engine))
         address = f"sc://127.0.0.1:{engines.port_of_spark(engine)}"
     elif engine == "postgres":
         address = f"postgresql://postgres@127.0.0.1:{engines.port_of_postgres()}/postgres"
