@@ -58,6 +58,8 @@ NAN = math.nan
         (wording.amount(NAN), "unknown"),
         (wording.interval({"low": -1.0, "high": 2.0}, wording.amount), "−1 to +2"),
         (wording.interval({"low": NAN, "high": 2.0}, wording.amount), "no interval"),
+        (wording.interval({"low": 0.07, "high": 0.083}, wording.points), "7.0 to 8.3"),
+        (wording.interval({"low": NAN, "high": 0.083}, wording.points), "no interval"),
         (wording.interval({"low": 1.0, "high": NAN}, wording.amount), "no interval"),
         (wording.interval_level(0.95), "95 % interval"),
         (wording.interval_level(0.999), "99.9 % interval"),

@@ -63,6 +63,18 @@ def test_a_gap_is_the_sum_of_its_parts_and_of_its_tiers():
     assert tiers["rate"] == pytest.approx(part(gaps, "rate"))
 
 
+def test_a_tier_whose_name_says_that_it_is_one_is_called_so_once():
+    charig = [
+        ("A", "tier_1", 87, 81),
+        ("A", "large", 263, 192),
+        ("B", "tier_1", 270, 234),
+        ("B", "large", 80, 55),
+    ]
+    assert "A against B: tier_1 adds most" in compare(table(charig)).by_tier().sentence()
+    named = [(one, two.replace("tier_1", "small"), *rest) for one, two, *rest in charig]
+    assert "A against B: tier small adds most" in compare(table(named)).by_tier().sentence()
+
+
 def test_berkeley_admitted_more_men_and_yet_not_more_of_them():
     gaps = berkeley()
     assert gaps.counts.crude.estimate == pytest.approx([0.445, 0.304], abs=6e-4)  # Bickel et al. (1975)

@@ -129,9 +129,17 @@ def amount(value: float) -> str:
 
 
 def interval(row: Any, said: Callable[[float], str]) -> str:
-    """The interval of a row of a table with `low` and `high`, or that there is none."""
+    """The interval of a row of a table with `low` and `high`, or that there is none.
+
+    Examples
+    --------
+    >>> interval({"low": 0.07, "high": 0.083}, points), interval({"low": 7.0, "high": 8.5}, amount)
+    ('7.0 to 8.3', '+7 to +8.5')
+    """
     if math.isnan(row["low"]) or math.isnan(row["high"]):
         return "no interval"
+    if said is points:  # the estimate before it has named the unit
+        return points_interval(row["low"], row["high"])
     return f"{said(row['low'])} to {said(row['high'])}"
 
 

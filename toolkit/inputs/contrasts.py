@@ -58,14 +58,11 @@ class Contrast(Result):
         first, second, gap = self.table.to_dict("records")
         apart = wording.points if self.rates else wording.amount
         listed = [f"{row['export']} {said(row, bool(self.rates))}" for row in (first, second)]
-        reach = wording.interval(gap, apart)
-        if self.rates and not math.isnan(gap["low"]):
-            reach = wording.points_interval(gap["low"], gap["high"])
         rows = counted(int(first["n"] + second["n"]), "row")
         caveats = "".join(f"; {one}" for one in self.caveats)
         return (
             f"{first['metric']}: {listed[0]} against {listed[1]}, {apart(gap['estimate'])} apart "
-            f"({reach}; {wording.interval_level(self.confidence)} over {rows}){caveats}."
+            f"({wording.interval(gap, apart)}; {wording.interval_level(self.confidence)} over {rows}){caveats}."
         )
 
     def plot(self, ax: Axes | None = None) -> Axes:

@@ -55,8 +55,6 @@ class MeasureGaps(Result):
         top = self.table.loc[self.table["estimate"].abs().idxmax()]
         apart = wording.points if self.shares else wording.amount
         reach = wording.interval(top, apart)
-        if self.shares and not math.isnan(top["low"]):
-            reach = wording.points_interval(top["low"], top["high"])
         sizes = f"n = {int(top['n'])} and {counted(int(top['n_reference']), self.row)}"
         level = wording.interval_level(self.confidence)
         closing = "".join(f"; {one}" for one in self.caveats)

@@ -34,6 +34,16 @@ class Diagnostics(Result):
     References
     ----------
     Ljung and Box (1978), Biometrika 65:297. Shapiro and Wilk (1965), Biometrika 52:591.
+
+    Examples
+    --------
+    >>> from toolkit import Level, interrupted_time_series
+    >>> days = pd.date_range("2019-07-01", periods=60)
+    >>> noise = np.random.default_rng(1).normal(0, 1, 60)
+    >>> visits = pd.Series(np.where(days < "2019-07-31", 100, 80) + noise, index=days)
+    >>> found = interrupted_time_series(visits, {"removed": Level("2019-07-31")})
+    >>> found.diagnostics.sentence()
+    'Residuals: rho = −0.02, lam = 0.24, no autocorrelation is left, largest residual +2.3 sd on 2019-07-31.'
     """
 
     table: pd.DataFrame

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit import dates
-from toolkit.wording import NULL, interval, interval_level, points_interval
+from toolkit.wording import NULL, interval, interval_level
 
 #: Ends every answer that follows from assumptions alone.
 ARITHMETIC = "This is arithmetic on assumptions and has no interval: it is no forecast."
@@ -195,12 +195,11 @@ def indicators(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns, index=frame.index)
 
 
-def level_and_ends(confidence: float, row: Any, said: Callable[[float], str], *, rate: bool = False) -> str:
-    """The interval of a row of a table as a sentence has it, or that there is none; `rate` for differences of rates."""
+def level_and_ends(confidence: float, row: Any, said: Callable[[float], str]) -> str:
+    """The interval of a row of a table as a sentence has it, or that there is none."""
     if math.isnan(row["low"]) or math.isnan(row["high"]):
         return "no interval"
-    ends = points_interval(row["low"], row["high"]) if rate else interval(row, said)
-    return f"{interval_level(confidence)} {ends}"
+    return f"{interval_level(confidence)} {interval(row, said)}"
 
 
 def text_of(value: Any) -> str:

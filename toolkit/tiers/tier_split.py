@@ -48,13 +48,18 @@ class TierSplit(Estimates):
             own = rows[rows["part"] == "rate"]
             top = own.loc[own["estimate"].abs().idxmax()]
             parts.append(
-                f"{platform} against {reference}: tier {top['tier']} adds most to the rate component, "
+                f"{platform} against {reference}: {_named(top['tier'])} adds most to the rate component, "
                 f"{points(top['estimate'])} "
                 f"({self.level} {points_interval(top['low'], top['high'])}, n = {top['n']:,} and "
                 f"{top['n_reference']:,})"
             )
         single = "one tier's composition component only says how much more of it there is; read their sum"
         return f"{'; '.join(parts)}{self.closing(single)}"
+
+
+def _named(tier: str) -> str:
+    """A tier in a sentence; a name that says it already, such as "tier_3", stands alone."""
+    return tier if tier.casefold().startswith("tier") else f"tier {tier}"
 
 
 def parts(rates: np.ndarray, mixes: np.ndarray, pair: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

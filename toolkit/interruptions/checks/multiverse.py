@@ -161,7 +161,8 @@ def multiverse(
     nothing is relative, and always over the periods that the narrowest window holds. Other interruptions that lie
     outside a window are left out of it. Choices that come to the same model are fitted once, the first of them: the
     yearly season of a window shorter than two years is none. Three years of daily counts, 40 choices, take about a
-    second on one core.
+    second on one idle core, and 3 to 8 with `calendar="all"`, most of them for "arima", which `errors` may leave out;
+    on busy cores, with linear algebra in several threads, 25 and more.
 
     Choices are not votes: they share the data, and a wrong model that agrees proves nothing. A narrower window is
     expected to have a wider interval, which may hold 0; it tells against the model only where its estimate differs by
@@ -174,6 +175,19 @@ def multiverse(
     References
     ----------
     Hausman (1978), Econometrica 46:1251.
+
+    Examples
+    --------
+    >>> from toolkit import Level, interrupted_time_series
+    >>> days = pd.date_range("2019-07-01", periods=60)
+    >>> noise = np.random.default_rng(1).normal(0, 1, 60)
+    >>> visits = pd.Series(np.where(days < "2019-07-31", 100, 80) + noise, index=days)
+    >>> found = interrupted_time_series(visits, {"removed": Level("2019-07-31")})
+    >>> found.multiverse(errors=["hac"], windows=[None]).table[["errors", "season", "estimate", "low", "high"]].round(3)
+      errors season  estimate    low   high
+    0   auto   auto    -0.194 -0.202 -0.185
+    1    hac   auto    -0.194 -0.203 -0.185
+    2    hac   none    -0.194 -0.203 -0.186
     """
     model.alone("multiverse()")
     names, clock = model.chosen(of), model.series.clock

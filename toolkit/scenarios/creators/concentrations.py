@@ -93,7 +93,13 @@ class Concentration(Result):
         return float(found.iloc[0])
 
     def lorenz(self) -> Lorenz:
-        """The share that the lowest hold, for every number of them."""
+        """The share that the lowest hold, for every number of them.
+
+        Examples
+        --------
+        >>> concentration([1, 1, 2, 6], question="this set").lorenz().sentence()
+        'the lower half of the creators hold 20.0 %. Counted: this set of creators in this period.'
+        """
         return Lorenz(self.curves, self.by)
 
     def sentence(self) -> str:

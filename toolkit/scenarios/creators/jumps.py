@@ -16,7 +16,7 @@ from toolkit.scenarios.assumptions import amount, finite, one_currency, or_missi
 from toolkit.scenarios.creators.bunchings import Bunching, bunching
 from toolkit.scenarios.creators.local_linear import Fit, Kernel, Side, bandwidths, fitted, weigh
 from toolkit.wording import amount as signed
-from toolkit.wording import count, interval, interval_level, p_value, points, points_interval, some
+from toolkit.wording import count, interval, interval_level, p_value, points, some
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -151,8 +151,8 @@ class Jump(Result):
     def sentence(self) -> str:
         """The jump, its interval and n, and what else would explain it."""
         row = self.table.iloc[0]
-        by = points(row["estimate"]) if self.data.rate else signed(row["estimate"])
-        ends = points_interval(row["low"], row["high"]) if self.data.rate else interval(row, signed)
+        said_as = points if self.data.rate else signed
+        by, ends = said_as(row["estimate"]), interval(row, said_as)
         said = (
             f"At {self.x} = {plain(self.cutoff)}, {self.y} jumps by {by} (robust "
             f"{interval_level(self.confidence)} {ends}; bandwidth {plain(row['h'], 4)}, n = "
@@ -227,6 +227,15 @@ def jump(
     References
     ----------
     Calonico, Cattaneo & Titiunik (2014), Econometrica 82, 2295-2326.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"fans": np.arange(900, 1100)})
+    >>> noise = np.random.default_rng(1).normal(0, 1, 200)
+    >>> rows["sales"] = rows["fans"] / 100 + 5 * (rows["fans"] >= 1000) + noise
+    >>> jump(rows, x="fans", y="sales", cutoff=1000).table[["estimate", "low", "high", "n_left"]].round(2)
+       estimate   low  high  n_left
+    0      5.47  4.23  6.93      30
     """
     confidence = confidence_level(confidence)
     one_of("kernel", kernel, KERNELS)

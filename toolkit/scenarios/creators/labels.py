@@ -191,6 +191,15 @@ def fit_and_conversion(
     -----
     Logit on fit and category with errors clustered by creator and t quantiles of creators - 1. Permutation p: fit
     shuffled among the rows of a category (1,999 times), the slope of the linear score as statistic.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"creator": np.arange(24) // 2, "category": ["food", "dresses"] * 12, "n": 100})
+    >>> rows = rows.assign(fit=[0.2, 0.4, 0.6, 0.8] * 6, conversions=[2, 3, 6, 7, 4, 3, 4, 8] * 3)
+    >>> fit_and_conversion(rows).table[["term", "estimate", "low", "high", "n", "creators"]].round(2)
+            term  estimate   low  high   n  creators
+    0  intercept     -4.01 -4.36 -3.67  24        12
+    1        fit      1.92  1.49  2.36  24        12
     """
     import statsmodels.api as sm
 

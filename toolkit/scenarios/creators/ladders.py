@@ -159,6 +159,13 @@ class Moves(Result):
         to : band or list of bands
         within : int, optional
             Months.
+
+        Examples
+        --------
+        >>> moves([[90, 10, 0], [8, 180, 12], [0, 3, 47]]).reach("2", within=3).table.round(3)
+          start      measure  estimate    low   high    n
+        0     0  probability     0.026  0.008  0.071  100
+        1     1  probability     0.166  0.088  0.257  200
         """
         targets = self._targets(to)
         if within is not None and amount("within", within) != int(within):
@@ -184,7 +191,18 @@ class Moves(Result):
         return Times(found, _named(to), self.confidence)
 
     def check(self) -> Check:
-        """Whether one month tells all that two months do: the chi-square of two-month moves."""
+        """Whether one month tells all that two months do: the chi-square of two-month moves.
+
+        Examples
+        --------
+        >>> panel = pd.DataFrame({"creator": list("iiiiijjjjj"), "month": [1, 2, 3, 4, 5] * 2})
+        >>> moves(panel.assign(band=list("aabbaababb"))).check().table.round(2)
+          from to  observed  expected  n
+        0    a  a      0.25      0.44  4
+        1    a  b      0.75      0.56  4
+        2    b  a      0.50      0.38  2
+        3    b  b      0.50      0.62  2
+        """
         if self.two_months is None:
             raise ValueError(
                 "counts of one-month moves cannot be checked: give the panel of creators by month"

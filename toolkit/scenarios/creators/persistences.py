@@ -119,6 +119,15 @@ def persistence(first: Any, later: Any, *, reliability: Any = None, confidence: 
     References
     ----------
     Bonett & Wright (2000), Psychometrika 65, 23-28.
+
+    Examples
+    --------
+    >>> spring = [10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]
+    >>> autumn = [7, 9, 8, 3, 5, 6, 1, None, 2, 4, 0]
+    >>> persistence(spring, autumn).table.round(2)
+                  measure  estimate   low  high   n
+    0    rank correlation      0.81  0.26  0.96  10
+    1  linear correlation      0.79  0.33  0.95  10
     """
     confidence = confidence_level(confidence)
     start = column("first", first, negative=True)

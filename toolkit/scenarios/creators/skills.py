@@ -142,6 +142,13 @@ def shrink(
     References
     ----------
     Efron & Morris (1977), Scientific American 236 (5), 119-127.
+
+    Examples
+    --------
+    >>> hits = [18, 17, 16, 15, 14, 14, 13, 12, 11, 11, 10, 10, 10, 10, 10, 9, 8, 7]  # of 45: Efron & Morris
+    >>> found = shrink(hits, [45] * 18, method="james_stein")
+    >>> round(float(found.factor), 3), round(found.mean, 3), round(found.value(0), 3)
+    (0.212, 0.265, 0.294)
     """
     confidence = confidence_level(confidence)
     one_of("method", method, METHODS)

@@ -139,6 +139,14 @@ def tail(
     References
     ----------
     Clauset, Shalizi & Newman (2009), SIAM Review 51, 661-703.
+
+    Examples
+    --------
+    >>> sales = 100 / (np.arange(100) + 0.5)  # the share above x is near 1 / x
+    >>> tail(sales, xmin=1).table[["measure", "estimate", "low", "high", "n"]].round(1)[:2]
+                 measure  estimate  low  high    n
+    0              alpha       2.0  1.8   2.2  100
+    1  survival_exponent       1.0  0.8   1.2  100
     """
     confidence = confidence_level(confidence)
     given = column("values", values)

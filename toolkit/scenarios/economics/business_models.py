@@ -158,6 +158,13 @@ def models(
     -----
     self-operated: gmv (gross_margin - fulfilment - subsidy) - cac new_buyers; marketplace: gmv take - cac new_buyers
     merchant_share; advertising: dau 30 impressions ad_load cpm / 1000.
+
+    Examples
+    --------
+    >>> month = models(gmv=1e6, gross_margin=0.3, fulfilment=0.1, subsidy=0.05, take=0.06, cac=40, new_buyers=1000,
+    ...                merchant_share=0.5, dau=20_000, impressions=30, ad_load=0.1, cpm=25)
+    >>> round(month.value("marketplace")), round(month.break_even("self-operated", "marketplace"), 3)
+    (40000, 0.23)
     """
     month = Month(
         gmv=amount("gmv", gmv),

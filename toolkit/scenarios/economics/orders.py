@@ -148,6 +148,14 @@ class Order(Result):
             The share of commission and slot fee that the creator's agency keeps.
         carrier : str
             The name of who ships.
+
+        Examples
+        --------
+        >>> sold = order(100, 45, platform_fee=0.05, commission=0.2, return_rate=0.3, shipping=6, return_shipping=8,
+        ...              salvage=0.9)
+        >>> parties = sold.split(mcn_share=0.3)
+        >>> round(parties.value("creator"), 2), round(float(parties.table["amount"].sum()), 2)
+        (9.8, 70.0)
         """
         kept = share("mcn_share", mcn_share)
         if carrier in PARTIES:

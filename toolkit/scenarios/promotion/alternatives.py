@@ -81,7 +81,7 @@ class Alternatives(Result):
         return points(row["estimate"]) if self.rate else amount(row["estimate"])
 
     def _ends(self, row: pd.Series) -> str:
-        return level_and_ends(self.confidence, row, amount, rate=self.rate)
+        return level_and_ends(self.confidence, row, points if self.rate else amount)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """The answers with their intervals."""
@@ -143,6 +143,15 @@ def without_holdout(
     References
     ----------
     Dehejia & Wahba (1999), JASA 94, 1053-1062. Abadie & Imbens (2006), Econometrica 74, 235-267.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"paid": [1, 1, 1, 1, 0, 0, 0, 0], "before": [12, 15, 12, 16, 9, 10, 10, 11],
+    ...                      "sales": [14, 17, 15, 18, 9, 11, 10, 12]})
+    >>> without_holdout(rows, treated="paid", outcome="sales", before="before").table.iloc[:, :5].round(2)
+                          method  estimate   low  high  n
+    0                        raw      5.50  2.69  8.31  8
+    1  difference in differences      1.75  0.81  2.69  8
     """
     confidence = confidence_level(confidence)
     covariates = names_of(covariates)

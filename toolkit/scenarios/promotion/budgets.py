@@ -70,7 +70,7 @@ class Budget(Result):
         """What is added, its return beside the reported one, where the next unit stops paying, what a test finds."""
         rows = self.table.set_index("quantity")
         added, rate, outcome = rows.loc["incremental"], self.test.held.rate, self.test.outcome
-        ends = level_and_ends(self.curve.confidence, added, signed, rate=rate)
+        ends = level_and_ends(self.curve.confidence, added, points if rate else signed)
         more = f"{points(added['estimate'])} of" if rate else signed(added["estimate"])
         told = rows.loc["reported", "estimate"]
         text = (

@@ -112,7 +112,7 @@ class Holdout(Result):
         return f"{text}. Arms fit {split} (p {p_value(self.sample_ratio_p)})."
 
     def _ends(self, row: Any) -> str:
-        return level_and_ends(self.confidence, row, signed, rate=self.treated.rate)
+        return level_and_ends(self.confidence, row, points if self.treated.rate else signed)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Reported, baseline and incremental, per user."""

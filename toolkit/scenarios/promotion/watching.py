@@ -68,7 +68,7 @@ class Watched(Result):
         at = self.decided_at
         found = f"left 0 after {count(at)} pairs" if at is not None else "has not left 0"
         price = sequences.over_fixed(self.tuned_for, self.alpha)
-        ends = level_and_ends(1 - self.alpha, last, signed, rate=self.rate)
+        ends = level_and_ends(1 - self.alpha, last, said)
         return (
             f"Difference {said(last['estimate'])} ({ends}, valid at every look, n = {count(last['n'])} users); it "
             f"{found}. Narrowest near {counted(self.tuned_for, 'pair')}, where it is ×{two_places(price)} as wide as "
@@ -113,6 +113,12 @@ def watched(treated: Any, held: Any, *, tuned_for: int, alpha: float = 0.05) -> 
     References
     ----------
     Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas (2024), Annals of Statistics 52, 2613-2640.
+
+    Examples
+    --------
+    >>> test = watched([1, 0, 1, 1, 0] * 80, [0, 1, 0, 0, 1] * 80, tuned_for=400)
+    >>> test.decided_at, test.table[["estimate", "low", "high", "n"]].round(3).to_numpy().tolist()
+    (214, [[0.2, 0.051, 0.349, 800.0]])
     """
     if treated is None or held is None:
         raise ValueError(
