@@ -109,13 +109,14 @@ def wide(lines: Iterable[str], size: float) -> float:
     """
     font = FontProperties(family=style.SETTINGS["font.family"], size=size)
     plain = (one.replace(r"\$", "$") for line in lines for one in line.split("\n"))
-    return max((_ruler().get_text_width_height_descent(one, font, False)[0] for one in plain), default=0) / 72
+    widths = [_ruler().get_text_width_height_descent(one, font, False)[0] for one in plain]
+    return float(max(widths, default=0)) / DOTS
 
 
 @cache
 def _ruler() -> Any:  # matplotlib's own types know no signature of its methods
-    """What measures text, in points."""
-    return RendererAgg(1, 1, 72)  # type: ignore[no-untyped-call]
+    """What measures text, in dots, as it is drawn: at fewer, letters are narrower by a hair."""
+    return RendererAgg(1, 1, DOTS)  # type: ignore[no-untyped-call]
 
 
 def png(pixels: np.ndarray) -> bytes:
