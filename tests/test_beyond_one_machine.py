@@ -53,6 +53,10 @@ def test_the_lines_of_the_page_give_the_answer_of_the_files(engine, monkeypatch)
     address = "here"
     if engine == "sail":
         placed["source"].createOrReplaceTempView("live_events")
+        # getOrCreate finds the session that other tests opened first, which may be another server's.
+        session = engines.spark(engine)
+        monkeypatch.setattr(type(session), "_default_session", session)
+        monkeypatch.setattr(type(session)._active_session, "session", session, raising=False)
         address = f"sc://127.0.0.1:{engines.port_of_spark(engine)}"
     elif engine == "postgres":
         address = f"postgresql://postgres@127.0.0.1:{engines.port_of_postgres()}/postgres"

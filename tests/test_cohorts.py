@@ -578,7 +578,6 @@ ROWS = log(("a", 4, "open"), ("a", 12, "pay"), ("b", 5, "open"), amount=[1.0, 2.
         ({"clock": "elapsed", "period": "month"}, "months have no such length"),
         ({"week_start": 7}, "week_start=7; use 0"),
         ({"by": "room"}, "no by column 'room' in the frame; it has"),
-        ({"by": 3}, "no by column 3"),
         ({"dedupe": "amuont"}, "no dedupe column 'amuont'.*did you mean 'amount'"),
         ({"confidence": 95}, "confidence=95 lies outside"),
         ({"observed_until": "2019-11-01"}, "is not after the first row, 2019-11-04"),
