@@ -258,3 +258,25 @@ def test_long_names_of_platforms_leave_title_key_and_axis_inside_the_figure():
     drawn = [ax.get_legend(), ax.yaxis.label, *ax.get_yticklabels()]
     assert all(one.get_window_extent().x0 >= 0 and one.get_window_extent().x1 <= 640 for one in drawn)
     assert ax.bbox.width > 400
+
+
+@pytest.mark.parametrize(
+    "tiers",
+    [
+        ["small", "large"],
+        ["prefecture-level cities of the coast", "towns of the west"],
+        [f"第{at}档城市" for at in range(8)],
+    ],
+    ids=["short names", "long names", "many tiers"],
+)
+def test_nothing_in_the_panels_figure_is_cut(tiers: list[str]) -> None:
+    """Two lines of title, since the order reverses; whatever is cut would colour the picture's edge."""
+    n = [87, 263, 270, 80] if len(tiers) == 2 else [*range(80, 880, 100), *range(880, 80, -100)]
+    rows = pd.DataFrame(
+        {"platform": ["douyin"] * len(tiers) + ["kuaishou"] * len(tiers), "city_tier": tiers * 2}
+    )
+    rates = [0.93, 0.73] * (len(tiers) // 2) + [0.87, 0.69] * (len(tiers) // 2)
+    rows = rows.assign(n=n, converted=[round(one * rate) for one, rate in zip(n, rates, strict=True)])
+    seen = picture(MixPanel(compare(rows), source="Simulated log").figure.value)
+    assert all(edge.min() == 1 for edge in (seen[0], seen[-1], seen[:, 0], seen[:, -1]))
+    assert seen.min() < 0.5

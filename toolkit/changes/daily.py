@@ -14,6 +14,7 @@ from toolkit.dates import day_numbers
 from toolkit.funnels import Funnel, PeriodFunnel, Step, funnel
 from toolkit.funnels.question import duration
 from toolkit.logs.events import EventLog
+from toolkit.logs.progress import together
 from toolkit.wording import NULL, some, unknown
 
 
@@ -111,7 +112,8 @@ def of_log(log: EventLog, steps: Sequence[str | Step], by: Sequence[str], within
         raise ValueError(
             "say how long after the entry a step counts, within='1d': without a window no day is ever complete"
         )
-    found = funnel(log, steps, within=within, by=list(by), period="day")
+    with together():
+        found = funnel(log, steps, within=within, by=list(by), period="day")
     assert isinstance(found, PeriodFunnel)  # asked by period
     counts, complete = found.step_counts, found.over
     days = pd.DatetimeIndex(counts.groups["period"])

@@ -8,11 +8,14 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 #: Seconds before a bar appears, between two looks at the query, and that a server has to end an interrupted one.
 PATIENCE, LOOK, ENDING = 2.0, 0.2, 10.0
+#: When the question began that the queries of now belong to.
+_question: ContextVar[float | None] = ContextVar("question", default=None)
 
 
 class Asked(Protocol):
@@ -56,13 +59,17 @@ class Progress:
         # The variable is tqdm's own, which its bar for notebooks does not heed.
         self._shown = bar and not os.environ.get("TQDM_DISABLE")
         self._what, self._afar = what, afar
-        self._begun = time.monotonic()
+        self._looked = time.monotonic()
+        question = _question.get()
+        self._begun = self._looked if question is None else question
         self._bar: Any = None
 
     def answer(self, ask: Callable[[], T]) -> T:
         """The result of `ask`, a call that uses the connection."""
         if self.connection is None:
             return ask()
+        # Parts that each come at once are long together.
+        self._draw(self.connection)
         task = _begun(ask)
         try:
             while not wait([task], timeout=LOOK).done:
@@ -74,8 +81,10 @@ class Progress:
         return task.result()
 
     def _draw(self, connection: Asked) -> None:
-        if not self._shown or time.monotonic() - self._begun < PATIENCE:
+        now = time.monotonic()
+        if not self._shown or now - self._begun < PATIENCE or now - self._looked < LOOK:
             return
+        self._looked = now
         if self._bar is None:
             from tqdm.auto import tqdm
 
@@ -105,6 +114,16 @@ def _begun(ask: Callable[[], T]) -> Future[T]:
 
     threading.Thread(target=run, daemon=True).start()
     return task
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """One question of several queries: a bar appears two seconds after the first began, be each as short as it may."""
+    token = _question.set(time.monotonic() if (outer := _question.get()) is None else outer)
+    try:
+        yield
+    finally:
+        _question.reset(token)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ told    numbers with what they are, and a sentence
 image   a PNG as HTML, with a text for those who do not see it
 drawn   the figure of a result as PNG
 painted any figure as PNG
+wide    how wide lines of text are drawn
 png     pixels as PNG
 """
 
@@ -14,12 +15,14 @@ import html
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 
 from toolkit import style
 from toolkit.results import Result
@@ -92,6 +95,28 @@ def painted(
         canvas.draw()  # type: ignore[no-untyped-call]
         title = axes.get_title(loc="left").replace(r"\$", "$")
         return png(np.asarray(canvas.buffer_rgba())[..., :3]), title  # type: ignore[no-untyped-call]
+
+
+def wide(lines: Iterable[str], size: float) -> float:
+    """Inches of the widest of some lines, for margins that are known before the drawing; within `style.context`.
+
+    Parameters
+    ----------
+    lines
+        Text of a figure, as `style.drawn` gives it; each may hold several lines.
+    size
+        Points of the font.
+    """
+    font = FontProperties(family=style.SETTINGS["font.family"], size=size)
+    plain = (one.replace(r"\$", "$") for line in lines for one in line.split("\n"))
+    widths = [_ruler().get_text_width_height_descent(one, font, False)[0] for one in plain]
+    return float(max(widths, default=0)) / DOTS
+
+
+@cache
+def _ruler() -> Any:  # matplotlib's own types know no signature of its methods
+    """What measures text, in dots, as it is drawn: at fewer, letters are narrower by a hair."""
+    return RendererAgg(1, 1, DOTS)  # type: ignore[no-untyped-call]
 
 
 def png(pixels: np.ndarray) -> bytes:

@@ -11,16 +11,27 @@ import numpy as np
 from toolkit import style
 from toolkit.panels.calls import Call
 from toolkit.panels.controls import choice, fit, slider
-from toolkit.panels.faces import drawn
+from toolkit.panels.faces import WIDTH, drawn, wide
 from toolkit.panels.panel import Panel
+from toolkit.scenarios import plots
 from toolkit.scenarios.mixes import WhatIfMix, pairs, what_if_mix
 from toolkit.wording import count, counted, points, points_interval, unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from matplotlib.axes import Axes
+
     from toolkit.tiers import Gaps
 
-#: Inches of the figure for each row and around them.
+#: Inches of the figure for each row and around them; above (title and key), for each further line of the title,
+#: below and at the right.
 ROW, AROUND = 0.42, 1.2
+TOP, LINE, FOOT, RIGHT = 0.6, 0.18, 0.52, 0.08
+#: Points of the names at the left and of a line of them, and from those to the axis; the part of the figure's width
+#: that they take at most.
+SIZE, LEADING, GAP, MOST = 9, 11, 5, 0.7
+TITLE = style.SETTINGS["axes.titlesize"]
 
 
 class MixPanel(Panel):
@@ -173,7 +184,18 @@ class MixPanel(Panel):
         )
 
     def _draw(self) -> tuple[bytes, str]:
-        return drawn(self.result, AROUND + ROW * len(self.result.parts))
+        lines = self.result.reverses  # the title then says so in a second line
+        height = AROUND + ROW * len(self.result.parts) + LINE * lines
+        inside = {
+            "top": 1 - (TOP + LINE * lines) / height,
+            "bottom": FOOT / height,
+            "right": 1 - RIGHT / WIDTH,
+        }
+
+        def finish(axes: Axes) -> None:
+            _place(axes, inside, height)
+
+        return drawn(self.result, height, margins=inside, finish=finish)
 
     def __repr__(self) -> str:
         answer = self.result
@@ -182,6 +204,25 @@ class MixPanel(Panel):
             f"MixPanel: {answer.name}, gap {points(answer.gap)} (observed {points(answer.now('gap')['estimate'])}), "
             f"mix {points(answer.mix)}, rate {points(answer.rate)}{turned}"
         )
+
+
+def _place(axes: Axes, inside: Mapping[str, float], height: float) -> None:
+    """Room for the names at the left and a place for each axis's label, from the texts themselves.
+
+    matplotlib finds both too, by laying out everything twice, which takes half as long as the drawing.
+    """
+    names = axes.yaxis.get_major_formatter().format_ticks(list(axes.get_yticks()))
+    label = LEADING * (1 + axes.get_ylabel().count("\n"))
+    to_label = wide(names, SIZE) + 2 * GAP / 72
+    left = min((to_label + (label + GAP) / 72) / WIDTH, MOST)
+    width = WIDTH * (inside["right"] - left)
+    axes.figure.subplots_adjust(left=left)
+    axes.yaxis.set_label_coords(-to_label / width, 0.5)
+    # Where they are long, the title and the label below reach over the names' place at the left.
+    title = axes.get_title(loc="left")
+    axes.set_title(title, pad=plots.PAD, y=1.0, x=min(0.0, 1 - wide([title], TITLE) / width))
+    axes.xaxis.label.set_horizontalalignment("right")
+    axes.xaxis.set_label_coords(1, -0.3 / (height * (inside["top"] - inside["bottom"])))
 
 
 def _flag(reverses: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.lines import Line2D
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 AREA = 900
 #: Inches of a new figure for each tier and around them.
 ROW, AROUND = 0.42, 1.2
+#: Letters of the label at the left, for each row, before it goes on in a second line.
+LETTERS = 7
+#: Points from the axes to the title; the key stands between.
+PAD = 26
 #: Ticks are drawn late, so their names need the font by name.
 FAMILY = style.SETTINGS["font.family"]
 
@@ -115,7 +120,8 @@ def mixes(
         ax.grid(axis="x")
         ax.set_xlabel(f"{style.drawn(question)}, % (area: share of the tier; bars: observed, {level})")
         first, second = (style.drawn(name) for name in platforms)
-        ax.set_ylabel(f"share of each tier\n(in brackets: {second})", fontsize=9, fontfamily=FAMILY)
+        whose = "\n".join(wrap(f"(in brackets: {second})", LETTERS * len(own)))
+        ax.set_ylabel(f"share of each tier\n{whose}", fontsize=9, fontfamily=FAMILY)
         # Held at the right, where names that are long may reach over the shares at the left.
         ax.legend(
             handles=_key(look, other, (f"{first} as observed", "as assumed", second)),
@@ -127,7 +133,8 @@ def mixes(
             handletextpad=0.3,
             columnspacing=1.2,
         )
-        ax.set_title(style.drawn(title), pad=26)
+        # A place of its own: the search for one measures every tick.
+        ax.set_title(style.drawn(title), pad=PAD, y=1.0)
         return ax
 
 
