@@ -90,7 +90,8 @@ class Progress:
 
             form = "{desc}: {elapsed}" if self._afar else "{desc}: {percentage:3.0f}% |{bar}| {elapsed}"
             total = None if self._afar else 100
-            self._bar = tqdm(total=total, desc=self._what, bar_format=form, leave=False)
+            # tqdm itself heeds the variable as it was when tqdm was loaded.
+            self._bar = tqdm(total=total, desc=self._what, bar_format=form, leave=False, disable=False)
         self._bar.update(max(0.0, min(connection.query_progress(), 100) - self._bar.n))
         self._bar.refresh()
 
