@@ -7,7 +7,6 @@ told          a bar while numba compiles for long
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 import time
@@ -17,7 +16,7 @@ from functools import wraps
 from types import FrameType
 from typing import Any, Final
 
-from toolkit.progress import PATIENCE
+from toolkit.progress import PATIENCE, hidden
 
 
 @contextmanager
@@ -65,7 +64,6 @@ def told() -> Iterator[None]:
     bars: list[Any] = []
     began = time.monotonic()
     delay = max(PATIENCE - _Spent.seconds, 1e-9)
-    hidden = bool(os.environ.get("TQDM_DISABLE"))
 
     class Bar(event.Listener):
         """Drawn anew whenever a loop, or one that it calls, begins or ends to be compiled."""
@@ -75,7 +73,12 @@ def told() -> Iterator[None]:
                 form = "{desc}: {elapsed}"
                 bars.append(
                     tqdm(
-                        desc=COMPILING, bar_format=form, delay=delay, miniters=1, leave=False, disable=hidden
+                        desc=COMPILING,
+                        bar_format=form,
+                        delay=delay,
+                        miniters=1,
+                        leave=False,
+                        disable=hidden(),
                     )
                 )
             bars[0].update()

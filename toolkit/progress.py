@@ -11,11 +11,16 @@ Item = TypeVar("Item")
 PATIENCE = 2.0
 
 
+def hidden() -> bool:
+    """Whether bars are off: by TQDM_DISABLE, read anew, since tqdm heeds it as it was when tqdm was loaded.
+
+    Its bar for notebooks does not heed it at all, and a slow machine would keep bars among a notebook's outputs.
+    """
+    return bool(os.environ.get("TQDM_DISABLE"))
+
+
 def followed(items: Iterable[Item], what: str) -> Iterable[Item]:
     """The items, with a bar over them from the third second on.
-
-    The variable TQDM_DISABLE turns bars off. It is tqdm's own, but its bar for notebooks does not heed it, and a slow
-    machine would keep bars among a notebook's outputs.
 
     Parameters
     ----------
@@ -31,6 +36,6 @@ def followed(items: Iterable[Item], what: str) -> Iterable[Item]:
     """
     from tqdm.auto import tqdm
 
-    hidden = not what or bool(os.environ.get("TQDM_DISABLE"))
-    bar: Iterable[Item] = tqdm(items, desc=what, delay=PATIENCE, leave=False, disable=hidden)
+    off = not what or hidden()
+    bar: Iterable[Item] = tqdm(items, desc=what, delay=PATIENCE, leave=False, disable=off)
     return bar

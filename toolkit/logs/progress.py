@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +9,8 @@ from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol, TypeVar
+
+from toolkit.progress import hidden
 
 T = TypeVar("T")
 #: Seconds before a bar appears, between two looks at the query, and that a server has to end an interrupted one.
@@ -56,8 +57,7 @@ class Progress:
         afar: bool = False,
     ) -> None:
         self.connection = connection
-        # The variable is tqdm's own, which its bar for notebooks does not heed.
-        self._shown = bar and not os.environ.get("TQDM_DISABLE")
+        self._shown = bar and not hidden()
         self._what, self._afar = what, afar
         self._looked = time.monotonic()
         question = _question.get()
@@ -90,7 +90,6 @@ class Progress:
 
             form = "{desc}: {elapsed}" if self._afar else "{desc}: {percentage:3.0f}% |{bar}| {elapsed}"
             total = None if self._afar else 100
-            # tqdm itself heeds the variable as it was when tqdm was loaded.
             self._bar = tqdm(total=total, desc=self._what, bar_format=form, leave=False, disable=False)
         self._bar.update(max(0.0, min(connection.query_progress(), 100) - self._bar.n))
         self._bar.refresh()
@@ -132,9 +131,8 @@ def counted_bar(total: int, desc: str, unit: str) -> Iterator[Any]:
     """A bar over things that the caller counts with its `update`; it goes away when the block is left."""
     from tqdm.auto import tqdm
 
-    disabled = bool(os.environ.get("TQDM_DISABLE"))
     bar = tqdm(
-        total=total, desc=desc, unit=unit, unit_scale=True, delay=PATIENCE, leave=False, disable=disabled
+        total=total, desc=desc, unit=unit, unit_scale=True, delay=PATIENCE, leave=False, disable=hidden()
     )
     try:
         yield bar
